@@ -1,0 +1,254 @@
+/**
+ * The engine: a model, perhaps its draft, and the requests that share them. One loop runs steps as long as there is
+ * work (DESIGN.md section 2): plan, execute, commit, deliver.
+ */
+import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
+import type { Progress, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
+import { saveCosts } from './cost-store'
+import { Counters } from './counters'
+import { Generation } from './generation'
+import { asEngineError } from './gpu'
+import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
+import { checkIds, contextFull, parseRequest } from './request'
+import { TextStream } from './text-stream'
+import type { EngineOptions, EngineStats, ForwardResult, GenerateOptions, TokenBatch } from './types'
+
+/** Steps between two saves of the measured costs. */
+const SAVE_EVERY = 200
+
+interface Scoring {
+  logits: Float32Array[]
+  resolve: (logits: Float32Array[]) => void
+  reject: (error: EngineError) => void
+}
+
+export class Engine {
+  readonly #parts: LoadedEngine
+  readonly #scheduler: Scheduler
+  readonly #generations = new Map<Sequence, Generation>()
+  readonly #scorings = new Map<Sequence, Scoring>()
+  /** Sequences to be dropped before the next step: never while one is in flight. */
+  readonly #leaving = new Set<Sequence>()
+  readonly #counters = new Counters()
+  readonly #createsAtStart: number
+  #loop: Promise<void> | undefined
+  #failure: EngineError | undefined
+
+  private constructor(parts: LoadedEngine) {
+    this.#parts = parts
+    this.#scheduler = parts.scheduler
+    this.#createsAtStart = parts.gpu.numCreates
+    void parts.gpu.lost.then(error => this.#fail(error))
+  }
+
+  /**
+   * Loads a model and, if given, its draft. Throws `unsupported-device`, `download`, `bad-model`, `out-of-memory`,
+   * `bad-request` or `aborted`; nothing stays allocated then.
+   */
+  static async load(options: EngineOptions, internals: EngineInternals = {}): Promise<Engine> {
+    return new Engine(await loadEngine(options, internals))
+  }
+
+  /** Batches as they are committed. Leaving the loop, or the signal, ends the request. */
+  async *generate(options: GenerateOptions): AsyncGenerator<TokenBatch, void, void> {
+    const { signal } = options
+    throwIfAborted(signal, 'generate')
+    if (this.#failure) throw this.#failure
+    const { tokenizer, config } = this.#parts.target
+    const request = parseRequest(options, tokenizer, {
+      contextLength: this.#parts.sizes.contextLength,
+      vocab: config.vocab,
+      hasDraft: this.#parts.draft !== undefined,
+    })
+    const sequence = this.#add(request.sequence)
+    const generation = new Generation(sequence, new TextStream(tokenizer.decoder(), request.stops))
+    this.#generations.set(sequence, generation)
+    const abort = (): void => {
+      generation.fail(abortedError('generate'))
+      this.#leave(sequence)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      this.#start()
+      yield* generation.batches()
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      this.#leave(sequence)
+    }
+  }
+
+  /** Ids of a text, with BOS as the model says. */
+  tokenize(text: string): number[] {
+    return this.#parts.target.tokenizer.encode(text)
+  }
+
+  /** Logits at all positions. */
+  async forward(tokens: readonly number[]): Promise<ForwardResult> {
+    if (this.#failure) throw this.#failure
+    const { vocab } = this.#parts.target.config
+    const { contextLength } = this.#parts.sizes
+    checkIds(tokens, vocab)
+    if (tokens.length > contextLength) throw contextFull(tokens.length, contextLength)
+    if (tokens.length === 0) return { logits: new Float32Array(0), vocab }
+    const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
+    const sequence = this.#add({
+      prompt: tokens,
+      maxTokens: 0,
+      sampling,
+      endIds: [],
+      speculation: 'off',
+      scoreOnly: true,
+    })
+    const chunks = await new Promise<Float32Array[]>((resolve, reject) => {
+      this.#scorings.set(sequence, { logits: [], resolve, reject })
+      this.#start()
+    })
+    const logits = new Float32Array(tokens.length * vocab)
+    let at = 0
+    for (const chunk of chunks) {
+      logits.set(chunk, at)
+      at += chunk.length
+    }
+    return { logits, vocab }
+  }
+
+  stats(): EngineStats {
+    const { gpu, target, draft, sizes } = this.#parts
+    const { cost, acceptance, running, numWaiting } = this.#scheduler
+    return {
+      ...this.#counters.snapshot(),
+      num_running: running.length,
+      num_waiting: numWaiting,
+      adapter: gpu.adapterName,
+      model: {
+        name: target.name,
+        architecture: target.config.architecture,
+        format: target.format,
+        parameters: target.numParameters,
+        contextLength: sizes.contextLength,
+      },
+      draft: draft ? { name: draft.name, format: draft.format, parameters: draft.numParameters } : null,
+      gpuBytes: { ...gpu.bytes },
+      cost: { target: cost.target.table(), draft: cost.draft.table() },
+      survival: { draft: acceptance.draft.survival(), lookup: acceptance.lookup.survival() },
+      createsSinceReady: gpu.numCreates - this.#createsAtStart,
+    }
+  }
+
+  /** Ends all requests with `aborted` and frees the GPU. */
+  async dispose(): Promise<void> {
+    this.#fail(abortedError('dispose'))
+    await this.#loop
+    this.#parts.gpu.destroy()
+  }
+
+  #add(request: SequenceRequest): Sequence {
+    const sequence = this.#scheduler.add(request)
+    if (sequence) return sequence
+    const waiting = this.#scheduler.numWaiting
+    throw new EngineError('overloaded', `${waiting} requests are waiting already.`, {
+      waiting,
+      limit: waiting,
+    })
+  }
+
+  #leave(sequence: Sequence): void {
+    this.#generations.delete(sequence)
+    this.#scorings.delete(sequence)
+    this.#leaving.add(sequence)
+    if (!this.#loop) this.#dropLeaving()
+  }
+
+  #dropLeaving(): void {
+    for (const sequence of this.#leaving) this.#scheduler.remove(sequence)
+    this.#leaving.clear()
+  }
+
+  #start(): void {
+    this.#loop ??= this.#run()
+      .catch(error => this.#fail(asEngineError(error)))
+      .finally(() => {
+        this.#loop = undefined
+      })
+  }
+
+  async #run(): Promise<void> {
+    const { runner } = this.#parts
+    while (!this.#failure) {
+      const begin = performance.now()
+      this.#dropLeaving()
+      for (const sequence of this.#scheduler.admit()) runner.admit(sequence)
+      const step = this.#scheduler.plan()
+      if (!step) return
+
+      const wantLogits = step.targetPass.rows.some(row => row.sequence.request.scoreOnly)
+      const submitted = performance.now()
+      const outcome = await runner.execute(step, wantLogits)
+      const verdict = performance.now()
+
+      const scored = outcome.logits ? this.#splitLogits(step.targetPass.samples, outcome.logits) : undefined
+      const progress = this.#scheduler.commit(step, outcome.verdicts, verdict - submitted)
+      const timings = {
+        stepMs: verdict - submitted,
+        cpuMs: submitted - begin + (performance.now() - verdict),
+      }
+      this.#counters.observe(progress, outcome.numDispatches, timings, outcome.recordMs)
+      this.#deliver(progress, timings)
+      if (scored) this.#deliverScores(scored)
+      if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
+    }
+  }
+
+  #deliver(progress: readonly Progress[], timings: TokenBatch['timings']): void {
+    for (const gain of progress) {
+      const generation = this.#generations.get(gain.sequence)
+      if (generation?.advance(gain, timings)) this.#leave(gain.sequence)
+    }
+  }
+
+  /** The rows of logits that belong to each sequence being scored. */
+  #splitLogits(
+    samples: ReadonlyArray<{ sequence: Sequence }>,
+    logits: Float32Array,
+  ): Map<Sequence, Float32Array[]> {
+    const { vocab } = this.#parts.target.config
+    const stride = logits.length / samples.length
+    const rows = new Map<Sequence, Float32Array[]>()
+    samples.forEach(({ sequence }, i) => {
+      if (!sequence.request.scoreOnly) return
+      const row = logits.subarray(i * stride, i * stride + vocab)
+      rows.set(sequence, [...(rows.get(sequence) ?? []), row])
+    })
+    return rows
+  }
+
+  #deliverScores(scored: ReadonlyMap<Sequence, Float32Array[]>): void {
+    for (const [sequence, rows] of scored) {
+      const scoring = this.#scorings.get(sequence)
+      scoring?.logits.push(...rows)
+      if (sequence.finishReason !== 'scored') continue
+      invariant(scoring?.logits.length === sequence.length, () => 'a score for every position')
+      scoring.resolve(scoring.logits)
+      this.#leave(sequence)
+    }
+  }
+
+  /** Ends everything that is under way. */
+  #fail(error: EngineError): void {
+    this.#failure ??= error
+    for (const [sequence, generation] of this.#generations) {
+      const details = { ...error.details, tokensKept: generation.numTokens }
+      generation.fail(new EngineError(error.code, error.message, details))
+      this.#leave(sequence)
+    }
+    for (const [sequence, scoring] of this.#scorings) {
+      scoring.reject(error)
+      this.#leave(sequence)
+    }
+  }
+
+  #saveCosts(): void {
+    const { target, draft } = this.#scheduler.cost
+    void saveCosts(this.#parts.costKey, { target: target.table(), draft: draft.table() })
+  }
+}

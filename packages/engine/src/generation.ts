@@ -1,0 +1,98 @@
+/** One request as its consumer sees it: batches in a queue, an end, an error. */
+import type { EngineError } from '@foretoken/errors'
+import type { Progress, Sequence } from '@foretoken/scheduler'
+import type { TextStream } from './text-stream'
+import type { FinishReason, StepTimings, TokenBatch, Usage } from './types'
+
+export class Generation {
+  readonly #queue: TokenBatch[] = []
+  #error: EngineError | undefined
+  #wake: (() => void) | undefined
+  #done = false
+  #numTokens = 0
+
+  constructor(
+    readonly sequence: Sequence,
+    readonly text: TextStream,
+  ) {}
+
+  get done(): boolean {
+    return this.#done
+  }
+
+  /** Tokens handed out so far. */
+  get numTokens(): number {
+    return this.#numTokens
+  }
+
+  /** Takes in what a step committed; true when the answer is complete, by a stop text too. */
+  advance(progress: Progress, timings: StepTimings): boolean {
+    let text = ''
+    let stopped = false
+    let count = 0
+    for (const token of progress.tokens) {
+      const pushed = this.text.push(token)
+      text += pushed.text
+      count++
+      stopped = pushed.stopped
+      // What was committed behind a stop text is not part of the answer.
+      if (stopped) break
+    }
+    let finish: FinishReason | undefined = stopped ? 'stop' : undefined
+    const reason = this.sequence.finishReason
+    if (!stopped && (reason === 'stop' || reason === 'length')) {
+      const rest = this.text.flush()
+      text += rest.text
+      finish = rest.stopped ? 'stop' : reason
+    }
+    this.#numTokens += count
+    this.#push({
+      tokens: progress.tokens.slice(0, count),
+      text,
+      sources: progress.sources.slice(0, count),
+      speculation: progress.choice,
+      timings,
+      ...(finish ? { finishReason: finish, usage: this.#usage() } : {}),
+    })
+    if (finish) this.#done = true
+    return finish !== undefined
+  }
+
+  fail(error: EngineError): void {
+    if (this.#done) return
+    this.#error = error
+    this.#done = true
+    this.#wake?.()
+  }
+
+  /** Batches until the end; what is queued before an error is still handed out. */
+  async *batches(): AsyncGenerator<TokenBatch, void, void> {
+    for (;;) {
+      const batch = this.#queue.shift()
+      if (batch) {
+        yield batch
+        continue
+      }
+      if (this.#error) throw this.#error
+      if (this.#done) return
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  #push(batch: TokenBatch): void {
+    this.#queue.push(batch)
+    this.#wake?.()
+  }
+
+  #usage(): Usage {
+    const { promptLength, numAccepted, numRejected } = this.sequence
+    return {
+      promptTokens: promptLength,
+      completionTokens: this.#numTokens,
+      acceptedTokens: numAccepted,
+      rejectedTokens: numRejected,
+    }
+  }
+}

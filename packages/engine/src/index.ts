@@ -1,0 +1,3 @@
+export { Engine } from './engine'
+export type { EngineInternals } from './load-engine'
+export type * from './types'

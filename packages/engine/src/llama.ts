@@ -1,0 +1,271 @@
+/**
+ * The Llama architecture as a list of commands: RMSNorm, RoPE, grouped-query attention, SwiGLU.
+ * `forward` below is the model; everything else prepares its pieces.
+ */
+import { BLOCK_SIZE } from '@foretoken/scheduler'
+import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
+import { paddedColumns } from '@foretoken/weights'
+import type { Command, Variant } from './command'
+import type { Gpu } from './gpu'
+import type { ModelConfig } from './model-config'
+import type { Matrix, ModelWeights } from './model-weights'
+import type { Resident } from './resident'
+
+/** Rows that share one unpacked weight. More rows loop over tiles of the largest. */
+const TILES = [1, 2, 4, 8]
+const OUTPUTS_PER_THREAD = 4
+const MATMUL_WORKGROUP = 32
+
+/** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
+interface Activations {
+  hidden: GPUBuffer // [rows, dim]
+  normed: GPUBuffer // [rows, dim]
+  q: GPUBuffer // [rows, heads * headDim]
+  k: GPUBuffer // [rows, kvHeads * headDim]
+  v: GPUBuffer // [rows, kvHeads * headDim]
+  attended: GPUBuffer // [rows, heads * headDim]
+  gate: GPUBuffer // [rows, ffn]
+  up: GPUBuffer // [rows, ffn]
+  logits: GPUBuffer // [samples, vocab]
+}
+
+export interface Llama {
+  commands: Command[]
+  logits: GPUBuffer
+  /** Floats from one row of logits to the next. */
+  logitStride: number
+}
+
+export interface LlamaOptions {
+  kvType: 'f16' | 'f32'
+  /** Replaces the text of kernels, for tests that must see a broken one fail. */
+  kernels?: Partial<Record<keyof typeof kernels, Kernel>>
+}
+
+export async function buildLlama(
+  gpu: Gpu,
+  config: ModelConfig,
+  weights: ModelWeights,
+  resident: Resident,
+  options: LlamaOptions,
+): Promise<Llama> {
+  const builder = await gpu.allocating(() => new LlamaBuilder(gpu, config, weights, resident, options))
+  const commands = await Promise.all(builder.forward())
+  return { commands, logits: builder.activations.logits, logitStride: paddedColumns(config.vocab) }
+}
+
+class LlamaBuilder {
+  readonly activations: Activations
+  readonly #caches: GPUBuffer[]
+  readonly #ropeTable: GPUBuffer
+  readonly #kernels: Record<keyof typeof kernels, Kernel>
+
+  constructor(
+    readonly gpu: Gpu,
+    readonly config: ModelConfig,
+    readonly weights: ModelWeights,
+    readonly resident: Resident,
+    readonly options: LlamaOptions,
+  ) {
+    const { dim, heads, kvHeads, headDim, ffn, vocab, layers } = config
+    const { maxRows, maxSamples, numBlocks } = resident.sizes
+    const rows = (label: string, count: number, columns: number): GPUBuffer =>
+      gpu.buffer(label, count * paddedColumns(columns) * 4, 'work')
+    this.activations = {
+      hidden: rows('hidden', maxRows, dim),
+      normed: rows('normed', maxRows, dim),
+      q: rows('q', maxRows, heads * headDim),
+      k: rows('k', maxRows, kvHeads * headDim),
+      v: rows('v', maxRows, kvHeads * headDim),
+      attended: rows('attended', maxRows, heads * headDim),
+      gate: rows('gate', maxRows, ffn),
+      up: rows('up', maxRows, ffn),
+      logits: rows('logits', maxSamples, vocab),
+    }
+    this.#kernels = { ...kernels, ...options.kernels }
+    const cacheBytes = kvBlockBytes(config, options.kvType) * numBlocks
+    this.#caches = Array.from({ length: layers }, (_, i) => gpu.buffer(`KV ${i}`, cacheBytes, 'kv'))
+    const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
+    this.#ropeTable = gpu.buffer('rope table', table.byteLength, 'work')
+    gpu.device.queue.writeBuffer(this.#ropeTable, 0, table)
+  }
+
+  /** One pass: tokens of the rows in, one token per sample out. */
+  forward(): Array<Promise<Command>> {
+    const { hidden, normed, q, k, v, attended, gate, up, logits } = this.activations
+    const { embedding, layers, outputNorm, head } = this.weights
+    return [
+      this.#embed(embedding, hidden),
+      ...layers.flatMap((layer, i) => [
+        this.#norm(hidden, layer.attnNorm, normed),
+        this.#matmul(layer.q, normed, q),
+        this.#matmul(layer.k, normed, k),
+        this.#matmul(layer.v, normed, v),
+        this.#ropeAppend(q, k, v, this.#caches[i]!),
+        this.#attend(q, this.#caches[i]!, attended),
+        this.#matmul(layer.output, attended, hidden, { ACCUMULATE: true }),
+        this.#norm(hidden, layer.ffnNorm, normed),
+        this.#matmul(layer.gate, normed, gate),
+        this.#matmul(layer.up, normed, up),
+        this.#siluMul(gate, up),
+        this.#matmul(layer.down, gate, hidden, { ACCUMULATE: true }),
+      ]),
+      // From here on only the rows whose next token is drawn.
+      this.#norm(hidden, outputNorm, normed, { GATHER: true }),
+      this.#matmul(head, normed, logits, { COUNT: 1 }),
+      this.#sample(logits),
+    ]
+  }
+
+  #embed(table: Matrix, hidden: GPUBuffer): Promise<Command> {
+    const { history, params } = this.resident
+    return this.#command('embed', {
+      params: { ...formatParams[table.format], CONTEXT: params.CONTEXT },
+      buffers: [history, table.quants, table.scales, hidden],
+      shape: [paddedColumns(table.columns) / 32, table.rows],
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #norm(x: GPUBuffer, weight: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
+    const { dim, normEpsilon } = this.config
+    return this.#command('rmsNorm', {
+      params,
+      buffers: [x, weight, y],
+      shape: [dim, paddedColumns(dim), floatBits(normEpsilon)],
+      over: params.GATHER ? 'samples' : 'rows',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
+    const groups = Math.ceil(matrix.rows / (MATMUL_WORKGROUP * OUTPUTS_PER_THREAD))
+    return this.#command('matmul', {
+      params: {
+        ...formatParams[matrix.format],
+        ...params,
+        OUTPUTS: OUTPUTS_PER_THREAD,
+        WORKGROUP: MATMUL_WORKGROUP,
+      },
+      tiles: TILES,
+      buffers: [matrix.quants, matrix.scales, x, y],
+      shape: [matrix.rows, paddedColumns(matrix.columns) / 32, paddedColumns(matrix.rows)],
+      over: params.COUNT === 1 ? 'samples' : 'rows',
+      grid: tiles => [groups, tiles],
+    })
+  }
+
+  #ropeAppend(q: GPUBuffer, k: GPUBuffer, v: GPUBuffer, cache: GPUBuffer): Promise<Command> {
+    const { heads, kvHeads, headDim, rope } = this.config
+    return this.#command('ropeAppend', {
+      params: { ...this.#kvParams(), NEOX: rope.neox },
+      buffers: [this.#ropeTable, q, k, v, cache],
+      shape: [
+        heads,
+        kvHeads,
+        headDim,
+        rope.dim,
+        paddedColumns(heads * headDim),
+        paddedColumns(kvHeads * headDim),
+      ],
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #attend(q: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Promise<Command> {
+    const { heads, kvHeads, headDim } = this.config
+    const { blocks, params } = this.resident
+    return this.#command('attend', {
+      params: {
+        ...this.#kvParams(),
+        HEAD_DIM: headDim,
+        BLOCKS_PER_SEQUENCE: params.BLOCKS_PER_SEQUENCE,
+        DIMS: Math.ceil(headDim / BLOCK_SIZE),
+      },
+      buffers: [q, cache, blocks, out],
+      shape: [heads, kvHeads, paddedColumns(heads * headDim), floatBits(1 / Math.sqrt(headDim))],
+      grid: tiles => [heads, tiles],
+    })
+  }
+
+  #siluMul(gate: GPUBuffer, up: GPUBuffer): Promise<Command> {
+    const { ffn } = this.config
+    return this.#command('siluMul', {
+      params: {},
+      buffers: [gate, up],
+      shape: [ffn, paddedColumns(ffn)],
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #sample(logits: GPUBuffer): Promise<Command> {
+    const { sampled, history, params } = this.resident
+    return this.#command('sample', {
+      params: { CONTEXT: params.CONTEXT },
+      buffers: [logits, sampled, history],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #kvParams(): Params {
+    const packed = this.options.kvType === 'f16'
+    return { KV_F16: packed, KV_WORD: packed ? 'u32' : 'f32', BLOCK: BLOCK_SIZE }
+  }
+
+  async #command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
+    const kernel = this.#kernels[name]
+    const { over = 'rows', tiles = [1], grid } = spec
+    const bindGroup = this.gpu.bindGroup(kernel, [
+      this.resident.stepBinding,
+      ...spec.buffers,
+      this.gpu.uniform(spec.shape),
+    ])
+    const variants: Variant[] = await Promise.all(
+      tiles.map(async tile => {
+        const params = tiles.length > 1 ? { ...spec.params, TILE: tile } : spec.params
+        return { tile, pipeline: await this.gpu.pipeline(kernel, params) }
+      }),
+    )
+    return { label: name, bindGroup, over, variants, grid }
+  }
+}
+
+interface CommandSpec {
+  params: Params
+  buffers: readonly GPUBuffer[]
+  /** The kernel's `shape`: u32 words, floats as their bits. */
+  shape: readonly number[]
+  over?: Command['over']
+  tiles?: readonly number[]
+  grid: Command['grid']
+}
+
+/** Bytes of one KV block in one layer. */
+export function kvBlockBytes(config: ModelConfig, kvType: 'f16' | 'f32'): number {
+  return 2 * config.kvHeads * config.headDim * BLOCK_SIZE * (kvType === 'f16' ? 2 : 4)
+}
+
+/** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */
+export function ropeTable(
+  config: Pick<ModelConfig, 'rope'>,
+  context: number,
+  factors: Float32Array | undefined,
+): Float32Array<ArrayBuffer> {
+  const { dim, base } = config.rope
+  const half = dim / 2
+  const table = new Float32Array(context * half * 2)
+  for (let i = 0; i < half; i++) {
+    const frequency = base ** ((-2 * i) / dim) / (factors?.[i] ?? 1)
+    for (let position = 0; position < context; position++) {
+      table[(position * half + i) * 2] = Math.cos(position * frequency)
+      table[(position * half + i) * 2 + 1] = Math.sin(position * frequency)
+    }
+  }
+  return table
+}
+
+function floatBits(value: number): number {
+  return new Uint32Array(new Float32Array([value]).buffer)[0]!
+}

@@ -1,0 +1,212 @@
+/** From options to everything that an engine runs on, in order, each phase abortable, all freed on failure. */
+import { EngineError, throwIfAborted } from '@foretoken/errors'
+import { blocksFor, MAX_DEPTH, Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
+import type { Kernel, KernelName } from '@foretoken/shaders'
+import type { Tokenizer } from '@foretoken/tokenizer'
+import { calibrate } from './calibrate'
+import { costKey, loadCosts } from './cost-store'
+import { asEngineError, Gpu } from './gpu'
+import { buildLlama, kvBlockBytes, type Llama } from './llama'
+import { checkDraft, type LoadContext, type OpenModel, openModel, upload } from './load-model'
+import type { ModelConfig } from './model-config'
+import { bad } from './request'
+import { createResident, type Sizes } from './resident'
+import { Runner } from './runner'
+import { StepData } from './step-data'
+import type { EngineOptions } from './types'
+
+/** Seams for tests and benches: another drafter, another policy, another kernel. */
+export interface EngineInternals {
+  guess?: SchedulerConfig['guess']
+  choose?: SchedulerConfig['choose']
+  kernels?: Partial<Record<KernelName, Kernel>>
+  /** Measure nothing at load. */
+  skipCalibration?: boolean
+}
+
+export interface LoadedModel {
+  name: string
+  format: string
+  config: ModelConfig
+  tokenizer: Tokenizer
+  numParameters: number
+}
+
+export interface LoadedEngine {
+  gpu: Gpu
+  scheduler: Scheduler
+  runner: Runner
+  sizes: Sizes
+  target: LoadedModel
+  draft: LoadedModel | undefined
+  costKey: string
+}
+
+const MAX_ROWS = 256
+const MAX_SAMPLES = 64
+const MAX_WAITING = 256
+const DEFAULT_CONCURRENT = 4
+const DEFAULT_CONTEXT = 4096
+
+export async function loadEngine(options: EngineOptions, internals: EngineInternals): Promise<LoadedEngine> {
+  const begin = performance.now()
+  const { signal, onProgress } = options
+  throwIfAborted(signal, 'download')
+  const settings = readSettings(options)
+  const gpu = await Gpu.open()
+  const context: LoadContext = { signal, onProgress }
+  const open: OpenModel[] = []
+  try {
+    const target = await openModel(options.model, 'model', context)
+    open.push(target)
+    const draft = options.draft === undefined ? undefined : await openModel(options.draft, 'draft', context)
+    if (draft) {
+      open.push(draft)
+      checkDraft(target, draft)
+    }
+    const sizes = planSizes(gpu, settings, [target.config, ...(draft ? [draft.config] : [])])
+    const engine = await build(gpu, settings, sizes, target, draft, context, internals)
+    await warmUp(engine, performance.now() - begin, context, internals)
+    return engine
+  } catch (error) {
+    await Promise.all(open.map(model => model.reader.close()))
+    gpu.destroy()
+    throw signal?.aborted && !isAborted(error) ? abortedWhile(error) : asEngineError(error)
+  }
+}
+
+interface Settings {
+  maxConcurrent: number
+  contextLength: number | undefined
+  kvType: 'f16' | 'f32'
+}
+
+const known = ['model', 'draft', 'onProgress', 'signal', 'maxConcurrent', 'contextLength', 'kvType']
+
+function readSettings(options: EngineOptions): Settings {
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) throw bad(name, value, `one of ${known.join(', ')}`)
+  }
+  const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16' } = options
+  const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
+  if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
+  if (contextLength !== undefined && !whole(contextLength, 2 ** 20)) {
+    throw bad('contextLength', contextLength, 'a whole number from 1 to 1048576')
+  }
+  if (kvType !== 'f16' && kvType !== 'f32') throw bad('kvType', kvType, "'f16' or 'f32'")
+  return { maxConcurrent, contextLength, kvType }
+}
+
+/** Fewer KV blocks where the device cannot bind them all: then requests wait for one another. */
+function planSizes(gpu: Gpu, settings: Settings, configs: readonly ModelConfig[]): Sizes {
+  const trained = configs[0]!.context
+  if ((settings.contextLength ?? 0) > trained)
+    throw bad('contextLength', settings.contextLength, `1 to ${trained}, the model's own`)
+  const contextLength = settings.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)
+  const perSequence = blocksFor(contextLength)
+  const blockBytes = Math.max(...configs.map(config => kvBlockBytes(config, settings.kvType)))
+  const offered = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize)
+  const numBlocks = Math.min(settings.maxConcurrent * perSequence, Math.floor(offered / blockBytes))
+  if (numBlocks < perSequence) {
+    throw new EngineError(
+      'out-of-memory',
+      `One layer's KV for ${contextLength} positions needs ${perSequence * blockBytes} bytes in one buffer; this device binds at most ${offered}.`,
+      {
+        tensor: 'KV',
+        asked: perSequence * blockBytes,
+        offered,
+        contextLength,
+      },
+    )
+  }
+  return {
+    maxConcurrent: settings.maxConcurrent,
+    contextLength,
+    numBlocks,
+    maxRows: MAX_ROWS,
+    maxSamples: MAX_SAMPLES,
+  }
+}
+
+async function build(
+  gpu: Gpu,
+  { kvType }: Settings,
+  sizes: Sizes,
+  target: OpenModel,
+  draft: OpenModel | undefined,
+  { signal, onProgress }: LoadContext,
+  { guess, choose, kernels }: EngineInternals,
+): Promise<LoadedEngine> {
+  const stepData = new StepData(sizes.maxRows, sizes.maxSamples, sizes.maxConcurrent, draft ? MAX_DEPTH : 0)
+  const resident = await gpu.allocating(() => createResident(gpu, sizes, stepData))
+  const llamas: Llama[] = []
+  const loaded: LoadedModel[] = []
+  for (const [file, model] of [
+    ['model', target],
+    ['draft', draft],
+  ] as const) {
+    if (!model) continue
+    const weights = await upload(gpu, model, signal)
+    throwIfAborted(signal, 'compile')
+    onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
+    llamas.push(
+      await buildLlama(gpu, model.config, weights, resident, { kvType, ...(kernels ? { kernels } : {}) }),
+    )
+    onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
+    const { name, format, config, tokenizer } = model
+    loaded.push({ name, format, config, tokenizer, numParameters: weights.numParameters })
+  }
+  throwIfAborted(signal, 'compile')
+  const runner = await Runner.create(gpu, resident, stepData, llamas[0]!, llamas[1], kernels?.accept)
+  const scheduler = new Scheduler({
+    ...sizes,
+    maxWaiting: MAX_WAITING,
+    hasDraft: draft !== undefined,
+    ...(guess ? { guess } : {}),
+    ...(choose ? { choose } : {}),
+  })
+  return {
+    gpu,
+    scheduler,
+    runner,
+    sizes,
+    target: loaded[0]!,
+    draft: loaded[1],
+    costKey: costKey(gpu.adapterName, target.identity, draft?.identity),
+  }
+}
+
+/** Costs of an earlier visit, or measured now within 2 s or a tenth of the load time, whichever is longer. */
+async function warmUp(
+  engine: LoadedEngine,
+  loadMs: number,
+  { signal, onProgress }: LoadContext,
+  internals: EngineInternals,
+): Promise<void> {
+  const { scheduler, runner, draft } = engine
+  const stored = internals.skipCalibration ? undefined : await loadCosts(engine.costKey)
+  if (stored) {
+    scheduler.cost.target.restore(stored.target)
+    scheduler.cost.draft.restore(stored.draft)
+    return
+  }
+  if (internals.skipCalibration) return
+  await calibrate({
+    runner,
+    scheduler,
+    hasDraft: draft !== undefined,
+    budgetMs: Math.max(2000, loadMs / 10),
+    signal,
+    onProgress: (loaded, total) => onProgress?.({ phase: 'calibrate', loaded, total, file: 'model' }),
+  })
+}
+
+const isAborted = (error: unknown): boolean => asEngineError(error).code === 'aborted'
+
+/** The signal fired and something else broke because of it. */
+function abortedWhile(error: unknown): EngineError {
+  return new EngineError('aborted', 'Aborted during loading.', {
+    phase: 'load',
+    reason: asEngineError(error).message,
+  })
+}

@@ -1,0 +1,89 @@
+/** A model file becomes something that can run: header, tokenizer, checks, weights. */
+import { EngineError } from '@foretoken/errors'
+import { type Tokenizer, tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
+import { GgufReader } from '@foretoken/weights'
+import type { Gpu } from './gpu'
+import { type ModelConfig, readModelConfig } from './model-config'
+import { type ModelWeights, uploadWeights } from './model-weights'
+import type { LoadProgress, ModelSource } from './types'
+
+/** A file whose header has been read and understood, its weights still to come. */
+export interface OpenModel {
+  name: string
+  /** Tells this file from others in the table of measured costs. */
+  identity: string
+  format: string
+  reader: GgufReader
+  config: ModelConfig
+  tokenizer: Tokenizer
+}
+
+export interface LoadContext {
+  signal: AbortSignal | undefined
+  onProgress: ((progress: LoadProgress) => void) | undefined
+}
+
+export async function openModel(
+  source: ModelSource,
+  file: 'model' | 'draft',
+  context: LoadContext,
+): Promise<OpenModel> {
+  const { signal, onProgress } = context
+  if (source === 'bundled') {
+    throw new EngineError('bad-request', 'The engine takes files; the package resolves "bundled".', {
+      argument: file,
+    })
+  }
+  const reader = await GgufReader.open(source, {
+    ...(signal ? { signal } : {}),
+    onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file }),
+  })
+  try {
+    const config = readModelConfig(reader.metadata)
+    const tokenizer = tokenizerFromGguf(reader.metadata)
+    if (tokenizer.vocabSize !== config.vocab) {
+      throw new EngineError(
+        'bad-model',
+        `The tokenizer has ${tokenizer.vocabSize} entries, the model ${config.vocab}.`,
+        {
+          expected: config.vocab,
+          found: tokenizer.vocabSize,
+        },
+      )
+    }
+    const name = String(reader.metadata.get('general.name') ?? reader.name)
+    const largest = reader.tensors.reduce((a, b) => (b.bytes > a.bytes ? b : a))
+    const format = mainFormat(reader)
+    const identity = `${name}/${format}/${reader.tensors.length}/${largest.offset + largest.bytes}`
+    return { name, identity, format, reader, config, tokenizer }
+  } catch (error) {
+    await reader.close()
+    throw error
+  }
+}
+
+/** The type that holds most of the model's values. */
+function mainFormat(reader: GgufReader): string {
+  const sizes = new Map<string, number>()
+  for (const { type, rows, columns } of reader.tensors) {
+    sizes.set(type, (sizes.get(type) ?? 0) + rows * columns)
+  }
+  return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'none'
+}
+
+/** A draft must mean the same by every id. */
+export function checkDraft(target: OpenModel, draft: OpenModel): void {
+  const difference = vocabularyDifference(target.tokenizer, draft.tokenizer)
+  if (!difference) return
+  const { reason, ...details } = difference
+  throw new EngineError('bad-model', `"${draft.name}" cannot draft for "${target.name}": ${reason}.`, {
+    reason,
+    ...details,
+    target: target.name,
+    draft: draft.name,
+  })
+}
+
+export function upload(gpu: Gpu, model: OpenModel, signal: AbortSignal | undefined): Promise<ModelWeights> {
+  return uploadWeights(gpu, model.reader, model.config, signal)
+}

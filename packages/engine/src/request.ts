@@ -1,0 +1,145 @@
+/** Turns a caller's options into a sequence request, or says what is wrong with them. */
+import { EngineError } from '@foretoken/errors'
+import { MAX_DEPTH, type SequenceRequest } from '@foretoken/scheduler'
+import type { Tokenizer } from '@foretoken/tokenizer'
+import { MAX_END_IDS } from './step-data'
+import type { GenerateOptions, Speculation } from './types'
+
+export interface Request {
+  sequence: SequenceRequest
+  stops: readonly string[]
+}
+
+export interface RequestLimits {
+  contextLength: number
+  vocab: number
+  hasDraft: boolean
+}
+
+const DEFAULT_MAX_TOKENS = 256
+const MAX_STOPS = 8
+const known = new Set<keyof GenerateOptions>([
+  'prompt',
+  'tokens',
+  'messages',
+  'maxTokens',
+  'stop',
+  'ignoreEos',
+  'speculation',
+  'signal',
+  'temperature',
+  'topK',
+  'topP',
+  'minP',
+  'seed',
+])
+
+export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, limits: RequestLimits): Request {
+  for (const name of Object.keys(options)) {
+    if (known.has(name as keyof GenerateOptions)) continue
+    throw bad(name, (options as Record<string, unknown>)[name], `one of ${[...known].join(', ')}`)
+  }
+  const maxTokens = number('maxTokens', options.maxTokens, DEFAULT_MAX_TOKENS, 1, 2 ** 31 - 1, true)
+  const sampling = {
+    temperature: number('temperature', options.temperature, 0, 0, 100),
+    topK: number('topK', options.topK, 0, 0, 2 ** 31 - 1, true),
+    topP: number('topP', options.topP, 1, Number.MIN_VALUE, 1),
+    minP: number('minP', options.minP, 0, 0, 1),
+    seed: number('seed', options.seed, randomSeed(), 0, 2 ** 32 - 1, true),
+  }
+  const stops = parseStops(options.stop)
+  const speculation = parseSpeculation(options.speculation, limits.hasDraft)
+  const endIds = options.ignoreEos ? [] : tokenizer.endIds.slice(0, MAX_END_IDS)
+  const prompt = promptTokens(options, tokenizer, limits)
+  return { sequence: { prompt, maxTokens, sampling, endIds, speculation }, stops }
+}
+
+/** Ids of the prompt, in whichever form it came; refused if they leave no room for an answer. */
+function promptTokens(options: GenerateOptions, tokenizer: Tokenizer, limits: RequestLimits): number[] {
+  const forms = (['prompt', 'tokens', 'messages'] as const).filter(name => options[name] !== undefined)
+  if (forms.length !== 1)
+    throw bad('prompt', forms.join(', ') || null, 'exactly one of prompt, tokens, messages')
+  const tokens = encodePrompt(options, tokenizer)
+  if (tokens.length === 0) throw bad(forms[0]!, options[forms[0]!], 'at least one token')
+  checkIds(tokens, limits.vocab)
+  if (tokens.length >= limits.contextLength) throw contextFull(tokens.length, limits.contextLength)
+  return tokens
+}
+
+function encodePrompt(options: GenerateOptions, tokenizer: Tokenizer): number[] {
+  const { prompt, tokens, messages } = options
+  if (tokens !== undefined) {
+    if (!Array.isArray(tokens)) throw bad('tokens', tokens, 'an array of token ids')
+    return [...tokens]
+  }
+  if (prompt !== undefined) {
+    if (typeof prompt !== 'string') throw bad('prompt', prompt, 'a text')
+    return tokenizer.encode(prompt)
+  }
+  if (!Array.isArray(messages) || messages.length === 0) throw bad('messages', messages, 'a non-empty array')
+  messages.forEach((message, i) => {
+    if (typeof message?.role === 'string' && typeof message.content === 'string') return
+    throw bad(`messages[${i}]`, message, '{ role, content }, both texts')
+  })
+  return tokenizer.encodeChat(messages)
+}
+
+export function checkIds(tokens: readonly number[], vocab: number): void {
+  const at = tokens.findIndex(id => !Number.isInteger(id) || id < 0 || id >= vocab)
+  if (at >= 0) throw bad(`tokens[${at}]`, tokens[at], `a whole number from 0 to ${vocab - 1}`)
+}
+
+export function contextFull(tokens: number, context: number): EngineError {
+  return new EngineError(
+    'context-full',
+    `The prompt has ${tokens} tokens; the context holds ${context}, answer included.`,
+    { tokens, context },
+  )
+}
+
+function parseStops(stop: GenerateOptions['stop']): readonly string[] {
+  const stops = stop === undefined || stop === null ? [] : typeof stop === 'string' ? [stop] : stop
+  const valid = Array.isArray(stops) && stops.length <= MAX_STOPS
+  if (!valid || stops.some(text => typeof text !== 'string' || text.length === 0)) {
+    throw bad('stop', stop, `a non-empty text, or up to ${MAX_STOPS} of them`)
+  }
+  return stops
+}
+
+function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Speculation {
+  if (value === 'auto' || value === 'off') return value
+  const method: unknown = (value as { method?: unknown } | null)?.method
+  if (method !== 'draft' && method !== 'lookup') {
+    throw bad('speculation', value, "'auto', 'off' or { method: 'draft' | 'lookup', depth }")
+  }
+  if (method === 'draft' && !hasDraft)
+    throw bad('speculation.method', method, "'lookup': no draft model is loaded")
+  const { depth } = value as { depth: number }
+  if (depth === 0) return 'off'
+  return { method, depth: number('speculation.depth', depth, Number.NaN, 0, MAX_DEPTH, true) }
+}
+
+function number(
+  name: string,
+  value: unknown,
+  fallback: number,
+  min: number,
+  max: number,
+  whole = false,
+): number {
+  const given = value ?? fallback
+  const fits =
+    typeof given === 'number' && given >= min && given <= max && (!whole || Number.isInteger(given))
+  if (fits) return given
+  throw bad(name, given, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
+}
+
+export function bad(argument: string, value: unknown, allowed: string): EngineError {
+  const shown = typeof value === 'number' ? String(value) : JSON.stringify(value)?.slice(0, 200)
+  const details = { argument, value: typeof value === 'number' ? String(value) : (shown ?? null), allowed }
+  return new EngineError('bad-request', `"${argument}" is ${shown}; allowed: ${allowed}.`, details)
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!
+}

@@ -1,0 +1,44 @@
+/** What stays on the GPU between steps, shared by target and draft: token ids, block tables, samples, verdicts. */
+import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
+import type { Gpu } from './gpu'
+import type { StepData } from './step-data'
+
+/** Per sequence: number of tokens, accepted drafts, stopped, 0, then the tokens. */
+export const RESULT_WORDS = 32
+
+export interface Sizes {
+  maxConcurrent: number
+  contextLength: number
+  /** KV blocks of BLOCK_SIZE positions, in each model's cache. */
+  numBlocks: number
+  /** Rows and samples of one pass; multiples of the largest tile, which reads whole tiles. */
+  maxRows: number
+  maxSamples: number
+}
+
+export interface Resident {
+  sizes: Sizes
+  step: GPUBuffer
+  stepBinding: GPUBufferBinding
+  history: GPUBuffer // [sequences, context]
+  blocks: GPUBuffer // [sequences, blocks per sequence]
+  sampled: GPUBuffer // [samples]
+  verdicts: GPUBuffer // [sequences, RESULT_WORDS]
+  /** Parameters that every kernel with these arrays takes. */
+  params: { CONTEXT: number; BLOCKS_PER_SEQUENCE: number; BLOCK: number }
+}
+
+export function createResident(gpu: Gpu, sizes: Sizes, stepData: StepData): Resident {
+  const { maxConcurrent, contextLength, maxSamples } = sizes
+  const step = gpu.buffer('step', stepData.bufferBytes, 'work')
+  return {
+    sizes,
+    step,
+    stepBinding: { buffer: step, size: stepData.bindingBytes },
+    history: gpu.buffer('history', maxConcurrent * contextLength * 4, 'work'),
+    blocks: gpu.buffer('blocks', maxConcurrent * blocksFor(contextLength) * 4, 'work'),
+    sampled: gpu.buffer('sampled', maxSamples * 4, 'work'),
+    verdicts: gpu.buffer('verdicts', maxConcurrent * RESULT_WORDS * 4, 'work'),
+    params: { CONTEXT: contextLength, BLOCKS_PER_SEQUENCE: blocksFor(contextLength), BLOCK: BLOCK_SIZE },
+  }
+}

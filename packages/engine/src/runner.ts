@@ -1,0 +1,128 @@
+/** Executes a step: one submit for draft passes, target pass and acceptance; one small readback. */
+import { invariant } from '@foretoken/errors'
+import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
+import { type Kernel, kernels } from '@foretoken/shaders'
+import { type Command, record } from './command'
+import type { Gpu } from './gpu'
+import type { Llama } from './llama'
+import { RESULT_WORDS, type Resident } from './resident'
+import type { StepData } from './step-data'
+
+export interface Outcome {
+  verdicts: Verdict[]
+  numDispatches: number
+  /** Encoding and submitting on the CPU, in ms. */
+  recordMs: number
+  /** Logits of the target pass's samples, where they were asked for: row-major [samples, vocab]. */
+  logits: Float32Array | undefined
+}
+
+export class Runner {
+  readonly #readback: GPUBuffer
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly resident: Resident,
+    readonly stepData: StepData,
+    readonly target: Llama,
+    readonly draft: Llama | undefined,
+    readonly accept: Command,
+  ) {
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+    this.#readback = gpu.buffer('readback', resident.verdicts.size, 'work', usage)
+  }
+
+  static async create(
+    gpu: Gpu,
+    resident: Resident,
+    stepData: StepData,
+    target: Llama,
+    draft?: Llama,
+    acceptKernel: Kernel = kernels.accept,
+  ): Promise<Runner> {
+    const { stepBinding, sampled, history, verdicts, params } = resident
+    const pipeline = await gpu.pipeline(acceptKernel, { CONTEXT: params.CONTEXT, RESULT_WORDS })
+    const accept: Command = {
+      label: 'accept',
+      bindGroup: gpu.bindGroup(acceptKernel, [stepBinding, sampled, history, verdicts]),
+      over: 'verdicts',
+      variants: [{ tile: 32, pipeline }],
+      grid: tiles => [tiles, 1],
+    }
+    return new Runner(gpu, resident, stepData, target, draft, accept)
+  }
+
+  /** Brings an admitted sequence's tokens and block table to the GPU. */
+  admit(sequence: Sequence): void {
+    const { history, blocks, params } = this.resident
+    this.#write(history, sequence.index * params.CONTEXT, sequence.tokens)
+    this.#write(blocks, sequence.index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
+  }
+
+  async execute(step: Step, wantLogits = false): Promise<Outcome> {
+    const { device } = this.gpu
+    const begin = performance.now()
+    for (const { sequence, tokens } of step.guesses) {
+      this.#write(
+        this.resident.history,
+        sequence.index * this.resident.params.CONTEXT + sequence.length,
+        tokens,
+      )
+    }
+    const { words, offsets } = this.stepData.encode(step)
+    device.queue.writeBuffer(this.resident.step, 0, words)
+
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    let numDispatches = 0
+    step.draftPasses.forEach((draftPass, i) => {
+      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
+    })
+    const last = offsets.at(-1)!
+    numDispatches += record(pass, this.target.commands, step.targetPass, last)
+    numDispatches += record(pass, [this.accept], step.targetPass, last)
+    pass.end()
+    encoder.copyBufferToBuffer(this.resident.verdicts, 0, this.#readback, 0, this.#readback.size)
+    device.queue.submit([encoder.finish()])
+    const recordMs = performance.now() - begin
+
+    const logits = wantLogits ? await this.#readLogits(step.targetPass.samples.length) : undefined
+    await this.#readback.mapAsync(GPUMapMode.READ)
+    const results = new Uint32Array(this.#readback.getMappedRange())
+    const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))
+    this.#readback.unmap()
+    return { verdicts, numDispatches, recordMs, logits }
+  }
+
+  #write(buffer: GPUBuffer, index: number, values: readonly number[]): void {
+    this.gpu.device.queue.writeBuffer(buffer, index * 4, new Uint32Array(values))
+  }
+
+  /** Outside the loop of generation: may create a buffer. */
+  async #readLogits(numSamples: number): Promise<Float32Array> {
+    const { device } = this.gpu
+    const { logits, logitStride } = this.target
+    const size = numSamples * logitStride * 4
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+    const staging = device.createBuffer({ label: 'logits readback', size, usage })
+    const encoder = device.createCommandEncoder()
+    encoder.copyBufferToBuffer(logits, 0, staging, 0, size)
+    device.queue.submit([encoder.finish()])
+    await staging.mapAsync(GPUMapMode.READ)
+    const copy = new Float32Array(staging.getMappedRange().slice(0))
+    staging.destroy()
+    return copy
+  }
+}
+
+function readVerdict(results: Uint32Array, sequence: Sequence): Verdict {
+  const at = sequence.index * RESULT_WORDS
+  const numTokens = results[at]!
+  invariant(numTokens >= 1 && numTokens <= MAX_DEPTH + 1, () => `verdict of ${numTokens} tokens`)
+  return {
+    sequence,
+    tokens: [...results.subarray(at + 4, at + 4 + numTokens)],
+    numAccepted: results[at + 1]!,
+    stopped: results[at + 2] === 1,
+  }
+}

@@ -1,0 +1,156 @@
+/** Public types: pure, no imports, safe for the main thread. */
+
+/** Where a model file comes from. `bundled` is the tiny model that ships with the package. */
+export type ModelSource = 'bundled' | string | URL | File | Blob | HubFile
+
+/** A file of a repository on the Hugging Face Hub. */
+export interface HubFile {
+  repo: string
+  file: string
+  revision?: string
+}
+
+export type LoadPhase = 'download' | 'upload' | 'compile' | 'calibrate'
+
+export interface LoadProgress {
+  phase: LoadPhase
+  /** Bytes in `download` and `upload`, steps elsewhere. */
+  loaded: number
+  /** Undefined while the server has not told the length. */
+  total: number | undefined
+  /** 'model' or 'draft'. */
+  file: string
+}
+
+export interface EngineOptions {
+  model: ModelSource
+  /** A smaller model of the same vocabulary. */
+  draft?: ModelSource
+  onProgress?: (progress: LoadProgress) => void
+  signal?: AbortSignal
+  /** Requests that run together, 1..32. Further ones wait. Default 4. */
+  maxConcurrent?: number
+  /** Positions per sequence. Default: the smaller of the model's context and 4096. */
+  contextLength?: number
+  /** Storage of keys and values. Default 'f16'. */
+  kvType?: 'f16' | 'f32'
+}
+
+export type SpeculationMethod = 'draft' | 'lookup'
+
+/** `auto`: the controller decides at every step. A method with a depth (1..16) fixes both. */
+export type Speculation = 'auto' | 'off' | { method: SpeculationMethod; depth: number }
+
+/** Where a token came from: `target` is the model's own, the others were accepted guesses. */
+export type TokenSource = 'target' | 'draft' | 'lookup'
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant' | (string & {})
+  content: string
+}
+
+export interface SamplingOptions {
+  /** 0 = greedy. Default 0. */
+  temperature?: number
+  /** Keep the k most likely tokens (ties with the k-th are kept). Default 0 = all. */
+  topK?: number
+  /** Keep the smallest set of tokens with at least this probability, 0 < p <= 1. Default 1. */
+  topP?: number
+  /** Keep tokens with at least this share of the best token's probability, 0 <= p <= 1. Default 0. */
+  minP?: number
+  /** 0 .. 2^32 - 1. Default: random. */
+  seed?: number
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Continued raw, BOS as the model says. Exactly one of `prompt`, `tokens` and `messages`. */
+  prompt?: string
+  /** Token ids, used as they are. */
+  tokens?: readonly number[]
+  /** Sent through the model's chat template, or as a plain transcript where it has none. */
+  messages?: readonly ChatMessage[]
+  /** Default 256. */
+  maxTokens?: number
+  /** Text that ends the generation; it is not part of the output. At most 8. */
+  stop?: string | readonly string[]
+  /** Go on after an end-of-sequence token. Default false. */
+  ignoreEos?: boolean
+  /** Default 'auto'. */
+  speculation?: Speculation
+  signal?: AbortSignal
+}
+
+/** `stop`: an end token or a stop text. `length`: maxTokens or the end of the context. */
+export type FinishReason = 'stop' | 'length'
+
+export interface Usage {
+  promptTokens: number
+  completionTokens: number
+  /** Drafted tokens that were accepted. */
+  acceptedTokens: number
+  /** Drafted tokens that were rejected. */
+  rejectedTokens: number
+}
+
+export interface StepTimings {
+  /** From submit to the verdict on the CPU, in ms. */
+  stepMs: number
+  /** Planning, recording and committing on the CPU, in ms. */
+  cpuMs: number
+}
+
+/** What one step committed for one request. */
+export interface TokenBatch {
+  /** 1..depth+1 ids; the last batch may hold none. */
+  tokens: number[]
+  /** Text that is certain: never half a character, never part of a stop text. */
+  text: string
+  /** One per token. */
+  sources: TokenSource[]
+  /** What the controller chose for this request in this step. */
+  speculation: { method: SpeculationMethod | 'off'; depth: number }
+  timings: StepTimings
+  /** On the last batch only. */
+  finishReason?: FinishReason
+  usage?: Usage
+}
+
+/** Counters with vLLM's names. */
+export interface SpeculationCounters {
+  num_drafts: number
+  num_draft_tokens: number
+  num_accepted_tokens: number
+  /** Index i: drafts whose token i + 1 was accepted. */
+  num_accepted_tokens_per_pos: number[]
+}
+
+export interface EngineStats extends SpeculationCounters {
+  /** The same counters by drafter. */
+  byMethod: Record<SpeculationMethod, SpeculationCounters>
+  num_steps: number
+  num_generated_tokens: number
+  /** GPU dispatches of all steps. */
+  num_dispatches: number
+  /** Sums over all steps: submit to verdict, the rest on the CPU, and recording alone (part of `step`). */
+  timeMs: { step: number; cpu: number; record: number }
+  num_running: number
+  num_waiting: number
+  /** Adapter, as WebGPU describes it. */
+  adapter: string
+  model: { name: string; architecture: string; format: string; parameters: number; contextLength: number }
+  draft: { name: string; format: string; parameters: number } | null
+  /** GPU memory taken by weights, KV cache and working buffers, in bytes. */
+  gpuBytes: { weights: number; kv: number; work: number }
+  /** Milliseconds of a target pass by rows, and of one draft pass. */
+  cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }
+  /** Chance that draft token i + 1 is accepted, by drafter, as the controller believes it now. */
+  survival: Record<SpeculationMethod, number[]>
+  /** GPU objects created since the engine is ready; 0 once running. */
+  createsSinceReady: number
+}
+
+export interface ForwardResult {
+  /** Row-major [tokens, vocab]. */
+  logits: Float32Array
+  vocab: number
+}

@@ -1,0 +1,80 @@
+/**
+ * The goodput controller: at every step the choice with the most expected tokens per second, over
+ * {off, lookup, draft} x depth (SmartSpec, Liu et al., 2406.14066). A full argmax: costs are step-shaped, so goodput
+ * need not have one peak. Pure: the same inputs give the same choice.
+ */
+import type { CostModel } from './cost-model'
+
+export const MAX_DEPTH = 16
+
+export type Method = 'draft' | 'lookup'
+
+export interface Choice {
+  method: Method | 'off'
+  depth: number
+}
+
+export const OFF: Choice = { method: 'off', depth: 0 }
+
+/** A sequence that may speculate in this step. */
+export interface Contender {
+  /** Deepest draft by drafter: room left, tokens that the lookup found. */
+  available: Record<Method, number>
+  /** Positions that the draft model has yet to see before it can draft; at least 1. */
+  draftLag: number
+}
+
+export interface Situation {
+  contenders: readonly Contender[]
+  /** Rows of the target pass that are there whatever is chosen: one per running sequence, and prefill. */
+  baseRows: number
+  /** Draft rows that still fit into the pass. */
+  freeRows: number
+  cost: CostModel
+  survival: Record<Method, readonly number[]>
+}
+
+/** The draft model's catch-up is an investment: it is spread over this many steps. */
+const CATCH_UP_STEPS = 16
+
+export function chooseSpeculation(situation: Situation): Choice {
+  let best = OFF
+  let bestGoodput = goodput(situation, OFF)
+  for (const method of ['lookup', 'draft'] as const) {
+    const deepest = Math.max(0, ...situation.contenders.map(c => c.available[method]))
+    for (let depth = 1; depth <= deepest; depth++) {
+      const value = goodput(situation, { method, depth })
+      if (value > bestGoodput) [best, bestGoodput] = [{ method, depth }, value]
+    }
+  }
+  return best
+}
+
+/** Expected tokens per ms. */
+export function goodput(situation: Situation, choice: Choice): number {
+  const { contenders, cost, baseRows, freeRows } = situation
+  let tokens = contenders.length
+  let rows = 0
+  let lag = 0
+  let drafting = 0
+  if (choice.method !== 'off') {
+    const survival = situation.survival[choice.method]
+    for (const contender of contenders) {
+      const depth = Math.min(choice.depth, contender.available[choice.method])
+      for (let i = 0; i < depth; i++) tokens += survival[i]!
+      rows += depth
+      if (depth > 0) {
+        drafting++
+        lag += contender.draftLag
+      }
+    }
+  }
+  if (rows > freeRows) return 0
+  let ms = cost.target.at(baseRows + rows)
+  if (choice.method === 'draft') {
+    // One row per sequence is the draft's own step; what is beyond it is catch-up.
+    ms += cost.draftMs(drafting, drafting, choice.depth)
+    ms += (cost.draft.at(lag) - cost.draft.at(drafting)) / CATCH_UP_STEPS
+  }
+  return tokens / ms
+}

@@ -1,0 +1,84 @@
+/**
+ * What a step costs on this device, in ms: a table by rows for the target pass (submit to verdict, so that the
+ * fixed cost is inside) and one for a draft pass. Measured at load, refined by live steps (speculation.md 3.8):
+ * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
+ */
+const FIRST_SAMPLES = 6
+const FOLLOW = 0.2
+/** A step that took this many times the expected is a hiccup of the machine and not a cost. */
+const OUTLIER = 4
+
+interface Cell {
+  ms: number
+  samples: number
+}
+
+export type CostTable = Array<{ rows: number; ms: number }>
+
+export class CostCurve {
+  readonly #cells = new Map<number, Cell>()
+  #sorted: CostTable = []
+
+  get measured(): boolean {
+    return this.#cells.size > 0
+  }
+
+  observe(rows: number, ms: number): void {
+    if (!(ms > 0) || !Number.isFinite(ms)) return
+    const cell = this.#cells.get(rows)
+    if (!cell) this.#cells.set(rows, { ms, samples: 1 })
+    else if (cell.samples < FIRST_SAMPLES) {
+      cell.ms = Math.min(cell.ms, ms)
+      cell.samples++
+    } else cell.ms += FOLLOW * (Math.min(ms, OUTLIER * cell.ms) - cell.ms)
+    this.#sorted = this.#monotone()
+  }
+
+  /** Expected ms at `rows`: measured, or on the line between the nearest measured cells. 0 when nothing is known. */
+  at(rows: number): number {
+    const table = this.#sorted
+    const last = table.at(-1)
+    const first = table[0]
+    if (!first || !last) return 0
+    if (rows <= first.rows) return first.ms
+    if (rows >= last.rows) {
+      const slope = table.length > 1 ? (last.ms - first.ms) / (last.rows - first.rows) : 0
+      return last.ms + slope * (rows - last.rows)
+    }
+    const i = table.findIndex(cell => cell.rows >= rows)
+    const low = table[i - 1]!
+    const high = table[i]!
+    return low.ms + ((high.ms - low.ms) * (rows - low.rows)) / (high.rows - low.rows)
+  }
+
+  table(): CostTable {
+    return this.#sorted.map(cell => ({ ...cell }))
+  }
+
+  /** Cells of an earlier session: a start that live steps correct. */
+  restore(table: CostTable): void {
+    for (const { rows, ms } of table) this.#cells.set(rows, { ms, samples: 1 })
+    this.#sorted = this.#monotone()
+  }
+
+  /** More rows never cost less: a running maximum. */
+  #monotone(): CostTable {
+    let floor = 0
+    return [...this.#cells]
+      .sort(([a], [b]) => a - b)
+      .map(([rows, cell]) => {
+        floor = Math.max(floor, cell.ms)
+        return { rows, ms: floor }
+      })
+  }
+}
+
+export class CostModel {
+  readonly target = new CostCurve()
+  readonly draft = new CostCurve()
+
+  /** One draft pass over `rows` rows, then `numPasses - 1` over one row per sequence. */
+  draftMs(firstRows: number, numSequences: number, numPasses: number): number {
+    return numPasses === 0 ? 0 : this.draft.at(firstRows) + (numPasses - 1) * this.draft.at(numSequences)
+  }
+}

@@ -1,0 +1,6 @@
+export { BLOCK_SIZE, blocksFor } from './block-pool'
+export { type Choice, MAX_DEPTH, type Method, type Situation } from './controller'
+export type { CostTable } from './cost-model'
+export { Scheduler, type SchedulerConfig } from './scheduler'
+export { type Progress, type Sampling, Sequence, type SequenceRequest } from './sequence'
+export type { Pass, Row, Sample, Step, Verdict, VerdictRequest } from './step'

@@ -1,0 +1,292 @@
+/**
+ * Which sequences run, how many rows each gets, which drafter and what depth. plan() decides, commit() records what
+ * the GPU answered; nothing else changes a sequence. No GPU here: the same code drives engine, tests and simulator.
+ */
+import { Acceptance } from './acceptance'
+import { BlockPool, blocksFor } from './block-pool'
+import {
+  type Choice,
+  chooseSpeculation,
+  goodput,
+  MAX_DEPTH,
+  type Method,
+  OFF,
+  type Situation,
+} from './controller'
+import { CostModel } from './cost-model'
+import { lookup } from './lookup'
+import { type Progress, Sequence, type SequenceRequest } from './sequence'
+import { emptyPass, type Pass, type Step, type Verdict } from './step'
+
+export interface SchedulerConfig {
+  /** Sequences that run together. */
+  maxConcurrent: number
+  /** Sequences that wait. */
+  maxWaiting: number
+  contextLength: number
+  /** Rows and samples that fit into one pass. */
+  maxRows: number
+  maxSamples: number
+  numBlocks: number
+  hasDraft: boolean
+  /** Guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
+  guess?: (sequence: Sequence, depth: number) => number[]
+  /** The controller unless a test puts another policy in its place. */
+  choose?: (situation: Situation) => Choice
+}
+
+/** Every so many decisions a neighbour of the best choice is tried, so that its cost stays measured. */
+const PROBE_EVERY = 64
+
+export class Scheduler {
+  readonly acceptance: Record<Method, Acceptance> = {
+    draft: new Acceptance(MAX_DEPTH),
+    lookup: new Acceptance(MAX_DEPTH),
+  }
+  readonly cost = new CostModel()
+  readonly #config: SchedulerConfig
+  readonly #pool: BlockPool
+  readonly #freeIndices: number[]
+  readonly #waiting: Sequence[] = []
+  readonly #running: Sequence[] = []
+  #numDecisions = 0
+
+  constructor(config: SchedulerConfig) {
+    this.#config = config
+    this.#pool = new BlockPool(config.numBlocks)
+    this.#freeIndices = Array.from({ length: config.maxConcurrent }, (_, i) => config.maxConcurrent - 1 - i)
+  }
+
+  get running(): readonly Sequence[] {
+    return this.#running
+  }
+
+  get numWaiting(): number {
+    return this.#waiting.length
+  }
+
+  /** False when the waiting queue is full. The caller has checked that the prompt fits into the context. */
+  add(request: SequenceRequest): Sequence | undefined {
+    if (this.#waiting.length >= this.#config.maxWaiting) return undefined
+    const maxLength = Math.min(request.prompt.length + request.maxTokens, this.#config.contextLength)
+    const sequence = new Sequence(request, maxLength)
+    this.#waiting.push(sequence)
+    return sequence
+  }
+
+  /** Drops a sequence wherever it is and frees what it holds. */
+  remove(sequence: Sequence): void {
+    for (const queue of [this.#waiting, this.#running]) {
+      const at = queue.indexOf(sequence)
+      if (at >= 0) queue.splice(at, 1)
+    }
+    if (sequence.index < 0) return
+    this.#pool.give(sequence.blocks)
+    this.#freeIndices.push(sequence.index)
+    sequence.blocks = []
+    sequence.index = -1
+  }
+
+  /** Sequences that now have a place on the GPU; their tokens and blocks must be uploaded before the next step. */
+  admit(): Sequence[] {
+    const admitted: Sequence[] = []
+    while (this.#waiting.length > 0 && this.#freeIndices.length > 0) {
+      // All its blocks at once: a running sequence never has to give way.
+      const blocks = this.#pool.take(blocksFor(this.#waiting[0]!.maxLength))
+      if (!blocks) break
+      const sequence = this.#waiting.shift()!
+      sequence.blocks = blocks
+      sequence.index = this.#freeIndices.pop()!
+      this.#running.push(sequence)
+      admitted.push(sequence)
+    }
+    return admitted
+  }
+
+  /** The next step, or undefined when nothing runs. */
+  plan(): Step | undefined {
+    if (this.#running.length === 0) return undefined
+    const decoding = this.#running.filter(sequence => sequence.decoding)
+    const filling = this.#running.filter(sequence => !sequence.decoding)
+    const step: Step = { draftPasses: [], targetPass: emptyPass(), guesses: [], choices: new Map() }
+
+    this.#chooseDrafts(step, decoding, filling.length)
+    this.#addDraftPasses(step)
+    for (const sequence of decoding) this.#addDecodeRows(step, sequence)
+    // Scoring takes whatever sample places are left, so it comes last.
+    filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
+    for (const sequence of filling) this.#addPrefillRows(step.targetPass, sequence)
+    return step
+  }
+
+  /** Takes in the GPU's verdicts. Returns what each sequence gained; finished ones have left the scheduler. */
+  commit(step: Step, verdicts: readonly Verdict[], stepMs: number): Progress[] {
+    this.#observeCost(step, stepMs)
+    for (const { sequence, position } of step.targetPass.rows) {
+      sequence.numComputed = Math.max(sequence.numComputed, position + 1)
+    }
+    for (const { sequence, position } of step.draftPasses.flatMap(pass => pass.rows)) {
+      sequence.numDraftComputed = Math.max(sequence.numDraftComputed, position + 1)
+    }
+    const progress = verdicts.map(verdict => this.#commitVerdict(step, verdict))
+    for (const sequence of [...this.#running]) {
+      if (sequence.request.scoreOnly && sequence.numComputed === sequence.length)
+        sequence.finishReason = 'scored'
+      if (sequence.finishReason) this.remove(sequence)
+    }
+    return progress
+  }
+
+  #commitVerdict(step: Step, verdict: Verdict): Progress {
+    const { sequence, tokens, numAccepted, stopped } = verdict
+    const choice = step.choices.get(sequence) ?? OFF
+    sequence.tokens.push(...tokens)
+    // KV of rejected tokens is dropped by forgetting it: their positions are written again.
+    sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
+    sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
+    if (choice.method !== 'off') {
+      sequence.numAccepted += numAccepted
+      sequence.numRejected += choice.depth - numAccepted
+      // A stop inside the draft hides what would have become of the rest.
+      this.acceptance[choice.method].observe(stopped ? numAccepted : choice.depth, numAccepted)
+    }
+    if (stopped) sequence.finishReason = 'stop'
+    else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
+    const method = choice.method === 'off' ? 'target' : choice.method
+    return { sequence, tokens, sources: tokens.map((_, i) => (i < numAccepted ? method : 'target')), choice }
+  }
+
+  /** Fills step.choices and, for lookup, step.guesses. Fixed requests first; the controller decides the rest. */
+  #chooseDrafts(step: Step, decoding: readonly Sequence[], numFilling: number): void {
+    const { maxRows, maxSamples } = this.#config
+    let free = Math.min(maxRows, maxSamples) - decoding.length - numFilling
+    const take = (sequence: Sequence, method: Method, depth: number, guessed?: number[]): void => {
+      const allowed = Math.max(0, Math.min(depth, sequence.room, free, MAX_DEPTH))
+      const tokens = method === 'lookup' ? (guessed ?? this.#guess(sequence, allowed)).slice(0, allowed) : []
+      const actual = method === 'lookup' ? tokens.length : allowed
+      if (actual === 0) return
+      if (method === 'lookup') step.guesses.push({ sequence, tokens })
+      step.choices.set(sequence, { method, depth: actual })
+      free -= actual
+    }
+    const automatic: Sequence[] = []
+    for (const sequence of decoding) {
+      const wish = sequence.request.speculation
+      if (wish === 'auto') automatic.push(sequence)
+      else if (wish !== 'off') take(sequence, wish.method, wish.depth)
+    }
+    if (automatic.length === 0) return
+
+    const guesses = new Map(automatic.map(s => [s, this.#guess(s, Math.min(MAX_DEPTH, s.room))] as const))
+    const fixedRows = [...step.choices.values()].reduce((sum, choice) => sum + choice.depth, 0)
+    const choice = this.#decide({
+      contenders: automatic.map(sequence => ({
+        available: {
+          draft: this.#config.hasDraft ? Math.max(0, Math.min(MAX_DEPTH, sequence.room)) : 0,
+          lookup: guesses.get(sequence)!.length,
+        },
+        draftLag: sequence.length - sequence.numDraftComputed,
+      })),
+      baseRows: decoding.length + fixedRows,
+      freeRows: free,
+      cost: this.cost,
+      survival: { draft: this.acceptance.draft.survival(), lookup: this.acceptance.lookup.survival() },
+    })
+    for (const method of ['draft', 'lookup'] as const) {
+      if (choice.method !== method) this.acceptance[method].skip()
+    }
+    if (choice.method === 'off') return
+    for (const sequence of automatic) take(sequence, choice.method, choice.depth, guesses.get(sequence))
+  }
+
+  #guess(sequence: Sequence, depth: number): number[] {
+    if (depth <= 0) return []
+    return this.#config.guess?.(sequence, depth) ?? lookup(sequence.tokens, depth)
+  }
+
+  /** The controller's choice; now and then a neighbour of it, or off, so that their costs stay measured. */
+  #decide(situation: Situation): Choice {
+    const best = (this.#config.choose ?? chooseSpeculation)(situation)
+    if (this.#config.choose || ++this.#numDecisions % PROBE_EVERY !== 0) return best
+    const neighbours: Choice[] = [OFF, { ...best, depth: best.depth - 1 }, { ...best, depth: best.depth + 1 }]
+    const probe = neighbours[(this.#numDecisions / PROBE_EVERY) % neighbours.length]!
+    if (probe.depth < 1 || probe.depth > MAX_DEPTH || probe.method === 'off') return OFF
+    return goodput(situation, probe) > 0 ? probe : best
+  }
+
+  /**
+   * The draft model's passes: first what it has not seen yet, ending with its first token; then one row per
+   * sequence and token. A sequence whose backlog does not fit catches up now and drafts later.
+   */
+  #addDraftPasses(step: Step): void {
+    const drafting = [...step.choices]
+      .filter(([, choice]) => choice.method === 'draft')
+      .map(([sequence]) => sequence)
+    if (drafting.length === 0) return
+    const first = emptyPass()
+    let room = this.#config.maxRows
+    for (const sequence of drafting) {
+      const lag = sequence.length - sequence.numDraftComputed
+      const count = Math.min(lag, room)
+      room -= count
+      for (let i = 0; i < count; i++) first.rows.push({ sequence, position: sequence.numDraftComputed + i })
+      if (count < lag) step.choices.delete(sequence)
+      else first.samples.push({ row: first.rows.length - 1, sequence, position: sequence.length })
+    }
+    step.draftPasses.push(first)
+    for (let i = 1; i < MAX_DEPTH; i++) {
+      const pass = emptyPass()
+      for (const sequence of drafting) {
+        if ((step.choices.get(sequence)?.depth ?? 0) <= i) continue
+        pass.rows.push({ sequence, position: sequence.length + i - 1 })
+        pass.samples.push({ row: pass.rows.length - 1, sequence, position: sequence.length + i })
+      }
+      if (pass.rows.length === 0) break
+      step.draftPasses.push(pass)
+    }
+  }
+
+  /** The last token and its draft: depth + 1 rows, each sampled, judged together. */
+  #addDecodeRows({ targetPass, choices }: Step, sequence: Sequence): void {
+    const depth = choices.get(sequence)?.depth ?? 0
+    const firstSample = targetPass.samples.length
+    for (let i = 0; i <= depth; i++) {
+      targetPass.rows.push({ sequence, position: sequence.length - 1 + i })
+      targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: sequence.length + i })
+    }
+    targetPass.verdicts.push({ sequence, length: sequence.length, firstSample, depth })
+  }
+
+  /** As much of the prompt as still fits; its last row, if it is among them, draws the first token. */
+  #addPrefillRows(pass: Pass, sequence: Sequence): void {
+    const { maxRows, maxSamples } = this.#config
+    const scoreOnly = sequence.request.scoreOnly === true
+    let count = Math.min(sequence.length - sequence.numComputed, maxRows - pass.rows.length)
+    if (scoreOnly) count = Math.min(count, maxSamples - pass.samples.length)
+    for (let i = 0; i < count; i++) {
+      const position = sequence.numComputed + i
+      pass.rows.push({ sequence, position })
+      const last = position === sequence.length - 1
+      if (!scoreOnly && !last) continue
+      pass.samples.push({ row: pass.rows.length - 1, sequence, position: position + 1 })
+      if (scoreOnly) continue
+      const firstSample = pass.samples.length - 1
+      pass.verdicts.push({ sequence, length: sequence.length, firstSample, depth: 0 })
+    }
+  }
+
+  /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
+  #observeCost(step: Step, stepMs: number): void {
+    const { rows, samples } = step.targetPass
+    if (rows.length !== samples.length) return
+    if (step.draftPasses.length === 0) {
+      this.cost.target.observe(rows.length, stepMs)
+      return
+    }
+    const [first, ...rest] = step.draftPasses
+    const perPass = first!.samples.length
+    if (first!.rows.length > 2 * perPass || !this.cost.target.measured) return
+    const draftMs = stepMs - this.cost.target.at(rows.length)
+    this.cost.draft.observe(perPass, draftMs / (rest.length + 1))
+  }
+}

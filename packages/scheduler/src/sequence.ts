@@ -1,0 +1,77 @@
+import { BLOCK_SIZE } from './block-pool'
+import type { Choice, Method } from './controller'
+
+export interface Sampling {
+  temperature: number
+  topK: number
+  topP: number
+  minP: number
+  seed: number
+}
+
+export interface SequenceRequest {
+  prompt: readonly number[]
+  maxTokens: number
+  sampling: Sampling
+  /** Ids that end the sequence; at most 8. */
+  endIds: readonly number[]
+  speculation: 'auto' | 'off' | { method: Method; depth: number }
+  /** Score the prompt only: every row's logits are wanted, nothing is generated. */
+  scoreOnly?: boolean
+}
+
+export type FinishReason = 'stop' | 'length' | 'scored'
+
+export type TokenSource = 'target' | Method
+
+/** What one step did for one sequence. */
+export interface Progress {
+  sequence: Sequence
+  tokens: number[]
+  sources: TokenSource[]
+  choice: Choice
+}
+
+/** One request: its tokens, how far each model's KV reaches, and where that KV lies. */
+export class Sequence {
+  readonly tokens: number[]
+  readonly promptLength: number
+  /** Positions [0, numComputed) have their KV in the target's cache. */
+  numComputed = 0
+  /** The same for the draft model, which may lag behind. */
+  numDraftComputed = 0
+  /** Place in the GPU's per-sequence arrays; -1 while waiting. */
+  index = -1
+  blocks: number[] = []
+  finishReason: FinishReason | undefined
+  numAccepted = 0
+  numRejected = 0
+
+  constructor(
+    readonly request: SequenceRequest,
+    /** Positions that prompt and answer may fill. */
+    readonly maxLength: number,
+  ) {
+    this.tokens = [...request.prompt]
+    this.promptLength = request.prompt.length
+  }
+
+  get length(): number {
+    return this.tokens.length
+  }
+
+  /** Only its last token has yet to go through the target: ready for a decode step. */
+  get decoding(): boolean {
+    return !this.request.scoreOnly && this.numComputed === this.length - 1
+  }
+
+  /** Draft tokens that fit before maxLength, with one place left for the target's own. */
+  get room(): number {
+    return this.maxLength - this.length - 1
+  }
+
+  /** Physical place of a position's KV, the same in both models' caches. */
+  slotOf(position: number): number {
+    return this.blocks[Math.floor(position / BLOCK_SIZE)]! * BLOCK_SIZE + (position % BLOCK_SIZE)
+  }
+}

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest'
+import { formatParams, type Kernel, kernels, kernelText, type Params } from './index'
+import { openDevice } from './reference/run-kernel'
+
+/** Every combination of the values. */
+function combine(choices: Record<string, readonly (number | boolean)[]>): Params[] {
+  return Object.entries(choices).reduce<Params[]>(
+    (all, [name, values]) => all.flatMap(params => values.map(value => ({ ...params, [name]: value }))),
+    [{}],
+  )
+}
+
+const product = (left: readonly Params[], right: readonly Params[]) =>
+  left.flatMap(a => right.map(b => ({ ...a, ...b })))
+
+const bools = [false, true]
+const formats = Object.values(formatParams)
+const kvWords: Params[] = [
+  { KV_F16: false, KV_WORD: 'f32' },
+  { KV_F16: true, KV_WORD: 'u32' },
+]
+const headDims = [8, 64, 128].map(dim => ({ HEAD_DIM: dim, DIMS: Math.ceil(dim / 64) }))
+
+const variants: [Kernel, readonly Params[]][] = [
+  [kernels.embed, formats],
+  [kernels.rmsNorm, combine({ GATHER: bools })],
+  [
+    kernels.matmul,
+    product(
+      formats,
+      combine({ TILE: [1, 2, 4, 8], OUTPUTS: [1, 2, 4], ACCUMULATE: bools, WORKGROUP: [16, 64] }),
+    ),
+  ],
+  [kernels.ropeAppend, product(kvWords, combine({ NEOX: bools }))],
+  [kernels.attend, product(kvWords, headDims)],
+  [kernels.siluMul, [{}]],
+  [kernels.sample, combine({ CONTEXT: [512, 8192] })],
+  [kernels.accept, combine({ CONTEXT: [512, 8192] })],
+]
+
+it.each(variants)('$name compiles in every variant, without a warning', async (kernel, paramSets) => {
+  const device = await openDevice()
+  for (const params of paramSets) {
+    const code = kernelText(kernel, params)
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo()
+    const texts = messages.map(m => `${m.type} ${m.message}: ${code.split('\n')[m.lineNum - 1]}`)
+    expect(texts, JSON.stringify(params)).toEqual([])
+  }
+})
+
+it.each(Object.values(kernels))('$name keeps within the guaranteed limits', kernel => {
+  const storage = kernel.bindings.filter(kind => kind !== 'uniform')
+  expect(storage.length).toBeLessThanOrEqual(8)
+  const declared = [...kernel.source.matchAll(/@binding\((\d)\) var<(\w+)(?:, (\w+))?>/g)]
+  const kinds = declared.map(([, , space, access]) => (space === 'uniform' ? 'uniform' : access))
+  expect(kinds).toEqual(
+    kernel.bindings.map(
+      kind => ({ step: 'read', read: 'read', write: 'read_write', uniform: 'uniform' })[kind],
+    ),
+  )
+})

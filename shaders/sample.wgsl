@@ -1,0 +1,182 @@
+// One token per sample: argmax(logit / T + g(seed, position, token)) over the tokens that top-k, top-p and min-p
+// keep; T = 0 is the plain argmax. The lowest id wins ties.
+//
+// g is Gumbel noise from a counter-based hash, so the token is an exact draw from the filtered softmax, and the
+// same draw whoever asks: target and draft share the noise (Daliri, Musco and Suresh, 2408.07978).
+// The filters need no sort: the k-th largest logit and the edge of the nucleus are found by radix descent over
+// order-preserving keys, four times eight bits. Masses are integers, so their sums have no order.
+// One workgroup per sample.
+@group(0) @binding(1) var<storage, read> logits: array<f32>;             // [samples, stride]
+@group(0) @binding(2) var<storage, read_write> sampled: array<u32>;      // [samples]
+@group(0) @binding(3) var<storage, read_write> history: array<u32>;      // [sequences, CONTEXT]
+@group(0) @binding(4) var<uniform> shape: vec4<u32>;                     // vocab, stride
+
+const CONTEXT = 512u;
+const WORKGROUP = 256u;
+const SAMPLE_WORDS = 12u;
+const MASS_ONE = 1073741824.0; // 2^30 stands for probability 1
+const COLDEST = 1e-5;          // any colder is the plain argmax: (value - top) / T must stay finite
+const LOWEST = -3.0e38;        // WGSL has no infinity to rely on
+
+var<workgroup> best_value: array<f32, WORKGROUP>;
+var<workgroup> best_token: array<u32, WORKGROUP>;
+var<workgroup> histogram: array<atomic<u32>, 256>;
+var<workgroup> chosen: vec2<u32>; // digit found, mass still wanted below it
+
+struct Best { value: f32, token: u32 }
+
+// The largest value of the workgroup; the lowest token wins ties.
+fn reduce_best(mine: Best, t: u32) -> Best {
+  best_value[t] = mine.value;
+  best_token[t] = mine.token;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    if (t < half) {
+      let value = best_value[t + half];
+      let token = best_token[t + half];
+      if (value > best_value[t] || (value == best_value[t] && token < best_token[t])) {
+        best_value[t] = value;
+        best_token[t] = token;
+      }
+    }
+    workgroupBarrier();
+  }
+  let result = Best(best_value[0], best_token[0]);
+  workgroupBarrier();
+  return result;
+}
+
+fn reduce_sum(mine: f32, t: u32) -> f32 {
+  best_value[t] = mine;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    if (t < half) { best_value[t] += best_value[t + half]; }
+    workgroupBarrier();
+  }
+  let result = best_value[0];
+  workgroupBarrier();
+  return result;
+}
+
+// u32 keys in the order of the floats.
+fn key_of(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+// pcg3d (Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020)
+fn hash(token: u32, position: u32, seed: u32) -> u32 {
+  var v = vec3<u32>(token, position, seed) * 1664525u + 1013904223u;
+  v.x += v.y * v.z;
+  v.y += v.z * v.x;
+  v.z += v.x * v.y;
+  v ^= v >> vec3<u32>(16u);
+  v.x += v.y * v.z;
+  v.y += v.z * v.x;
+  v.z += v.x * v.y;
+  return v.x;
+}
+
+// -log(-log(1 - u)), u uniform in (0, 1). The noise that matters comes from small u, where log(1 - u) would lose
+// all its digits: there its series stands in.
+fn gumbel(token: u32, position: u32, seed: u32) -> f32 {
+  let u = min((f32(hash(token, position, seed)) + 0.5) * 2.3283064e-10, 0.99999994);
+  let series = u * fma(u, fma(u, fma(u, 0.25, 0.33333334), 0.5), 1.0);
+  return -log(select(-log(1.0 - u), series, u < 0.03125));
+}
+
+// The largest key whose mass, its own and that of all keys above it, reaches what is wanted: k tokens of mass 1 (the
+// k-th largest logit), or with k = 0 the share top_p of the probability (the edge of the nucleus). Keys below
+// `at_least` have no mass.
+fn threshold(t: u32, at: u32, at_least: u32, k: u32, top_p: f32, top: f32, temperature: f32, total: f32) -> u32 {
+  var prefix = 0u;  // of the key sought: the digits found
+  var fixed = 0u;   // mask of these digits
+  var wanted = k;
+  for (var shift = 24i; shift >= 0i; shift -= 8i) {
+    atomicStore(&histogram[t], 0u);
+    workgroupBarrier();
+    for (var token = t; token < shape.x; token += WORKGROUP) {
+      let value = logits[at + token];
+      let key = key_of(value);
+      if (key >= at_least && (key & fixed) == prefix) {
+        var mass = 1u;
+        if (k == 0u) { mass = u32(exp((value - top) / temperature) / total * MASS_ONE + 0.5); }
+        atomicAdd(&histogram[(key >> u32(shift)) & 255u], mass);
+      }
+    }
+    workgroupBarrier();
+    if (t == 0u) {
+      if (k == 0u && fixed == 0u) {
+        var all = 0u;
+        for (var digit = 0u; digit < 256u; digit++) { all += atomicLoad(&histogram[digit]); }
+        wanted = clamp(u32(ceil(f32(all) * top_p)), 1u, all);
+      }
+      var digit = 255u;
+      loop {
+        let mass = atomicLoad(&histogram[digit]);
+        if (mass >= wanted || digit == 0u) { break; }
+        wanted -= mass;
+        digit--;
+      }
+      chosen = vec2<u32>(digit, wanted);
+    }
+    let found = workgroupUniformLoad(&chosen);
+    prefix |= found.x << u32(shift);
+    fixed |= 255u << u32(shift);
+    wanted = found.y;
+  }
+  return prefix;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let t = local.x;
+  let record = step[SAMPLES_AT] + group.x * SAMPLE_WORDS;
+  let sequence = step[record + 1u];
+  let position = step[record + 2u];
+  let temperature = bitcast<f32>(step[record + 3u]);
+  let top_k = step[record + 4u];
+  let top_p = bitcast<f32>(step[record + 5u]);
+  let min_p = bitcast<f32>(step[record + 6u]);
+  let seed = step[record + 7u];
+  let draft = step[record + 8u] == 1u;
+  let at = group.x * shape.y;
+  let vocab = shape.x;
+
+  var best = Best(LOWEST, vocab - 1u);
+  for (var token = t; token < vocab; token += WORKGROUP) {
+    if (logits[at + token] > best.value) { best = Best(logits[at + token], token); }
+  }
+  best = reduce_best(best, t);
+
+  if (temperature > COLDEST) {
+    let top = best.value;
+    var at_least = 0u;
+    if (top_k > 0u && top_k < vocab) { at_least = threshold(t, at, 0u, top_k, 0.0, top, temperature, 1.0); }
+    if (top_p < 1.0) {
+      var sum = 0.0;
+      for (var token = t; token < vocab; token += WORKGROUP) {
+        let value = logits[at + token];
+        if (key_of(value) >= at_least) { sum += exp((value - top) / temperature); }
+      }
+      at_least = threshold(t, at, at_least, 0u, top_p, top, temperature, reduce_sum(sum, t));
+    }
+    if (min_p > 0.0) { at_least = max(at_least, key_of(fma(temperature, log(min_p), top))); }
+    at_least = min(at_least, key_of(top)); // log(1) need not be 0
+
+    var drawn = Best(LOWEST, vocab - 1u);
+    for (var token = t; token < vocab; token += WORKGROUP) {
+      let value = logits[at + token];
+      if (key_of(value) >= at_least) {
+        let score = (value - top) / temperature + gumbel(token, position, seed);
+        if (score > drawn.value) { drawn = Best(score, token); }
+      }
+    }
+    best = reduce_best(drawn, t);
+  }
+  if (t == 0u) {
+    sampled[group.x] = best.token;
+    // A draft pass leaves its token where the next pass will read it.
+    if (draft && position < CONTEXT) { history[sequence * CONTEXT + position] = best.token; }
+  }
+}

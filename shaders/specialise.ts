@@ -1,0 +1,82 @@
+/**
+ * Turns a .wgsl file into the text of one variant. Two devices, both plain text (`override` constants break
+ * workgroup array sizes in Safari, and compilers do not reliably unroll loops or keep small arrays in registers):
+ *
+ * - `const NAME = …;` and `alias NAME = …;` lines take the value of the parameter of that name;
+ * - `//: for v in NAME` … `//: end` repeats the lines with `$v` = 0, 1, …; `//: if NAME` … `//: else` … `//: end`
+ *   chooses. NAME is a parameter of the same file.
+ */
+export type Params = Readonly<Record<string, number | boolean | string>>
+
+export function specialise(source: string, params: Params): string {
+  const values = readConstants(source)
+  for (const [name, value] of Object.entries(params)) {
+    if (!values.has(name)) throw new Error(`No parameter ${name} in this kernel.`)
+    values.set(name, value)
+  }
+  const lines = source.split('\n').map(line => substitute(line, params))
+  return expand(lines, values).join('\n')
+}
+
+const declaration = /^(const|alias) (\w+) = ([^;]+);/
+
+function readConstants(source: string): Map<string, number | boolean | string> {
+  const values = new Map<string, number | boolean | string>()
+  for (const line of source.split('\n')) {
+    const [, , name, text] = declaration.exec(line) ?? []
+    if (name === undefined || text === undefined) continue
+    const count = /^(\d+)u?$/.exec(text)?.[1]
+    values.set(name, text === 'true' ? true : text === 'false' ? false : count ? Number(count) : text)
+  }
+  return values
+}
+
+function substitute(line: string, params: Params): string {
+  const [, keyword, name, text] = declaration.exec(line) ?? []
+  if (name === undefined || text === undefined || !(name in params)) return line
+  const value = params[name]!
+  const suffix = typeof value === 'number' && text.endsWith('u') ? 'u' : ''
+  return line.replace(declaration, `${keyword} ${name} = ${value}${suffix};`)
+}
+
+function expand(lines: readonly string[], values: ReadonlyMap<string, unknown>): string[] {
+  const out: string[] = []
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!
+    const [, variable, count] = /^\s*\/\/: for (\w+) in (\w+)$/.exec(line) ?? []
+    const condition = /^\s*\/\/: if (\w+)$/.exec(line)?.[1]
+    if (variable === undefined && condition === undefined) {
+      out.push(line)
+      continue
+    }
+    const { end, middle } = findEnd(lines, i)
+    if (condition !== undefined) {
+      const [from, to] = values.get(condition) ? [i + 1, middle ?? end] : [(middle ?? end - 1) + 1, end]
+      out.push(...expand(lines.slice(from, to), values))
+    } else {
+      const body = lines.slice(i + 1, end)
+      for (let n = 0; n < Number(values.get(count!)); n++) {
+        // `$c` inside a name, `$cu` where a u32 is meant.
+        const round = body.map(text =>
+          text.replaceAll(new RegExp(`\\$${variable}(?![a-tv-z])`, 'g'), String(n)),
+        )
+        out.push(...expand(round, values))
+      }
+    }
+    i = end
+  }
+  return out
+}
+
+/** Index of the directive's `//: end` and of its own `//: else`. */
+function findEnd(lines: readonly string[], start: number): { end: number; middle: number | undefined } {
+  let depth = 0
+  let middle: number | undefined
+  for (let i = start; i < lines.length; i++) {
+    const text = lines[i]!.trim()
+    if (/^\/\/: (for|if) /.test(text)) depth++
+    else if (text === '//: else' && depth === 1) middle = i
+    else if (text === '//: end' && --depth === 0) return { end: i, middle }
+  }
+  throw new Error(`Line ${start + 1} opens a block that never ends.`)
+}
