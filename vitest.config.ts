@@ -1,8 +1,13 @@
+import { existsSync } from 'node:fs'
+import { resolve as resolvePath } from 'node:path'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { findBrowser, launchArgs } from './scripts/browser.mjs'
 
 const executablePath = await findBrowser()
+// Test data that lives beside the repository; tests that need it skip by name without it.
+const shared = resolvePath(import.meta.dirname, '../shared')
+const env = { VITE_SHARED: existsSync(shared) ? `/@fs${shared}` : '' }
 const resolve = { conditions: ['foretoken-source', 'module', 'browser', 'development'] }
 
 export default defineConfig({
@@ -21,8 +26,11 @@ export default defineConfig({
         resolve,
         // The files of ../shared are served to tests that find them there.
         server: { fs: { strict: false } },
+        // All dependencies are ES modules; optimising them would only reload pages in the middle of a run.
+        optimizeDeps: { noDiscovery: true },
         test: {
           name: 'browser',
+          env,
           include: ['**/*.gpu.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 120_000,

@@ -1,5 +1,6 @@
 /** What the engine counts, with vLLM's names. */
 import { MAX_DEPTH, type Progress } from '@foretoken/scheduler'
+import type { Outcome } from './runner'
 import type { EngineStats, SpeculationCounters, SpeculationMethod, StepTimings } from './types'
 
 export type Counted = SpeculationCounters &
@@ -19,17 +20,12 @@ export class Counters {
   #numDispatches = 0
   readonly #timeMs = { step: 0, cpu: 0, record: 0 }
 
-  observe(
-    progress: readonly Progress[],
-    numDispatches: number,
-    timings: StepTimings,
-    recordMs: number,
-  ): void {
+  observe(progress: readonly Progress[], outcome: Outcome, timings: StepTimings): void {
     this.numSteps++
-    this.#numDispatches += numDispatches
+    this.#numDispatches += outcome.numDispatches
     this.#timeMs.step += timings.stepMs
     this.#timeMs.cpu += timings.cpuMs
-    this.#timeMs.record += recordMs
+    this.#timeMs.record += outcome.recordMs
     for (const { tokens, sources, choice } of progress) {
       this.#numTokens += tokens.length
       if (choice.method === 'off') continue

@@ -3,7 +3,7 @@
  * work (DESIGN.md section 2): plan, execute, commit, deliver.
  */
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
-import type { Progress, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
+import type { Progress, Sample, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
@@ -31,6 +31,7 @@ export class Engine {
   readonly #leaving = new Set<Sequence>()
   readonly #counters = new Counters()
   readonly #createsAtStart: number
+  #active = false
   #loop: Promise<void> | undefined
   #failure: EngineError | undefined
 
@@ -156,7 +157,7 @@ export class Engine {
     this.#generations.delete(sequence)
     this.#scorings.delete(sequence)
     this.#leaving.add(sequence)
-    if (!this.#loop) this.#dropLeaving()
+    if (!this.#active) this.#dropLeaving()
   }
 
   #dropLeaving(): void {
@@ -165,37 +166,37 @@ export class Engine {
   }
 
   #start(): void {
-    this.#loop ??= this.#run()
-      .catch(error => this.#fail(asEngineError(error)))
-      .finally(() => {
-        this.#loop = undefined
-      })
+    if (this.#active) return
+    this.#active = true
+    this.#loop = this.#run().catch(error => this.#fail(asEngineError(error)))
   }
 
+  /** The step loop: plan, execute, commit, deliver, until nothing runs. */
   async #run(): Promise<void> {
     const { runner } = this.#parts
-    while (!this.#failure) {
-      const begin = performance.now()
-      this.#dropLeaving()
-      for (const sequence of this.#scheduler.admit()) runner.admit(sequence)
-      const step = this.#scheduler.plan()
-      if (!step) return
+    try {
+      while (!this.#failure) {
+        const begin = performance.now()
+        this.#dropLeaving()
+        for (const sequence of this.#scheduler.admit()) runner.admit(sequence)
+        const step = this.#scheduler.plan()
+        if (!step) return
 
-      const wantLogits = step.targetPass.rows.some(row => row.sequence.request.scoreOnly)
-      const submitted = performance.now()
-      const outcome = await runner.execute(step, wantLogits)
-      const verdict = performance.now()
+        const submitted = performance.now()
+        const outcome = await runner.execute(step)
+        const stepMs = performance.now() - submitted
+        const progress = this.#scheduler.commit(step, outcome.verdicts, stepMs)
 
-      const scored = outcome.logits ? this.#splitLogits(step.targetPass.samples, outcome.logits) : undefined
-      const progress = this.#scheduler.commit(step, outcome.verdicts, verdict - submitted)
-      const timings = {
-        stepMs: verdict - submitted,
-        cpuMs: submitted - begin + (performance.now() - verdict),
+        const cpuMs = performance.now() - begin - stepMs
+        this.#counters.observe(progress, outcome, { stepMs, cpuMs })
+        this.#deliver(progress, { stepMs, cpuMs })
+        if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
+        if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
       }
-      this.#counters.observe(progress, outcome.numDispatches, timings, outcome.recordMs)
-      this.#deliver(progress, timings)
-      if (scored) this.#deliverScores(scored)
-      if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
+    } finally {
+      // In the same turn as the last look at the queue: a request that comes later starts a new loop.
+      this.#active = false
+      this.#dropLeaving()
     }
   }
 
@@ -206,28 +207,16 @@ export class Engine {
     }
   }
 
-  /** The rows of logits that belong to each sequence being scored. */
-  #splitLogits(
-    samples: ReadonlyArray<{ sequence: Sequence }>,
-    logits: Float32Array,
-  ): Map<Sequence, Float32Array[]> {
+  /** Hands each sequence that is being scored its rows of logits. */
+  #deliverScores(samples: readonly Sample[], logits: Float32Array): void {
     const { vocab } = this.#parts.target.config
     const stride = logits.length / samples.length
-    const rows = new Map<Sequence, Float32Array[]>()
     samples.forEach(({ sequence }, i) => {
-      if (!sequence.request.scoreOnly) return
-      const row = logits.subarray(i * stride, i * stride + vocab)
-      rows.set(sequence, [...(rows.get(sequence) ?? []), row])
+      this.#scorings.get(sequence)?.logits.push(logits.subarray(i * stride, i * stride + vocab))
     })
-    return rows
-  }
-
-  #deliverScores(scored: ReadonlyMap<Sequence, Float32Array[]>): void {
-    for (const [sequence, rows] of scored) {
-      const scoring = this.#scorings.get(sequence)
-      scoring?.logits.push(...rows)
+    for (const [sequence, scoring] of this.#scorings) {
       if (sequence.finishReason !== 'scored') continue
-      invariant(scoring?.logits.length === sequence.length, () => 'a score for every position')
+      invariant(scoring.logits.length === sequence.length, () => 'a score for every position')
       scoring.resolve(scoring.logits)
       this.#leave(sequence)
     }

@@ -24,6 +24,7 @@ const known = new Set<keyof GenerateOptions>([
   'messages',
   'maxTokens',
   'stop',
+  'stopTokens',
   'ignoreEos',
   'speculation',
   'signal',
@@ -49,7 +50,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   }
   const stops = parseStops(options.stop)
   const speculation = parseSpeculation(options.speculation, limits.hasDraft)
-  const endIds = options.ignoreEos ? [] : tokenizer.endIds.slice(0, MAX_END_IDS)
+  const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const prompt = promptTokens(options, tokenizer, limits)
   return { sequence: { prompt, maxTokens, sampling, endIds, speculation }, stops }
 }
@@ -84,9 +85,9 @@ function encodePrompt(options: GenerateOptions, tokenizer: Tokenizer): number[] 
   return tokenizer.encodeChat(messages)
 }
 
-export function checkIds(tokens: readonly number[], vocab: number): void {
+export function checkIds(tokens: readonly number[], vocab: number, argument = 'tokens'): void {
   const at = tokens.findIndex(id => !Number.isInteger(id) || id < 0 || id >= vocab)
-  if (at >= 0) throw bad(`tokens[${at}]`, tokens[at], `a whole number from 0 to ${vocab - 1}`)
+  if (at >= 0) throw bad(`${argument}[${at}]`, tokens[at], `a whole number from 0 to ${vocab - 1}`)
 }
 
 export function contextFull(tokens: number, context: number): EngineError {
@@ -104,6 +105,17 @@ function parseStops(stop: GenerateOptions['stop']): readonly string[] {
     throw bad('stop', stop, `a non-empty text, or up to ${MAX_STOPS} of them`)
   }
   return stops
+}
+
+function parseEndIds(options: GenerateOptions, tokenizer: Tokenizer, vocab: number): number[] {
+  const { stopTokens = [], ignoreEos = false } = options
+  const own = ignoreEos ? [] : tokenizer.endIds
+  const room = MAX_END_IDS - own.length
+  if (!Array.isArray(stopTokens) || stopTokens.length > room) {
+    throw bad('stopTokens', stopTokens, `an array of at most ${room} token ids`)
+  }
+  checkIds(stopTokens, vocab, 'stopTokens')
+  return [...own, ...stopTokens]
 }
 
 function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Speculation {

@@ -13,7 +13,7 @@ export interface Outcome {
   numDispatches: number
   /** Encoding and submitting on the CPU, in ms. */
   recordMs: number
-  /** Logits of the target pass's samples, where they were asked for: row-major [samples, vocab]. */
+  /** Logits of the target pass's samples if any sequence is being scored: [samples, stride]. */
   logits: Float32Array | undefined
 }
 
@@ -59,7 +59,7 @@ export class Runner {
     this.#write(blocks, sequence.index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
   }
 
-  async execute(step: Step, wantLogits = false): Promise<Outcome> {
+  async execute(step: Step): Promise<Outcome> {
     const { device } = this.gpu
     const begin = performance.now()
     for (const { sequence, tokens } of step.guesses) {
@@ -86,7 +86,8 @@ export class Runner {
     device.queue.submit([encoder.finish()])
     const recordMs = performance.now() - begin
 
-    const logits = wantLogits ? await this.#readLogits(step.targetPass.samples.length) : undefined
+    const scoring = step.targetPass.rows.some(row => row.sequence.request.scoreOnly)
+    const logits = scoring ? await this.#readLogits(step.targetPass.samples.length) : undefined
     await this.#readback.mapAsync(GPUMapMode.READ)
     const results = new Uint32Array(this.#readback.getMappedRange())
     const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))

@@ -73,6 +73,8 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens?: number
   /** Text that ends the generation; it is not part of the output. At most 8. */
   stop?: string | readonly string[]
+  /** Ids that end the generation like an end-of-sequence token; they count as generated. At most 8 with the model's own. */
+  stopTokens?: readonly number[]
   /** Go on after an end-of-sequence token. Default false. */
   ignoreEos?: boolean
   /** Default 'auto'. */

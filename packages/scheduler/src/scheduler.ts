@@ -31,8 +31,8 @@ export interface SchedulerConfig {
   hasDraft: boolean
   /** Guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
   guess?: (sequence: Sequence, depth: number) => number[]
-  /** The controller unless a test puts another policy in its place. */
-  choose?: (situation: Situation) => Choice
+  /** Another policy, for tests and benches; undefined leaves a decision to the controller. */
+  choose?: (situation: Situation) => Choice | undefined
 }
 
 /** Every so many decisions a neighbour of the best choice is tried, so that its cost stays measured. */
@@ -206,8 +206,10 @@ export class Scheduler {
 
   /** The controller's choice; now and then a neighbour of it, or off, so that their costs stay measured. */
   #decide(situation: Situation): Choice {
-    const best = (this.#config.choose ?? chooseSpeculation)(situation)
-    if (this.#config.choose || ++this.#numDecisions % PROBE_EVERY !== 0) return best
+    const ordered = this.#config.choose?.(situation)
+    if (ordered) return ordered
+    const best = chooseSpeculation(situation)
+    if (++this.#numDecisions % PROBE_EVERY !== 0) return best
     const neighbours: Choice[] = [OFF, { ...best, depth: best.depth - 1 }, { ...best, depth: best.depth + 1 }]
     const probe = neighbours[(this.#numDecisions / PROBE_EVERY) % neighbours.length]!
     if (probe.depth < 1 || probe.depth > MAX_DEPTH || probe.method === 'off') return OFF

@@ -1,0 +1,5 @@
+import { EngineError, type ErrorDetails } from '@foretoken/errors'
+
+/** The file is no model that can be used. `details` name the offset, what was expected and what was found. */
+export const badModel = (message: string, details: ErrorDetails) =>
+  new EngineError('bad-model', message, details)

@@ -1,0 +1,122 @@
+import { abortedError, throwIfAborted } from '@foretoken/errors'
+import type { ModelStream } from './model-stream'
+
+export interface ReadOptions {
+  signal?: AbortSignal | undefined
+  /** Called after each piece that arrives. The total is undefined while the server has not told it. */
+  onProgress?: ((loadedBytes: number, totalBytes: number | undefined) => void) | undefined
+}
+
+/**
+ * Exact numbers of bytes out of a stream of arbitrary pieces. Holds the pieces that are not yet taken,
+ * and nothing is allocated for bytes that have not arrived: a lying length costs no memory.
+ */
+export class ByteStream {
+  /** Bytes taken or skipped so far: the place in the file of the next byte. */
+  position = 0
+  #source: ModelStream
+  #options: ReadOptions
+  #reader: ReadableStreamDefaultReader<Uint8Array>
+  #pieces: Uint8Array[] = []
+  #buffered = 0
+  #loaded = 0
+  #ended = false
+  #closed = false
+
+  constructor(source: ModelStream, options: ReadOptions) {
+    this.#source = source
+    this.#options = options
+    this.#reader = source.body.getReader()
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** The next `count` bytes if they are here already; a view of the arrived piece where one holds them all. */
+  take(count: number): Uint8Array | undefined {
+    if (this.#buffered < count) return undefined
+    this.position += count
+    this.#buffered -= count
+    const first = this.#pieces[0] ?? new Uint8Array(0)
+    if (first.length > count) {
+      this.#pieces[0] = first.subarray(count)
+      return first.subarray(0, count)
+    }
+    if (first.length === count) {
+      this.#pieces.shift()
+      return first
+    }
+    return this.#join(count)
+  }
+
+  /** The next `count` bytes, or fewer where the file ends. Throws `download` and `aborted`. */
+  async read(count: number): Promise<Uint8Array> {
+    while (this.#buffered < count && !this.#ended) await this.#pull()
+    throwIfAborted(this.#options.signal, 'download')
+    return this.take(Math.min(count, this.#buffered))!
+  }
+
+  /** Passes over `count` bytes, or fewer where the file ends; returns how many. */
+  async skip(count: number): Promise<number> {
+    let left = count
+    while (left > 0) {
+      while (this.#buffered === 0 && !this.#ended) await this.#pull()
+      if (this.#buffered === 0) break
+      left -= this.take(Math.min(left, this.#buffered, this.#pieces[0]!.length))!.length
+    }
+    return count - left
+  }
+
+  /** Lets go of the source. Reading on afterwards is `aborted`. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#pieces = []
+    this.#buffered = 0
+    await this.#reader.cancel().catch(() => undefined)
+  }
+
+  /** A stream of a Blob knows no signal: cancelling is what wakes a waiting read. */
+  #onAbort = () => {
+    this.#reader.cancel().catch(() => undefined)
+  }
+
+  async #pull(): Promise<void> {
+    const { signal, onProgress } = this.#options
+    throwIfAborted(signal, 'download')
+    const piece = await this.#reader.read().catch((error: unknown) => {
+      throwIfAborted(signal, 'download')
+      throw this.#source.failure(error, this.#loaded)
+    })
+    throwIfAborted(signal, 'download')
+    if (this.#closed) throw abortedError('download')
+    if (piece.done) {
+      this.#ended = true
+      const { promisedBytes } = this.#source
+      if (promisedBytes !== undefined && this.#loaded < promisedBytes) {
+        throw this.#source.failure(new Error('the connection closed early'), this.#loaded)
+      }
+      return
+    }
+    if (piece.value.length === 0) return
+    this.#pieces.push(piece.value)
+    this.#buffered += piece.value.length
+    this.#loaded += piece.value.length
+    onProgress?.(this.#loaded, this.#source.totalBytes)
+  }
+
+  #join(count: number): Uint8Array {
+    const joined = new Uint8Array(count)
+    let filled = 0
+    let used = 0
+    while (filled < count) {
+      const piece = this.#pieces[used]!
+      const part = piece.subarray(0, count - filled)
+      joined.set(part, filled)
+      filled += part.length
+      if (part.length < piece.length) this.#pieces[used] = piece.subarray(part.length)
+      else used++
+    }
+    this.#pieces.splice(0, used)
+    return joined
+  }
+}

@@ -1,0 +1,83 @@
+import { badModel } from './bad-model'
+import type { ValueType } from './gguf-value'
+
+/** A step of the header parser: it yields how many bytes it needs and is resumed with them. */
+export type Parse<T> = Generator<number, T, Uint8Array>
+
+const maxHeaderBytes = 512 * 2 ** 20
+const maxStringBytes = 64 * 2 ** 20
+
+const text = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** Reads a GGUF header's primitive values and checks each length before it is used. Little-endian. */
+export class GgufCursor {
+  offset = 0
+  /** What is being read, for messages: a metadata key or a tensor's name. */
+  subject: { key?: string; tensor?: string } = {}
+
+  /** @param fileBytes the file's size where it is certain */
+  constructor(readonly fileBytes: number | undefined) {}
+
+  *bytes(count: number): Parse<Uint8Array> {
+    this.require(count)
+    const bytes = yield count
+    if (bytes.length < count) throw this.truncated(count, bytes.length)
+    this.offset += count
+    return bytes
+  }
+
+  *u32(): Parse<number> {
+    const bytes = yield* this.bytes(4)
+    return view(bytes).getUint32(0, true)
+  }
+
+  /** A u64 that counts something: a safe integer up to `limit`. */
+  *count(what: string, limit = Number.MAX_SAFE_INTEGER): Parse<number> {
+    const bytes = yield* this.bytes(8)
+    const count = view(bytes).getBigUint64(0, true)
+    if (count > limit) throw this.error(`${what} is ${count}`, `at most ${limit}`, Number(count))
+    return Number(count)
+  }
+
+  *string(limit = maxStringBytes): Parse<string> {
+    const length = yield* this.count('a string length', limit)
+    const bytes = yield* this.bytes(length)
+    return text.decode(bytes)
+  }
+
+  /** Throws unless `count` more bytes can be there. */
+  require(count: number): void {
+    const left = (this.fileBytes ?? Number.POSITIVE_INFINITY) - this.offset
+    if (count > left) throw this.truncated(count, left)
+    if (this.offset + count > maxHeaderBytes) {
+      throw this.error('the header is too long', `at most ${maxHeaderBytes} bytes`, this.offset + count)
+    }
+  }
+
+  /** `message` is a clause without capital and period. */
+  error(message: string, expected: unknown, found: unknown) {
+    const at = `at byte ${this.offset}${this.#naming()}`
+    const details = { offset: this.offset, expected, found, ...this.subject }
+    return badModel(`Broken GGUF header: ${message} ${at}; expected ${expected}.`, details)
+  }
+
+  unknownType(type: number, types: readonly ValueType[]) {
+    return this.error(`unknown value type ${type}`, `0 to ${types.length - 1}`, type)
+  }
+
+  truncated(expected: number, found: number) {
+    return badModel(
+      `The file ends inside its header: ${expected} bytes expected at byte ${this.offset}${this.#naming()}, ` +
+        `${found} found. It was probably not downloaded or copied whole.`,
+      { offset: this.offset, expected, found, ...this.subject },
+    )
+  }
+
+  #naming(): string {
+    const { key, tensor } = this.subject
+    if (tensor !== undefined) return ` (tensor ${tensor})`
+    return key === undefined ? '' : ` (key ${key})`
+  }
+}
+
+export const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

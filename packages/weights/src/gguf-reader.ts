@@ -1,0 +1,89 @@
+import { EngineError } from '@foretoken/errors'
+import { ByteStream, type ReadOptions } from './byte-stream'
+import { type GgufHeader, parseGgufHeader } from './gguf-header'
+import type { Metadata, TensorInfo } from './gguf-value'
+import { type GgufSource, openModelStream } from './model-stream'
+import { truncatedTensor } from './tensor-layout'
+
+/** Consecutive rows of one tensor, as they stand in the file. */
+export interface RowGroup {
+  tensor: TensorInfo
+  firstRow: number
+  numRows: number
+  /** [numRows, bytes of a row]; yours to keep, of any alignment. */
+  data: Uint8Array
+}
+
+const maxGroupBytes = 4 * 2 ** 20
+
+/**
+ * A GGUF file, read once from front to back. All methods throw `bad-model` for a file that is broken or
+ * not supported, `download` when it cannot be fetched whole, and `aborted` (phase `download`).
+ */
+export class GgufReader {
+  readonly name: string
+  readonly metadata: Metadata
+  /** By ascending offset. */
+  readonly tensors: readonly TensorInfo[]
+  #stream: ByteStream
+  #started = false
+
+  private constructor(name: string, header: GgufHeader, stream: ByteStream) {
+    this.name = name
+    this.metadata = header.metadata
+    this.tensors = header.tensors
+    this.#stream = stream
+  }
+
+  /** Reads the header; tensor data waits for `rows`. */
+  static async open(source: GgufSource, options: ReadOptions = {}): Promise<GgufReader> {
+    const input = await openModelStream(source, options.signal)
+    const stream = new ByteStream(input, options)
+    try {
+      const header = await readHeader(stream, input.fileBytes)
+      return new GgufReader(input.name, header, stream)
+    } catch (error) {
+      await stream.close()
+      throw error
+    }
+  }
+
+  /**
+   * All tensors in file order, in groups of whole rows of at most 4 MiB (one row at least). Can be read
+   * once; leaving the loop early closes the file.
+   */
+  async *rows(): AsyncGenerator<RowGroup> {
+    if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
+    this.#started = true
+    try {
+      for (const tensor of this.tensors) yield* this.#rowsOf(tensor)
+    } finally {
+      await this.close()
+    }
+  }
+
+  /** Cancels the download. A second call does nothing. */
+  close(): Promise<void> {
+    return this.#stream.close()
+  }
+
+  async *#rowsOf(tensor: TensorInfo): AsyncGenerator<RowGroup> {
+    const gap = tensor.offset - this.#stream.position
+    if ((await this.#stream.skip(gap)) < gap) throw truncatedTensor(tensor, this.#stream.position)
+    const bytesPerRow = tensor.bytes / tensor.rows
+    const rowsPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow))
+    for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
+      const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
+      const data = await this.#stream.read(numRows * bytesPerRow)
+      if (data.length < numRows * bytesPerRow) throw truncatedTensor(tensor, this.#stream.position)
+      yield { tensor, firstRow, numRows, data }
+    }
+  }
+}
+
+async function readHeader(stream: ByteStream, fileBytes: number | undefined): Promise<GgufHeader> {
+  const parser = parseGgufHeader(fileBytes)
+  let step = parser.next()
+  while (!step.done) step = parser.next(stream.take(step.value) ?? (await stream.read(step.value)))
+  return step.value
+}

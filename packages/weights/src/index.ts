@@ -1,0 +1,8 @@
+export type { ReadOptions } from './byte-stream'
+export { GgufReader, type RowGroup } from './gguf-reader'
+export type { Metadata, MetadataValue, TensorInfo } from './gguf-value'
+export { type GgufContent, type TypedValue, type WrittenTensor, writeGguf } from './gguf-writer'
+export { type GgufSource, type HubFile, hubUrl } from './model-stream'
+export { packedSize, packRows, paddedColumns } from './row-packing'
+export { encodeRows, toFloat32 } from './row-values'
+export { rowBytes, type TensorType } from './tensor-type'
