@@ -30,7 +30,7 @@ export interface SchedulerConfig {
   numBlocks: number
   hasDraft: boolean
   /** Guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
-  guess?: (sequence: Sequence, depth: number) => number[]
+  guess?: (sequence: Sequence, depth: number) => number[] | undefined
   /** Another policy, for tests and benches; undefined leaves a decision to the controller. */
   choose?: (situation: Situation) => Choice | undefined
 }

@@ -1,0 +1,28 @@
+/** What a benchmark suite gets and yields. A suite is `e2e/bench/<suite>.bench.ts` with a default export. */
+export interface BenchContext {
+  /** Fewer sizes and repetitions, the same row names: within 10 minutes on 2 cores without a GPU. */
+  quick: boolean
+  /** Address of ../shared/models/<name>, undefined where the file is absent. */
+  fetchModel(name: string): URL | undefined
+  device: BenchDevice
+}
+
+export interface BenchDevice {
+  /** The adapter as WebGPU describes it. */
+  adapter: string
+  features: string[]
+  /** Logical cores. */
+  numCores: number
+  userAgent: string
+}
+
+/** One measured number. Further fields are conditions of the measurement. */
+export interface BenchRow {
+  name: string
+  metric: string
+  value: number
+  unit: string
+  [condition: string]: unknown
+}
+
+export type BenchSuite = (context: BenchContext) => AsyncGenerator<BenchRow>

@@ -1,0 +1,157 @@
+/** What is compared: modes, companions, and endings that fall inside a draft. */
+import type { Choice } from '@foretoken/scheduler'
+import { type ExactnessRig, type Mode, type Run, type Sampling, sameIds } from './exactness-rig'
+
+export const NUM_TOKENS = 64
+
+export const prompts = [
+  'Once upon a time, there was a little girl named Lily.',
+  'Tom and his dog went to the park. The dog saw a cat and ran. Tom and his dog went',
+]
+
+const companions = [
+  { prompt: 'One day, a big red ball', joins: 3, maxTokens: 20, speculation: 'off' },
+  { prompt: 'The sun was hot and the', joins: 6, maxTokens: 30, speculation: { method: 'lookup', depth: 3 } },
+  {
+    prompt: 'Ben had a toy car. He liked',
+    joins: 12,
+    maxTokens: 24,
+    speculation: { method: 'draft', depth: 2 },
+  },
+] as const
+
+const varied: Choice[] = [
+  { method: 'lookup', depth: 1 },
+  { method: 'draft', depth: 5 },
+  { method: 'off', depth: 0 },
+  { method: 'draft', depth: 16 },
+  { method: 'lookup', depth: 8 },
+  { method: 'draft', depth: 1 },
+  { method: 'lookup', depth: 16 },
+]
+
+export const offMode: Mode = { name: 'off', speculation: 'off' }
+
+export const fixedModes = (depths: readonly number[]): Mode[] =>
+  (['lookup', 'draft'] as const).flatMap(method =>
+    depths.map(depth => ({ name: `${method}@${depth}`, speculation: { method, depth } })),
+  )
+
+export const controlledModes: Mode[] = [
+  { name: 'auto', speculation: 'auto' },
+  { name: 'varying', speculation: 'auto', policy: step => varied[step % varied.length]! },
+]
+
+const lookupAt = (depth: number): Mode['speculation'] => ({ method: 'lookup', depth })
+
+/** Drafters that no one would use. Each knows what the target will say. */
+export const adversarialModes: Mode[] = [
+  {
+    name: 'always-wrong',
+    speculation: lookupAt(8),
+    guess: (expected, sequence, depth) => ahead(expected, sequence, depth).map(id => (id + 1) % 512),
+  },
+  { name: 'oracle', speculation: lookupAt(16), guess: ahead },
+  {
+    name: 'random-lengths',
+    speculation: lookupAt(16),
+    // Right for a pseudo-random number of tokens, wrong from there on.
+    guess: (expected, sequence, depth) => {
+      const dice = Math.imul(sequence.length, 2654435761) >>> 28
+      return ahead(expected, sequence, Math.min(depth, dice + 1)).map((id, i) =>
+        i < dice / 2 ? id : (id + 7) % 512,
+      )
+    },
+  },
+]
+
+function ahead(
+  expected: readonly number[],
+  sequence: { length: number; promptLength: number },
+  depth: number,
+): number[] {
+  const from = sequence.length - sequence.promptLength
+  return expected.slice(from, from + depth)
+}
+
+/** Alone, or with three others that join while it runs and leave before it ends. Returns the runs that differ. */
+export async function compare(
+  rig: ExactnessRig,
+  mode: Mode,
+  prompt: string,
+  sampling: Sampling,
+  together: boolean,
+): Promise<{ run: Run; mismatched: number; runs: number }> {
+  const expected = await rig.reference(prompt, sampling, NUM_TOKENS)
+  const others = together ? companions : []
+  const wanted: number[][] = []
+  for (const other of others) wanted.push(await rig.reference(other.prompt, sampling, other.maxTokens))
+  const joined: Array<Promise<Run> | undefined> = []
+  const run = await rig.run(
+    mode,
+    { prompt, ...sampling, maxTokens: NUM_TOKENS, ignoreEos: true },
+    numTokens => {
+      others.forEach(({ joins, ...options }, i) => {
+        if (numTokens >= joins) joined[i] ??= rig.generate({ ...options, ...sampling, ignoreEos: true })
+      })
+    },
+  )
+  const rest = await Promise.all(joined)
+  const mismatches = [
+    sameIds(run.tokens, expected),
+    ...rest.map((other, i) => sameIds(other?.tokens ?? [], wanted[i]!)),
+  ]
+  return { run, mismatched: mismatches.filter(same => !same).length, runs: mismatches.length }
+}
+
+/** A stop id, max_tokens and an abort in the middle of drafts 16 deep; what follows must be untouched. */
+export async function compareEndings(
+  rig: ExactnessRig,
+  mode: Mode,
+  prompt: string,
+  sampling: Sampling,
+): Promise<{ runs: Run[]; mismatched: number }> {
+  const expected = await rig.reference(prompt, sampling, NUM_TOKENS)
+  const base = { prompt, ...sampling, ignoreEos: true }
+  const stopToken = expected[41]!
+  const stopAt = expected.indexOf(stopToken) + 1
+  const stopped = await rig.run(mode, { ...base, maxTokens: NUM_TOKENS, stopTokens: [stopToken] })
+  const limited = await rig.run(mode, { ...base, maxTokens: 37 })
+  const aborted: number[] = []
+  const controller = new AbortController()
+  const abandoned = rig.run(
+    mode,
+    { ...base, maxTokens: NUM_TOKENS, signal: controller.signal },
+    numTokens => {
+      aborted.push(numTokens)
+      if (numTokens > 10) controller.abort()
+    },
+  )
+  const code = await abandoned.then(
+    () => 'finished',
+    (error: { code?: string }) => error.code,
+  )
+  const after = await rig.run(mode, { ...base, maxTokens: NUM_TOKENS })
+  const same = [
+    sameIds(stopped.tokens, expected.slice(0, stopAt)) && stopped.finishReason === 'stop',
+    sameIds(limited.tokens, expected.slice(0, 37)) && limited.finishReason === 'length',
+    code === 'aborted',
+    sameIds(after.tokens, expected),
+  ]
+  return { runs: [stopped, limited, after], mismatched: same.filter(ok => !ok).length }
+}
+
+/** The end of the context inside a draft: a rig whose context is short. */
+export async function compareContextEnd(
+  rig: ExactnessRig,
+  mode: Mode,
+  prompt: string,
+  sampling: Sampling,
+  contextLength: number,
+): Promise<{ run: Run; mismatched: number }> {
+  const room = contextLength - rig.engine.tokenize(prompt).length
+  const expected = await rig.reference(prompt, sampling, room)
+  const run = await rig.run(mode, { prompt, ...sampling, maxTokens: 10_000, ignoreEos: true })
+  const same = sameIds(run.tokens, expected) && run.tokens.length === room && run.finishReason === 'length'
+  return { run, mismatched: same ? 0 : 1 }
+}

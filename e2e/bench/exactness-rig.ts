@@ -1,0 +1,99 @@
+/** Runs requests in every mode and compares their ids with those of speculation off, alone. */
+import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import type { Choice, Sequence } from '@foretoken/scheduler'
+
+/** How a run guesses. `guess` stands in for prompt lookup, `policy` for the controller. */
+export interface Mode {
+  name: string
+  speculation: Speculation
+  guess?: (expected: readonly number[], sequence: Sequence, depth: number) => number[]
+  policy?: (step: number) => Choice
+}
+
+export interface Sampling {
+  temperature: number
+  seed: number
+}
+
+export interface Run {
+  tokens: number[]
+  finishReason: string | undefined
+  numDrafted: number
+  numAccepted: number
+}
+
+export class ExactnessRig {
+  /** Ids with speculation off, alone, by prompt and sampling. */
+  readonly #references = new Map<string, number[]>()
+  #mode: Mode | undefined
+  #numDecisions = 0
+
+  private constructor(readonly engine: Engine) {}
+
+  static async load(model: URL, draft: URL, contextLength?: number): Promise<ExactnessRig> {
+    let rig: ExactnessRig | undefined
+    const engine = await Engine.load(
+      { model, draft, maxConcurrent: 4, ...(contextLength ? { contextLength } : {}) },
+      {
+        guess: (sequence, depth) => rig?.guess(sequence, depth),
+        choose: () => rig?.choose(),
+      },
+    )
+    rig = new ExactnessRig(engine)
+    return rig
+  }
+
+  guess(sequence: Sequence, depth: number): number[] | undefined {
+    const { temperature, seed } = sequence.request.sampling
+    const expected = this.#references.get(keyOf(sequence.request.prompt, { temperature, seed }))
+    return expected && this.#mode?.guess?.(expected, sequence, depth)
+  }
+
+  choose(): Choice | undefined {
+    return this.#mode?.policy?.(this.#numDecisions++)
+  }
+
+  async reference(prompt: string, sampling: Sampling, maxTokens: number): Promise<number[]> {
+    const key = keyOf(this.engine.tokenize(prompt), sampling)
+    const known = this.#references.get(key)
+    if (known && known.length >= maxTokens) return known.slice(0, maxTokens)
+    const { tokens } = await this.generate({
+      prompt,
+      ...sampling,
+      maxTokens,
+      ignoreEos: true,
+      speculation: 'off',
+    })
+    this.#references.set(key, tokens)
+    return tokens
+  }
+
+  /** One request in a mode, alone. */
+  async run(mode: Mode, options: GenerateOptions, onBatch?: (numTokens: number) => void): Promise<Run> {
+    this.#mode = mode
+    this.#numDecisions = 0
+    try {
+      return await this.generate({ ...options, speculation: mode.speculation }, onBatch)
+    } finally {
+      this.#mode = undefined
+    }
+  }
+
+  async generate(options: GenerateOptions, onBatch?: (numTokens: number) => void): Promise<Run> {
+    const run: Run = { tokens: [], finishReason: undefined, numDrafted: 0, numAccepted: 0 }
+    for await (const batch of this.engine.generate(options)) {
+      run.tokens.push(...batch.tokens)
+      run.finishReason = batch.finishReason
+      run.numAccepted += batch.usage?.acceptedTokens ?? 0
+      run.numDrafted += batch.usage ? batch.usage.acceptedTokens + batch.usage.rejectedTokens : 0
+      onBatch?.(run.tokens.length)
+    }
+    return run
+  }
+}
+
+const keyOf = (prompt: readonly number[], { temperature, seed }: Sampling): string =>
+  `${temperature}/${seed}/${prompt.join()}`
+
+export const sameIds = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((id, i) => id === b[i])

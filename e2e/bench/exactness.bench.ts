@@ -1,0 +1,134 @@
+/**
+ * Promise 1: the ids with speculation are those without, for every format, mode, depth, temperature and company.
+ * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
+ */
+import type { BenchContext, BenchRow } from './bench-context'
+import * as cases from './exactness-cases'
+import { ExactnessRig, type Mode, type Run, type Sampling } from './exactness-rig'
+
+const CONTEXT_END = 128
+
+export default async function* exactness(context: BenchContext): AsyncGenerator<BenchRow> {
+  const draft = context.fetchModel('stories40K-f32.gguf')
+  const formats = ['f32', 'q8_0', 'q4_0']
+  for (const format of formats) {
+    const model = context.fetchModel(`stories260K-${format}.gguf`)
+    if (!model || !draft) throw new Error('The suite exactness needs ../shared/models.')
+    yield* measureFormat(format, model, draft, context.quick)
+  }
+}
+
+/** One row per mode. `quick` tries fewer seeds, and company for every other run only. */
+export async function* measureFormat(
+  format: string,
+  model: URL,
+  draft: URL,
+  quick: boolean,
+): AsyncGenerator<BenchRow> {
+  const seeds = quick ? [1] : [1, 2, 3, 4, 5]
+  const samplings: Sampling[] = [
+    { temperature: 0, seed: 0 },
+    ...seeds.map(seed => ({ temperature: 0.8, seed })),
+  ]
+  const modes = [
+    cases.offMode,
+    ...cases.fixedModes([1, 3, 8, 16]),
+    ...cases.controlledModes,
+    ...cases.adversarialModes,
+  ]
+  const rig = await ExactnessRig.load(model, draft)
+  for (const mode of modes) {
+    const tally = new Tally(mode, format)
+    for (const [i, sampling] of samplings.entries()) {
+      const prompt = cases.prompts[i % cases.prompts.length]!
+      for (const together of quick ? [i % 2 === 0] : [false, true]) {
+        const { run, mismatched, runs } = await cases.compare(rig, mode, prompt, sampling, together)
+        tally.add([run], runs, mismatched + (run.tokens.length < cases.NUM_TOKENS ? 1 : 0))
+      }
+    }
+    yield tally.row()
+  }
+  yield* measureEndings(rig, format, samplings)
+  await rig.engine.dispose()
+  yield* measureContextEnd(format, model, draft, samplings)
+}
+
+const deepModes = (): Mode[] => [
+  ...cases.fixedModes([16]),
+  ...cases.adversarialModes.filter(mode => mode.name === 'oracle'),
+]
+
+async function* measureEndings(
+  rig: ExactnessRig,
+  format: string,
+  samplings: readonly Sampling[],
+): AsyncGenerator<BenchRow> {
+  for (const mode of deepModes()) {
+    const tally = new Tally(mode, format, 'endings ')
+    for (const sampling of samplings.slice(0, 2)) {
+      const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
+      tally.add(runs, 4, mismatched)
+    }
+    yield tally.row()
+  }
+}
+
+async function* measureContextEnd(
+  format: string,
+  model: URL,
+  draft: URL,
+  samplings: readonly Sampling[],
+): AsyncGenerator<BenchRow> {
+  const rig = await ExactnessRig.load(model, draft, CONTEXT_END)
+  for (const mode of deepModes()) {
+    const tally = new Tally(mode, format, 'context end ')
+    for (const sampling of samplings.slice(0, 2)) {
+      const { run, mismatched } = await cases.compareContextEnd(
+        rig,
+        mode,
+        cases.prompts[0]!,
+        sampling,
+        CONTEXT_END,
+      )
+      tally.add([run], 1, mismatched)
+    }
+    yield tally.row()
+  }
+  await rig.engine.dispose()
+}
+
+class Tally {
+  #runs = 0
+  #mismatched = 0
+  #numDrafted = 0
+  #numAccepted = 0
+
+  constructor(
+    readonly mode: Mode,
+    readonly format: string,
+    readonly prefix = '',
+  ) {}
+
+  add(measured: readonly Run[], runs: number, mismatched: number): void {
+    this.#runs += runs
+    this.#mismatched += mismatched
+    for (const run of measured) {
+      this.#numDrafted += run.numDrafted
+      this.#numAccepted += run.numAccepted
+    }
+  }
+
+  row(): BenchRow {
+    return {
+      name: 'exactness',
+      mode: this.prefix + this.mode.name,
+      format: this.format,
+      metric: 'mismatched_runs',
+      value: this.#mismatched,
+      unit: 'runs',
+      runs: this.#runs,
+      num_draft_tokens: this.#numDrafted,
+      num_accepted_tokens: this.#numAccepted,
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** The part of `npm run bench -- exactness` that every change must pass. */
+import { describe, expect, it } from 'vitest'
+import { measureFormat } from './bench/exactness.bench'
+
+const shared = import.meta.env.VITE_SHARED
+
+describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
+  const draft = new URL(`${shared}/models/stories40K-f32.gguf`, location.href)
+
+  it.each(['f32'])(
+    'with %s weights',
+    async format => {
+      const model = new URL(`${shared}/models/stories260K-${format}.gguf`, location.href)
+      for await (const row of measureFormat(format, model, draft, true)) {
+        expect(row, String(row.mode)).toMatchObject({ metric: 'mismatched_runs', value: 0 })
+        const drafted = Number(row.num_draft_tokens)
+        const accepted = Number(row.num_accepted_tokens)
+        if (row.mode === 'off') expect(drafted).toBe(0)
+        else expect(drafted, String(row.mode)).toBeGreaterThan(0)
+        if (row.mode === 'always-wrong') expect(accepted).toBe(0)
+        else if (row.mode !== 'off') expect(accepted, String(row.mode)).toBeGreaterThan(0)
+        if (/lookup|draft|wrong|random/.test(String(row.mode))) expect(accepted).toBeLessThan(drafted)
+      }
+    },
+    600_000,
+  )
+})

@@ -1,0 +1,135 @@
+import type { GenerateOptions, TokenBatch } from '@foretoken/engine/types'
+import { isEngineError } from '@foretoken/errors'
+import { describe, expect, it } from 'vitest'
+import { chatCompletions } from './chat-completions.ts'
+import type { ChatCompletionChunk, ChatCompletionRequest } from './types.ts'
+
+const messages = [{ role: 'user', content: 'Hi' }]
+const step = {
+  sources: [],
+  speculation: { method: 'off', depth: 0 },
+  timings: { stepMs: 1, cpuMs: 1 },
+} as const
+const batches: TokenBatch[] = [
+  { ...step, sources: [], tokens: [7], text: 'Once' },
+  { ...step, sources: [], tokens: [8, 9], text: ' upon' },
+  {
+    ...step,
+    sources: [],
+    tokens: [],
+    text: '',
+    finishReason: 'length',
+    usage: { promptTokens: 5, completionTokens: 3, acceptedTokens: 1, rejectedTokens: 2 },
+  },
+]
+const usage = {
+  prompt_tokens: 5,
+  completion_tokens: 3,
+  total_tokens: 8,
+  completion_tokens_details: { accepted_prediction_tokens: 1, rejected_prediction_tokens: 2 },
+}
+
+function completions() {
+  const seen: GenerateOptions[] = []
+  const { create } = chatCompletions('tiny', async function* (options) {
+    seen.push(options)
+    yield* batches
+  })
+  return { create, seen }
+}
+
+async function collect(chunks: AsyncIterable<ChatCompletionChunk>): Promise<ChatCompletionChunk[]> {
+  const all = []
+  for await (const chunk of chunks) all.push(chunk)
+  return all
+}
+
+describe('chat completions', () => {
+  it('gives the whole text at once', async () => {
+    const completion = await completions().create({ messages })
+    expect(completion).toMatchObject({
+      object: 'chat.completion',
+      model: 'tiny',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'Once upon' }, finish_reason: 'length' }],
+      usage,
+    })
+    expect(completion.id).toMatch(/^chatcmpl-/)
+    expect(Math.abs(completion.created - Date.now() / 1000)).toBeLessThan(5)
+  })
+
+  it('streams the role, one chunk per batch and the reason', async () => {
+    const chunks = await collect(await completions().create({ messages, stream: true }))
+    expect(chunks.map(({ choices }) => choices)).toEqual([
+      [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
+      [{ index: 0, delta: { content: 'Once' }, finish_reason: null }],
+      [{ index: 0, delta: { content: ' upon' }, finish_reason: null }],
+      [{ index: 0, delta: { content: '' }, finish_reason: null }],
+      [{ index: 0, delta: {}, finish_reason: 'length' }],
+    ])
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1)
+    expect(chunks.every(chunk => chunk.object === 'chat.completion.chunk' && !('usage' in chunk))).toBe(true)
+  })
+
+  it('ends with the usage if it is asked for', async () => {
+    const chunks = await collect(
+      await completions().create({ messages, stream: true, stream_options: { include_usage: true } }),
+    )
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage })
+    expect(chunks.slice(0, -1).every(chunk => chunk.usage === null)).toBe(true)
+  })
+
+  it('maps the options and leaves out what is null or absent', async () => {
+    const { create, seen } = completions()
+    const { signal } = new AbortController()
+    await create({
+      messages,
+      model: 'tiny',
+      max_completion_tokens: 9,
+      temperature: 0.5,
+      top_p: 0.9,
+      top_k: 40,
+      min_p: 0.1,
+      seed: 3,
+      stop: ['a'],
+      speculation: 'off',
+      signal,
+      ...({ n: 1, logprobs: false, response_format: { type: 'text' }, user: null } as object),
+    })
+    expect(seen).toEqual([
+      {
+        messages,
+        maxTokens: 9,
+        temperature: 0.5,
+        topP: 0.9,
+        topK: 40,
+        minP: 0.1,
+        seed: 3,
+        stop: ['a'],
+        speculation: 'off',
+        signal,
+      },
+    ])
+  })
+
+  it.each([
+    ['n', { n: 2 }],
+    ['tools', { tools: [{ type: 'function' }] }],
+    ['logprobs', { logprobs: true }],
+    ['response_format', { response_format: { type: 'json_object' } }],
+    ['frequency_penalty', { frequency_penalty: 0.5 }],
+    ['maxTokens', { maxTokens: 3 }],
+    ['model', { model: 'gpt-4' }],
+    ['max_completion_tokens', { max_tokens: 3, max_completion_tokens: 4 }],
+    ['stream', { stream: 'yes' }],
+    ['stream_options', { stream_options: { include_usage: true } }],
+    ['stream_options.chunks', { stream: true, stream_options: { chunks: 3 } }],
+    ['messages', { messages: 'Hi' }],
+  ])('refuses %s by name', async (argument, options) => {
+    const { create, seen } = completions()
+    const request = { messages, ...options } as ChatCompletionRequest & { stream?: false }
+    const error: unknown = await create(request).catch(reason => reason)
+    expect(isEngineError(error) && [error.code, error.details.argument]).toEqual(['bad-request', argument])
+    expect(isEngineError(error) && error.details).toHaveProperty('allowed')
+    expect(seen).toEqual([])
+  })
+})

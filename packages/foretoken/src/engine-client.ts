@@ -1,0 +1,40 @@
+/** An engine in a Web Worker, as the page sees it. */
+import type { EngineStats, ForwardResult, GenerateOptions, TokenBatch } from '@foretoken/engine/types'
+import { abortedError } from '@foretoken/errors'
+import { chatCompletions } from './chat-completions.ts'
+import type { LoadedModel } from './protocol.ts'
+import { streamTokens } from './token-stream.ts'
+import type { ChatCompletions, Engine } from './types.ts'
+import type { WorkerLink } from './worker-link.ts'
+
+export class EngineClient implements Engine {
+  readonly chat: { readonly completions: ChatCompletions }
+  readonly #link: WorkerLink
+  #disposed: Promise<void> | undefined
+
+  constructor(link: WorkerLink, model: LoadedModel) {
+    this.#link = link
+    this.chat = { completions: chatCompletions(model.name, options => this.generate(options)) }
+  }
+
+  generate(options: GenerateOptions): AsyncGenerator<TokenBatch, void, void> {
+    return streamTokens(this.#link, options)
+  }
+
+  tokenize(text: string): Promise<number[]> {
+    return this.#link.call(remote => remote.tokenize(text))
+  }
+
+  forward(tokens: readonly number[]): Promise<ForwardResult> {
+    return this.#link.call(remote => remote.forward(tokens))
+  }
+
+  stats(): Promise<EngineStats> {
+    return this.#link.call(remote => remote.stats())
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#link.dispose(abortedError('dispose'))
+    return this.#disposed
+  }
+}

@@ -1,0 +1,53 @@
+/** What crosses the worker's border: plain data only, every message a tagged union. */
+import type {
+  EngineOptions,
+  EngineStats,
+  ForwardResult,
+  GenerateOptions,
+  HubFile,
+  LoadProgress,
+  TokenBatch,
+} from '@foretoken/engine/types'
+import type { WireError } from '@foretoken/errors'
+
+/** A source without names that only the page can resolve: addresses are absolute. */
+export type WireSource = string | Blob | HubFile
+
+export interface WireEngineOptions extends Omit<EngineOptions, 'model' | 'draft' | 'onProgress' | 'signal'> {
+  model: WireSource
+  draft?: WireSource
+}
+
+export type WireGenerateOptions = Omit<GenerateOptions, 'signal'>
+
+/** The outcome of a call. Comlink's own way of throwing drops an error's fields. */
+export type Outcome<T> = { ok: true; value: T } | { ok: false; error: WireError }
+
+/** What the client knows once the engine is loaded. */
+export interface LoadedModel {
+  name: string
+}
+
+/** The calls that go through Comlink. */
+export interface WorkerSurface {
+  /** `port` carries LoadMessage to the client and ClientMessage to the worker. */
+  load(options: WireEngineOptions, port: MessagePort): Promise<Outcome<LoadedModel>>
+  /** Resolves when the request has ended; its batches and its end go over `port`, pushed. */
+  generate(options: WireGenerateOptions, port: MessagePort): Promise<void>
+  tokenize(text: string): Promise<Outcome<number[]>>
+  forward(tokens: readonly number[]): Promise<Outcome<ForwardResult>>
+  stats(): Promise<Outcome<EngineStats>>
+  dispose(): Promise<Outcome<void>>
+}
+
+/** Worker to client while loading. */
+export type LoadMessage = { type: 'progress'; progress: LoadProgress }
+
+/** Worker to client while generating: one `batch` per step, then exactly one `end` or `error`. */
+export type RequestMessage =
+  | { type: 'batch'; batch: TokenBatch }
+  | { type: 'end' }
+  | { type: 'error'; error: WireError }
+
+/** Client to worker, over the port of a load or of a request. */
+export type ClientMessage = { type: 'abort' }

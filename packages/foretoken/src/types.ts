@@ -1,0 +1,80 @@
+/** The public surface of the package: types only. */
+import type {
+  ChatMessage,
+  EngineStats,
+  ForwardResult,
+  GenerateOptions,
+  Speculation,
+  TokenBatch,
+} from '@foretoken/engine/types'
+
+/** OpenAI's request shape; `speculation`, `top_k` and `min_p` are ours. */
+export interface ChatCompletionRequest {
+  messages: readonly ChatMessage[]
+  /** The loaded model's name. May be left out: an engine has one model. */
+  model?: string
+  stream?: boolean
+  stream_options?: { include_usage?: boolean }
+  max_tokens?: number
+  max_completion_tokens?: number
+  temperature?: number
+  top_p?: number
+  top_k?: number
+  min_p?: number
+  seed?: number
+  stop?: string | readonly string[]
+  speculation?: Speculation
+  signal?: AbortSignal
+}
+
+export interface CompletionUsage {
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  completion_tokens_details: { accepted_prediction_tokens: number; rejected_prediction_tokens: number }
+}
+
+export interface ChatCompletion {
+  id: string
+  object: 'chat.completion'
+  created: number
+  model: string
+  choices: Array<{
+    index: number
+    message: { role: 'assistant'; content: string }
+    finish_reason: 'stop' | 'length'
+  }>
+  usage: CompletionUsage
+}
+
+export interface ChatCompletionChunk {
+  id: string
+  object: 'chat.completion.chunk'
+  created: number
+  model: string
+  choices: Array<{
+    index: number
+    delta: { role?: 'assistant'; content?: string }
+    finish_reason: 'stop' | 'length' | null
+  }>
+  usage?: CompletionUsage | null
+}
+
+export interface ChatCompletions {
+  create(request: ChatCompletionRequest & { stream: true }): Promise<AsyncIterable<ChatCompletionChunk>>
+  create(request: ChatCompletionRequest & { stream?: false }): Promise<ChatCompletion>
+}
+
+/** An engine in a Web Worker. */
+export interface Engine {
+  readonly chat: { readonly completions: ChatCompletions }
+  /** Batches as they are committed. Leaving the loop aborts the request. */
+  generate(options: GenerateOptions): AsyncGenerator<TokenBatch, void, void>
+  /** Ids of a text, with BOS as the model says. */
+  tokenize(text: string): Promise<number[]>
+  /** Logits at all positions. */
+  forward(tokens: readonly number[]): Promise<ForwardResult>
+  stats(): Promise<EngineStats>
+  /** Ends all requests with `aborted`, frees the GPU and the worker. */
+  dispose(): Promise<void>
+}

@@ -1,0 +1,76 @@
+/** The worker's entry: one engine behind the protocol. */
+import { Engine } from '@foretoken/engine'
+import type { LoadProgress } from '@foretoken/engine/types'
+import { EngineError, toWireError } from '@foretoken/errors'
+import { expose, transfer } from 'comlink'
+import type { ClientMessage, LoadMessage, Outcome, RequestMessage, WorkerSurface } from './protocol.ts'
+
+let engine: Engine | undefined
+
+function loadedEngine(): Engine {
+  if (!engine)
+    throw new EngineError('internal', 'The worker holds no engine: it was not loaded or is disposed.')
+  return engine
+}
+
+async function outcome<T>(call: () => T | Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await call() }
+  } catch (error) {
+    return { ok: false, error: toWireError(error) }
+  }
+}
+
+/** Fires when the client sends `abort`. */
+function abortSignal(port: MessagePort): AbortSignal {
+  const controller = new AbortController()
+  port.onmessage = ({ data }: MessageEvent<ClientMessage>) => {
+    if (data.type === 'abort') controller.abort()
+  }
+  return controller.signal
+}
+
+const surface: WorkerSurface = {
+  async load(options, port) {
+    const signal = abortSignal(port)
+    const tell = (message: LoadMessage) => port.postMessage(message)
+    const onProgress = (progress: LoadProgress) => tell({ type: 'progress', progress })
+    const loaded = await outcome(async () => {
+      engine = await Engine.load({ ...options, onProgress, signal })
+      return { name: engine.stats().model.name }
+    })
+    port.close()
+    return loaded
+  },
+
+  async generate(options, port) {
+    const signal = abortSignal(port)
+    const tell = (message: RequestMessage) => port.postMessage(message)
+    try {
+      for await (const batch of loadedEngine().generate({ ...options, signal }))
+        tell({ type: 'batch', batch })
+      tell({ type: 'end' })
+    } catch (error) {
+      tell({ type: 'error', error: toWireError(error) })
+    }
+    port.close()
+  },
+
+  tokenize: text => outcome(() => loadedEngine().tokenize(text)),
+
+  async forward(tokens) {
+    const result = await outcome(() => loadedEngine().forward(tokens))
+    return result.ok ? transfer(result, [result.value.logits.buffer as ArrayBuffer]) : result
+  },
+
+  stats: () => outcome(() => loadedEngine().stats()),
+
+  dispose: () =>
+    outcome(async () => {
+      const disposed = engine
+      engine = undefined
+      await disposed?.dispose()
+    }),
+}
+
+expose(surface)
