@@ -18,7 +18,7 @@ export class Counters {
   numSteps = 0
   #numTokens = 0
   #numDispatches = 0
-  readonly #timeMs = { step: 0, cpu: 0, record: 0 }
+  readonly #timeMs = { step: 0, cpu: 0, record: 0, gpu: 0 }
 
   observe(progress: readonly Progress[], outcome: Outcome, timings: StepTimings): void {
     this.numSteps++
@@ -26,6 +26,7 @@ export class Counters {
     this.#timeMs.step += timings.stepMs
     this.#timeMs.cpu += timings.cpuMs
     this.#timeMs.record += outcome.recordMs
+    this.#timeMs.gpu += outcome.gpuMs ?? 0
     for (const { tokens, sources, choice } of progress) {
       this.#numTokens += tokens.length
       if (choice.method === 'off') continue

@@ -37,7 +37,8 @@ export class Gpu {
     })
   }
 
-  static async open(): Promise<Gpu> {
+  /** `timestamps`: ask for timestamp queries where the adapter has them. */
+  static async open(timestamps = false): Promise<Gpu> {
     const gpu = globalThis.navigator?.gpu
     if (!gpu) {
       throw new EngineError('unsupported-device', 'This browser has no WebGPU.', { asked: 'navigator.gpu' })
@@ -53,7 +54,9 @@ export class Gpu {
     const { vendor, architecture, device: model, description } = adapter.info
     const name = [vendor, architecture, model, description].filter(Boolean).join(' ') || 'unknown adapter'
     try {
-      return new Gpu(await adapter.requestDevice({ requiredLimits }), name)
+      const wanted: GPUFeatureName[] = timestamps ? ['timestamp-query'] : []
+      const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
+      return new Gpu(await adapter.requestDevice({ requiredLimits, requiredFeatures }), name)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new EngineError('unsupported-device', `WebGPU gave no device: ${reason}`, {

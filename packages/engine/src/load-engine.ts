@@ -6,6 +6,7 @@ import type { Tokenizer } from '@foretoken/tokenizer'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
 import { asEngineError, Gpu } from './gpu'
+import { GpuTimer } from './gpu-timer'
 import { buildLlama, kvBlockBytes, type Llama } from './llama'
 import { checkDraft, type LoadContext, type OpenModel, openModel, upload } from './load-model'
 import type { ModelConfig } from './model-config'
@@ -20,7 +21,9 @@ export interface EngineInternals {
   guess?: SchedulerConfig['guess']
   choose?: SchedulerConfig['choose']
   kernels?: Partial<Record<KernelName, Kernel>>
-  /** Measure nothing at load. */
+  /** Measure the GPU's own time of every step, where it can. */
+  profile?: boolean
+  /** Measure no costs at load. */
   skipCalibration?: boolean
 }
 
@@ -53,7 +56,7 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
   const { signal, onProgress } = options
   throwIfAborted(signal, 'download')
   const settings = readSettings(options)
-  const gpu = await Gpu.open()
+  const gpu = await Gpu.open(internals.profile)
   const context: LoadContext = { signal, onProgress }
   const open: OpenModel[] = []
   try {
@@ -135,7 +138,7 @@ async function build(
   target: OpenModel,
   draft: OpenModel | undefined,
   { signal, onProgress }: LoadContext,
-  { guess, choose, kernels }: EngineInternals,
+  { guess, choose, kernels, profile }: EngineInternals,
 ): Promise<LoadedEngine> {
   const stepData = new StepData(sizes.maxRows, sizes.maxSamples, sizes.maxConcurrent, draft ? MAX_DEPTH : 0)
   const resident = await gpu.allocating(() => createResident(gpu, sizes, stepData))
@@ -157,7 +160,10 @@ async function build(
     loaded.push({ name, format, config, tokenizer, numParameters: weights.numParameters })
   }
   throwIfAborted(signal, 'compile')
-  const runner = await Runner.create(gpu, resident, stepData, llamas[0]!, llamas[1], kernels?.accept)
+  const runner = await Runner.create(gpu, resident, stepData, llamas, {
+    ...(kernels?.accept ? { accept: kernels.accept } : {}),
+    timer: profile ? GpuTimer.create(gpu) : undefined,
+  })
   const scheduler = new Scheduler({
     ...sizes,
     maxWaiting: MAX_WAITING,

@@ -109,7 +109,7 @@ function parseStops(stop: GenerateOptions['stop']): readonly string[] {
 
 function parseEndIds(options: GenerateOptions, tokenizer: Tokenizer, vocab: number): number[] {
   const { stopTokens = [], ignoreEos = false } = options
-  const own = ignoreEos ? [] : tokenizer.endIds
+  const own = ignoreEos ? [] : tokenizer.endIds.slice(0, MAX_END_IDS)
   const room = MAX_END_IDS - own.length
   if (!Array.isArray(stopTokens) || stopTokens.length > room) {
     throw bad('stopTokens', stopTokens, `an array of at most ${room} token ids`)

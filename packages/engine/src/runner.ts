@@ -4,6 +4,7 @@ import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/sc
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { type Command, record } from './command'
 import type { Gpu } from './gpu'
+import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
@@ -13,6 +14,8 @@ export interface Outcome {
   numDispatches: number
   /** Encoding and submitting on the CPU, in ms. */
   recordMs: number
+  /** The GPU's own time, where it is measured. */
+  gpuMs: number | undefined
   /** Logits of the target pass's samples if any sequence is being scored: [samples, stride]. */
   logits: Float32Array | undefined
 }
@@ -27,6 +30,7 @@ export class Runner {
     readonly target: Llama,
     readonly draft: Llama | undefined,
     readonly accept: Command,
+    readonly timer: GpuTimer | undefined,
   ) {
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
     this.#readback = gpu.buffer('readback', resident.verdicts.size, 'work', usage)
@@ -36,20 +40,19 @@ export class Runner {
     gpu: Gpu,
     resident: Resident,
     stepData: StepData,
-    target: Llama,
-    draft?: Llama,
-    acceptKernel: Kernel = kernels.accept,
+    [target, draft]: readonly Llama[],
+    { accept: kernel = kernels.accept, timer }: { accept?: Kernel; timer?: GpuTimer | undefined },
   ): Promise<Runner> {
     const { stepBinding, sampled, history, verdicts, params } = resident
-    const pipeline = await gpu.pipeline(acceptKernel, { CONTEXT: params.CONTEXT, RESULT_WORDS })
+    const pipeline = await gpu.pipeline(kernel, { CONTEXT: params.CONTEXT, RESULT_WORDS })
     const accept: Command = {
       label: 'accept',
-      bindGroup: gpu.bindGroup(acceptKernel, [stepBinding, sampled, history, verdicts]),
+      bindGroup: gpu.bindGroup(kernel, [stepBinding, sampled, history, verdicts]),
       over: 'verdicts',
       variants: [{ tile: 32, pipeline }],
       grid: tiles => [tiles, 1],
     }
-    return new Runner(gpu, resident, stepData, target, draft, accept)
+    return new Runner(gpu, resident, stepData, target!, draft, accept, timer)
   }
 
   /** Brings an admitted sequence's tokens and block table to the GPU. */
@@ -73,7 +76,7 @@ export class Runner {
     device.queue.writeBuffer(this.resident.step, 0, words)
 
     const encoder = device.createCommandEncoder()
-    const pass = encoder.beginComputePass()
+    const pass = encoder.beginComputePass(this.timer ? { timestampWrites: this.timer.writes } : {})
     let numDispatches = 0
     step.draftPasses.forEach((draftPass, i) => {
       numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
@@ -82,6 +85,7 @@ export class Runner {
     numDispatches += record(pass, this.target.commands, step.targetPass, last)
     numDispatches += record(pass, [this.accept], step.targetPass, last)
     pass.end()
+    this.timer?.resolve(encoder)
     encoder.copyBufferToBuffer(this.resident.verdicts, 0, this.#readback, 0, this.#readback.size)
     device.queue.submit([encoder.finish()])
     const recordMs = performance.now() - begin
@@ -92,7 +96,8 @@ export class Runner {
     const results = new Uint32Array(this.#readback.getMappedRange())
     const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))
     this.#readback.unmap()
-    return { verdicts, numDispatches, recordMs, logits }
+    const gpuMs = await this.timer?.read()
+    return { verdicts, numDispatches, recordMs, gpuMs, logits }
   }
 
   #write(buffer: GPUBuffer, index: number, values: readonly number[]): void {

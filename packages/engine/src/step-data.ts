@@ -10,7 +10,7 @@ const ROW_WORDS = 4
 const SAMPLE_WORDS = 12
 const VERDICT_WORDS = 16
 const ALIGN_WORDS = 64
-export const MAX_END_IDS = 8
+export const MAX_END_IDS = VERDICT_WORDS - 5
 
 const sectionWords = (rows: number, samples: number, verdicts: number): number =>
   Math.ceil(

@@ -133,8 +133,11 @@ export interface EngineStats extends SpeculationCounters {
   num_generated_tokens: number
   /** GPU dispatches of all steps. */
   num_dispatches: number
-  /** Sums over all steps: submit to verdict, the rest on the CPU, and recording alone (part of `step`). */
-  timeMs: { step: number; cpu: number; record: number }
+  /**
+   * Sums over all steps: submit to verdict, the rest on the CPU, recording alone (part of `step`), and the GPU's
+   * own time (0 unless an engine is loaded for profiling).
+   */
+  timeMs: { step: number; cpu: number; record: number; gpu: number }
   num_running: number
   num_waiting: number
   /** Adapter, as WebGPU describes it. */

@@ -1,0 +1,88 @@
+/**
+ * Tokens per second of stories260K without speculation, with lookup, with its draft and with the controller; and
+ * what a step costs beside the GPU's own work. Medians over interleaved rounds: this machine may be noisy.
+ */
+import { Engine, type EngineStats, type Speculation } from '@foretoken/engine'
+import type { BenchContext, BenchRow } from './bench-context'
+
+const modes: Record<string, Speculation> = {
+  off: 'off',
+  lookup: { method: 'lookup', depth: 3 },
+  draft: { method: 'draft', depth: 3 },
+  auto: 'auto',
+}
+
+const prompt = 'Once upon a time, there was a little girl named Lily.'
+
+export default async function* decode(context: BenchContext): AsyncGenerator<BenchRow> {
+  const draft = context.fetchModel('stories40K-f32.gguf')
+  const formats = context.quick ? ['f32', 'q8_0'] : ['f32', 'f16', 'q8_0', 'q4_0']
+  const [rounds, maxTokens] = context.quick ? [3, 64] : [5, 200]
+  for (const format of formats) {
+    const file = `stories260K-${format}.gguf`
+    const model = context.fetchModel(file)
+    if (!model || !draft) throw new Error('The suite decode needs ../shared/models.')
+    const engine = await Engine.load({ model, draft }, { profile: true })
+    const speeds = new Map<string, number[]>()
+    const used = new Map<string, Window>()
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, speculation] of Object.entries(modes)) {
+        const before = engine.stats()
+        const begin = performance.now()
+        for await (const _ of engine.generate({ prompt, maxTokens, ignoreEos: true, speculation })) {
+          // Only the clock matters.
+        }
+        const seconds = (performance.now() - begin) / 1000
+        speeds.set(name, [...(speeds.get(name) ?? []), maxTokens / seconds])
+        used.set(name, difference(before, engine.stats()))
+      }
+    }
+    for (const name of Object.keys(modes)) yield* rows(file, name, median(speeds.get(name)!), used.get(name)!)
+    await engine.dispose()
+  }
+}
+
+interface Window {
+  steps: number
+  tokens: number
+  dispatches: number
+  creates: number
+  drafted: number
+  accepted: number
+  wallMs: number
+  gpuMs: number
+}
+
+function difference(before: EngineStats, after: EngineStats): Window {
+  return {
+    steps: after.num_steps - before.num_steps,
+    tokens: after.num_generated_tokens - before.num_generated_tokens,
+    dispatches: after.num_dispatches - before.num_dispatches,
+    creates: after.createsSinceReady - before.createsSinceReady,
+    drafted: after.num_draft_tokens - before.num_draft_tokens,
+    accepted: after.num_accepted_tokens - before.num_accepted_tokens,
+    wallMs: after.timeMs.step + after.timeMs.cpu - before.timeMs.step - before.timeMs.cpu,
+    gpuMs: after.timeMs.gpu - before.timeMs.gpu,
+  }
+}
+
+function* rows(model: string, speculation: string, speed: number, used: Window): Generator<BenchRow> {
+  const row = (metric: string, value: number, unit: string): BenchRow => ({
+    name: 'decode',
+    model,
+    speculation,
+    metric,
+    value,
+    unit,
+  })
+  yield row('tokens_per_s', speed, 'tokens/s')
+  yield row('tokens_per_step', used.tokens / used.steps, 'tokens')
+  yield row('step_ms', used.wallMs / used.steps, 'ms')
+  if (used.gpuMs > 0) yield row('outside_gpu_fraction', 1 - used.gpuMs / used.wallMs, '')
+  yield row('dispatches_per_token', used.dispatches / used.tokens, '')
+  yield row('creates_per_step', used.creates / used.steps, '')
+  if (used.drafted > 0) yield row('acceptance', used.accepted / used.drafted, '')
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
