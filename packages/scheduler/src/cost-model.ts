@@ -4,9 +4,11 @@
  * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
  */
 const FIRST_SAMPLES = 6
-const FOLLOW = 0.2
-/** A step that took this many times the expected is a hiccup of the machine and not a cost. */
-const OUTLIER = 4
+/** Faster down than up: a step can be late for many reasons, but early for one only. */
+const FOLLOW_DOWN = 0.3
+const FOLLOW_UP = 0.05
+/** A step that took longer than this many times the expected counts as so many. */
+const OUTLIER = 2
 
 interface Cell {
   ms: number
@@ -30,7 +32,10 @@ export class CostCurve {
     else if (cell.samples < FIRST_SAMPLES) {
       cell.ms = Math.min(cell.ms, ms)
       cell.samples++
-    } else cell.ms += FOLLOW * (Math.min(ms, OUTLIER * cell.ms) - cell.ms)
+    } else {
+      const capped = Math.min(ms, OUTLIER * cell.ms)
+      cell.ms += (capped < cell.ms ? FOLLOW_DOWN : FOLLOW_UP) * (capped - cell.ms)
+    }
     this.#sorted = this.#monotone()
   }
 

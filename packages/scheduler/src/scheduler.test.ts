@@ -1,0 +1,202 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Scheduler, type SchedulerConfig } from './scheduler'
+import type { Sequence, SequenceRequest } from './sequence'
+import type { Pass, Step, Verdict } from './step'
+
+const config: SchedulerConfig = {
+  maxConcurrent: 4,
+  maxWaiting: 8,
+  contextLength: 256,
+  maxRows: 64,
+  maxSamples: 32,
+  numBlocks: 16,
+  hasDraft: true,
+}
+
+const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
+
+const request = (promptLength: number, options: Partial<SequenceRequest> = {}): SequenceRequest => ({
+  prompt: Array.from({ length: promptLength }, (_, i) => i % 7),
+  maxTokens: 20,
+  sampling,
+  endIds: [],
+  speculation: 'off',
+  ...options,
+})
+
+/** A device that accepts `accepted` tokens of every draft. Checks what a kernel relies on. */
+function execute(step: Step, accepted: (sequence: Sequence) => number, nextToken = 5): Verdict[] {
+  for (const pass of [...step.draftPasses, step.targetPass]) checkPass(pass)
+  return step.targetPass.verdicts.map(({ sequence, depth }) => {
+    const numAccepted = Math.min(depth, accepted(sequence))
+    return { sequence, tokens: new Array(numAccepted + 1).fill(nextToken), numAccepted, stopped: false }
+  })
+}
+
+function checkPass({ rows, samples }: Pass): void {
+  expect(rows.length).toBeLessThanOrEqual(config.maxRows)
+  expect(samples.length).toBeLessThanOrEqual(config.maxSamples)
+  for (const { row, sequence, position } of samples) {
+    expect(rows[row]).toEqual({ sequence, position: position - 1 })
+  }
+  for (const { sequence, position } of rows) {
+    expect(position).toBeLessThan(sequence.maxLength)
+    expect(sequence.slotOf(position)).toBeGreaterThanOrEqual(0)
+  }
+}
+
+describe('plan and commit', () => {
+  it('fills the prompt in chunks, then decodes one row per step', () => {
+    const scheduler = new Scheduler(config)
+    const sequence = scheduler.add(request(100))!
+    scheduler.admit()
+    const rows: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const step = scheduler.plan()!
+      rows.push(step.targetPass.rows.length)
+      scheduler.commit(
+        step,
+        execute(step, () => 0),
+        1,
+      )
+    }
+    expect(rows).toEqual([64, 36, 1, 1])
+    expect(sequence.length).toBe(103)
+    expect(sequence.numComputed).toBe(102)
+  })
+
+  it('keeps decoding while another prompt is filled', () => {
+    const scheduler = new Scheduler(config)
+    const first = scheduler.add(request(10))!
+    scheduler.admit()
+    let step = scheduler.plan()!
+    scheduler.commit(
+      step,
+      execute(step, () => 0),
+      1,
+    )
+    scheduler.add(request(200))
+    scheduler.admit()
+    step = scheduler.plan()!
+    expect(step.targetPass.rows.filter(row => row.sequence === first)).toHaveLength(1)
+    expect(step.targetPass.rows).toHaveLength(config.maxRows)
+  })
+
+  it('lets the draft model catch up, and forgets what was rejected', () => {
+    const scheduler = new Scheduler(config)
+    const sequence = scheduler.add(request(10, { speculation: { method: 'draft', depth: 3 } }))!
+    scheduler.admit()
+    let step = scheduler.plan()!
+    expect(step.draftPasses).toHaveLength(0)
+    scheduler.commit(
+      step,
+      execute(step, () => 0),
+      1,
+    )
+
+    step = scheduler.plan()!
+    expect(step.draftPasses.map(pass => pass.rows.length)).toEqual([11, 1, 1])
+    expect(step.targetPass.rows.map(row => row.position)).toEqual([10, 11, 12, 13])
+    scheduler.commit(
+      step,
+      execute(step, () => 1),
+      1,
+    )
+    // 11 tokens + 1 accepted + 1 of the target; the draft's KV of its rejected tokens does not count.
+    expect([sequence.length, sequence.numComputed, sequence.numDraftComputed]).toEqual([13, 12, 12])
+
+    step = scheduler.plan()!
+    expect(step.draftPasses.map(pass => pass.rows.length)).toEqual([1, 1, 1])
+    scheduler.commit(
+      step,
+      execute(step, () => 3),
+      1,
+    )
+    // All accepted: the draft has not seen its own last token.
+    expect([sequence.length, sequence.numDraftComputed]).toEqual([17, 15])
+    expect(scheduler.plan()!.draftPasses[0]!.rows.map(row => row.position)).toEqual([15, 16])
+  })
+
+  it('cuts drafts at the limit, so that no token is drawn in vain', () => {
+    const scheduler = new Scheduler(config)
+    const sequence = scheduler.add(
+      request(10, { maxTokens: 5, speculation: { method: 'draft', depth: 16 } }),
+    )!
+    scheduler.admit()
+    const depths: number[] = []
+    while (!sequence.finishReason) {
+      const step = scheduler.plan()!
+      depths.push(step.choices.get(sequence)?.depth ?? 0)
+      scheduler.commit(
+        step,
+        execute(step, () => 1),
+        1,
+      )
+    }
+    expect(depths).toEqual([0, 3, 1])
+    expect(sequence.length).toBe(15)
+    expect(sequence.finishReason).toBe('length')
+  })
+
+  it('makes a request wait for a place and for blocks, and refuses what does not fit the queue', () => {
+    const scheduler = new Scheduler({ ...config, maxWaiting: 5 })
+    // 200 + 20 positions: 4 blocks each of 16.
+    const sequences = Array.from({ length: 5 }, () => scheduler.add(request(200))!)
+    expect(scheduler.add(request(1))).toBeUndefined()
+    expect(scheduler.admit()).toEqual(sequences.slice(0, 4))
+    expect(scheduler.admit()).toEqual([])
+    scheduler.remove(sequences[1]!)
+    expect(scheduler.admit()).toEqual([sequences[4]])
+    expect(new Set(scheduler.running.flatMap(sequence => sequence.blocks)).size).toBe(16)
+  })
+})
+
+it('holds its invariants for any mix of requests, acceptance and departures', () => {
+  const spec = fc.record({
+    promptLength: fc.integer({ min: 1, max: 150 }),
+    maxTokens: fc.integer({ min: 1, max: 60 }),
+    speculation: fc.oneof(
+      fc.constantFrom('auto' as const, 'off' as const),
+      fc.record({
+        method: fc.constantFrom('draft' as const, 'lookup' as const),
+        depth: fc.integer({ min: 1, max: 16 }),
+      }),
+    ),
+    leavesAfter: fc.option(fc.integer({ min: 1, max: 20 })),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(spec, { minLength: 1, maxLength: 8 }),
+      fc.array(fc.nat(16), { minLength: 1 }),
+      (specs, luck) => {
+        const scheduler = new Scheduler(config)
+        const sequences = specs.map(s => scheduler.add(request(s.promptLength, { ...s }))!)
+        for (let turn = 0; turn < 2000; turn++) {
+          specs.forEach(({ leavesAfter }, i) => {
+            if (leavesAfter === turn) scheduler.remove(sequences[i]!)
+          })
+          scheduler.admit()
+          const step = scheduler.plan()
+          if (!step) break
+          const verdicts = execute(step, sequence => luck[(turn + sequence.index) % luck.length]!, turn % 7)
+          scheduler.commit(step, verdicts, 1 + step.targetPass.rows.length)
+          for (const sequence of scheduler.running) {
+            expect(sequence.numComputed).toBeLessThan(sequence.length)
+            expect(sequence.numDraftComputed).toBeLessThan(sequence.length)
+          }
+        }
+        sequences.forEach((sequence, i) => {
+          if (specs[i]!.leavesAfter !== null) return
+          expect(sequence.finishReason).toBe('length')
+          expect(sequence.length).toBe(sequence.maxLength)
+        })
+        expect(scheduler.running).toHaveLength(0)
+        // Every block and place came back.
+        for (let i = 0; i < 4; i++) scheduler.add(request(230))
+        expect(scheduler.admit()).toHaveLength(4)
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
