@@ -1,0 +1,79 @@
+/** EngineErrors as sentences that let a person act. */
+import { EngineError, isEngineError } from 'foretoken'
+
+type Code = EngineError['code']
+
+export interface ErrorWords {
+  title: string
+  advice: string
+}
+
+const words: Record<Code, ErrorWords> = {
+  'unsupported-device': {
+    title: 'This device cannot run the model',
+    advice:
+      'WebGPU is needed: a current Chrome or Edge, Safari 26 or Firefox 141 on a device with working graphics drivers. ' +
+      'If WebGPU is there, try a smaller model.',
+  },
+  'out-of-memory': {
+    title: 'The model does not fit into memory',
+    advice:
+      'Try a smaller model or a smaller quantisation, load it without a draft, or free the current model first.',
+  },
+  'device-lost': {
+    title: 'The graphics card was lost',
+    advice: 'The browser or its driver restarted. What was written is kept; reload the model to go on.',
+  },
+  'bad-model': {
+    title: 'This file cannot be used as a model',
+    advice:
+      'Llama-architecture GGUF files in F32, F16, BF16, Q8_0 or Q4_0 work. A draft must share the model’s vocabulary.',
+  },
+  download: {
+    title: 'The download failed',
+    advice:
+      'Check the address and the connection. The server must allow other pages to read the file (CORS).',
+  },
+  'context-full': {
+    title: 'The text is longer than the model can read',
+    advice: 'Start a new conversation, or shorten the prompt.',
+  },
+  'bad-request': { title: 'This request is not possible', advice: 'Change the settings and try again.' },
+  overloaded: { title: 'Too many requests are waiting', advice: 'Try again in a moment.' },
+  aborted: { title: 'Stopped', advice: '' },
+  internal: {
+    title: 'Something went wrong in Foretoken',
+    advice: 'This is a bug. The details below help to find it; reloading the page gets you going again.',
+  },
+}
+
+export function wordsOf(error: EngineError): ErrorWords {
+  return words[error.code] ?? words.internal
+}
+
+/** Stopping is not an error. The platform's own AbortError counts too. */
+export function isAborted(error: unknown): boolean {
+  if (isEngineError(error)) return error.code === 'aborted'
+  return error instanceof DOMException && error.name === 'AbortError'
+}
+
+export function asEngineError(error: unknown): EngineError {
+  if (isEngineError(error)) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new EngineError('internal', message, error instanceof Error ? { stack: error.stack } : {})
+}
+
+/** "Expected Q4_0, found Q6_K.", "Asked for 2.1 GB, offered 1.1 GB": the numbers of the details. */
+export function findingOf({ code, details }: EngineError): string {
+  const { tensor, expected, found } = details
+  if (code !== 'bad-model' || found === undefined) return ''
+  const where = tensor === undefined ? '' : ` in ${plain(tensor)}`
+  return expected === undefined
+    ? `Found ${plain(found)}${where}.`
+    : `Expected ${plain(expected)}, found ${plain(found)}${where}.`
+}
+
+function plain(value: unknown): string {
+  if (Array.isArray(value)) return value.map(plain).join(' or ')
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

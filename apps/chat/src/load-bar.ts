@@ -1,0 +1,54 @@
+/** Progress of loading, in words and bytes. */
+import type { LoadProgress } from 'foretoken'
+import { element } from './element.ts'
+import { bytesText } from './quantity.ts'
+
+type Phase = LoadProgress['phase']
+
+const phaseWords: Record<Phase, (file: string) => string> = {
+  download: file => `Downloading the ${file}`,
+  upload: file => `Uploading the ${file} to the graphics card`,
+  compile: () => 'Compiling shaders',
+  calibrate: () => 'Measuring speed',
+}
+
+export class LoadBar {
+  readonly #section = element('load-bar', HTMLElement)
+  readonly #phase = element('load-phase', HTMLLabelElement)
+  readonly #amount = element('load-amount', HTMLSpanElement)
+  readonly #progress = element('load-progress', HTMLProgressElement)
+
+  constructor(onCancel: () => void) {
+    element('load-cancel', HTMLButtonElement).addEventListener('click', onCancel)
+  }
+
+  start(): void {
+    this.#phase.textContent = 'Starting'
+    this.#amount.textContent = ''
+    this.#progress.removeAttribute('value')
+    this.#section.hidden = false
+  }
+
+  /** Returns the phase in words. */
+  update({ phase, file, loaded, total }: LoadProgress): string {
+    const words = phaseWords[phase](file)
+    this.#phase.textContent = words
+    this.#amount.textContent = amountText(phase, loaded, total)
+    if (total === undefined || total === 0) this.#progress.removeAttribute('value')
+    else {
+      this.#progress.max = total
+      this.#progress.value = Math.min(loaded, total)
+    }
+    return words
+  }
+
+  hide(): void {
+    this.#section.hidden = true
+  }
+}
+
+function amountText(phase: Phase, loaded: number, total: number | undefined): string {
+  const inBytes = phase === 'download' || phase === 'upload'
+  const text = (number: number) => (inBytes ? bytesText(number) : String(number))
+  return total === undefined ? text(loaded) : `${text(loaded)} of ${text(total)}`
+}
