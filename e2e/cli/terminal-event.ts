@@ -1,0 +1,28 @@
+/** What the page tells the terminal while a job runs. */
+import type { LoadProgress } from 'foretoken'
+import { isEngineError } from 'foretoken'
+import type { BenchRow } from '../bench/bench-context.ts'
+
+export type TerminalEvent =
+  | { type: 'progress'; progress: LoadProgress }
+  | { type: 'text'; text: string }
+  | { type: 'row'; row: BenchRow }
+
+/** An error as the terminal prints it. */
+export interface PrintedError {
+  code: string
+  message: string
+  details: Record<string, unknown>
+}
+
+declare global {
+  /** Made by page-host.mjs; keeps the order of calls. */
+  function emitToTerminal(event: TerminalEvent): Promise<void>
+}
+
+export function printedError(error: unknown): PrintedError {
+  if (isEngineError(error)) {
+    return { code: error.code, message: error.message, details: JSON.parse(JSON.stringify(error.details)) }
+  }
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error), details: {} }
+}
