@@ -50,25 +50,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       var sum_$r_$c = 0.0;
       //: end
       //: end
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      //: loop chunk in CHUNKS
         let quad = block * BLOCK_QUADS + chunk * QUADS;
         //: for r in OUTPUTS
         let chunk_$r = quants[(weight_$r + block) * CHUNKS + chunk];
         //: end
-        //: for q in QUADS
-        {
+        //: loop q in QUADS
           //: for c in TILE
-          let v_$c = x[x_$c + quad + $qu];
+          let v_$c = x[x_$c + quad + q];
           //: end
           //: for r in OUTPUTS
-          let w_$r = unpack_quad(chunk_$r, $qu);
+          let w_$r = unpack_quad(chunk_$r, q);
           //: for c in TILE
           sum_$r_$c = fma(w_$r.w, v_$c.w, fma(w_$r.z, v_$c.z, fma(w_$r.y, v_$c.y, fma(w_$r.x, v_$c.x, sum_$r_$c))));
           //: end
           //: end
-        }
         //: end
-      }
+      //: end
       //: for r in OUTPUTS
       var scale_$r = 1.0;
       if (FORMAT >= 3u) { scale_$r = unpack2x16float(scales[(weight_$r + block) >> 1u])[block & 1u]; }

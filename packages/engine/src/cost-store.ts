@@ -9,19 +9,19 @@ export interface StoredCosts {
   draft: CostTable
 }
 
+const PATIENCE_MS = 500
+
 const hasStore = (): boolean => typeof indexedDB !== 'undefined'
 
 export function costKey(adapter: string, model: string, draft: string | undefined): string {
   return `foretoken/cost/r${kernelRevision}/${adapter}/${model}/${draft ?? '-'}`
 }
 
+/** Undefined where nothing is stored, storage is refused (private windows) or does not answer (a blocked upgrade). */
 export async function loadCosts(key: string): Promise<StoredCosts | undefined> {
   if (!hasStore()) return undefined
-  try {
-    return await get<StoredCosts>(key)
-  } catch {
-    return undefined // private windows refuse storage
-  }
+  const patience = new Promise<undefined>(resolve => setTimeout(resolve, PATIENCE_MS))
+  return Promise.race([get<StoredCosts>(key).catch(() => undefined), patience])
 }
 
 export async function saveCosts(key: string, costs: StoredCosts): Promise<void> {

@@ -127,6 +127,7 @@ export class Engine {
         format: target.format,
         parameters: target.numParameters,
         contextLength: sizes.contextLength,
+        hasChatTemplate: target.tokenizer.hasChatTemplate,
       },
       draft: draft ? { name: draft.name, format: draft.format, parameters: draft.numParameters } : null,
       gpuBytes: { ...gpu.bytes },

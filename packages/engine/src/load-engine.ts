@@ -150,7 +150,12 @@ async function build(
   ] as const) {
     if (!model) continue
     const weights = await upload(gpu, model, signal)
-    throwIfAborted(signal, 'compile')
+    // The file went to the GPU's queue as it came; here the last of it arrives.
+    const bytes = gpu.bytes.weights
+    onProgress?.({ phase: 'upload', loaded: 0, total: bytes, file })
+    await gpu.device.queue.onSubmittedWorkDone()
+    onProgress?.({ phase: 'upload', loaded: bytes, total: bytes, file })
+    throwIfAborted(signal, 'upload')
     onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
     llamas.push(
       await buildLlama(gpu, model.config, weights, resident, { kvType, ...(kernels ? { kernels } : {}) }),

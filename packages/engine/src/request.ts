@@ -146,9 +146,12 @@ function number(
   throw bad(name, given, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
 }
 
+/** `bad-request` with the value as it was given, as far as it can cross to another thread. */
 export function bad(argument: string, value: unknown, allowed: string): EngineError {
-  const shown = typeof value === 'number' ? String(value) : JSON.stringify(value)?.slice(0, 200)
-  const details = { argument, value: typeof value === 'number' ? String(value) : (shown ?? null), allowed }
+  const shown =
+    typeof value === 'number' ? String(value) : (JSON.stringify(value)?.slice(0, 200) ?? typeof value)
+  const plain = value === null || typeof value === 'number' || typeof value === 'boolean'
+  const details = { argument, value: plain ? value : shown, allowed }
   return new EngineError('bad-request', `"${argument}" is ${shown}; allowed: ${allowed}.`, details)
 }
 

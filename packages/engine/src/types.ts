@@ -142,7 +142,14 @@ export interface EngineStats extends SpeculationCounters {
   num_waiting: number
   /** Adapter, as WebGPU describes it. */
   adapter: string
-  model: { name: string; architecture: string; format: string; parameters: number; contextLength: number }
+  model: {
+    name: string
+    architecture: string
+    format: string
+    parameters: number
+    contextLength: number
+    hasChatTemplate: boolean
+  }
   draft: { name: string; format: string; parameters: number } | null
   /** GPU memory taken by weights, KV cache and working buffers, in bytes. */
   gpuBytes: { weights: number; kv: number; work: number }

@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { kernels } from './index'
+import { accept } from './reference/accept'
+import { Random } from './reference/random'
+import { runKernel } from './reference/run-kernel'
+import { type Verdict, writeStep } from './reference/step'
+
+const context = 100
+const numSequences = 40
+const resultWords = 32
+
+interface Case {
+  verdicts: Verdict[]
+  sampled: Uint32Array<ArrayBuffer>
+  history: Uint32Array<ArrayBuffer>
+}
+
+async function expectAgreement({ verdicts, sampled, history }: Case, section: number) {
+  const step = writeStep([], [], verdicts)
+  const results = new Uint32Array(numSequences * resultWords).fill(77)
+  const [expectedHistory, expected] = [history.slice(), results.slice()]
+  accept(step, sampled, expectedHistory, expected, { context })
+  await runKernel({
+    kernel: kernels.accept,
+    params: { CONTEXT: context },
+    data: [step, sampled, history, results],
+    groups: [Math.ceil(verdicts.length / 32)],
+    stepOffset: section * 256,
+  })
+  expect(results).toEqual(expected)
+  expect(history).toEqual(expectedHistory)
+  return results
+}
+
+/** Drafts agree with the samples with the given probability; tokens are few, so stops hit inside drafts. */
+function randomCase(seed: number, depths: readonly number[], agreement: number): Case {
+  const random = new Random(seed)
+  const order = random.shuffled(numSequences)
+  const history = new Uint32Array(numSequences * context).map(() => random.integer(0, 9))
+  const verdicts: Verdict[] = []
+  const sampled: number[] = []
+  for (const [i, depth] of depths.entries()) {
+    const length = random.integer(0, context - depth)
+    const stops = Array.from({ length: random.integer(0, 8) }, () => random.integer(0, 40))
+    verdicts.push({ sequence: order[i]!, length, firstSample: sampled.length, depth, stops })
+    for (let j = 0; j <= depth; j++) {
+      const drafted = history[order[i]! * context + length + j]
+      const agrees = j < depth && random.word() < agreement * 2 ** 32
+      sampled.push(agrees ? drafted! : random.integer(0, 9))
+    }
+  }
+  return { verdicts, sampled: new Uint32Array(sampled), history }
+}
+
+describe('accept', () => {
+  it('agrees with its reference', async () => {
+    const property = fc.asyncProperty(
+      fc.nat(),
+      fc.array(fc.nat(16), { minLength: 1, maxLength: numSequences }),
+      fc.constantFrom(0, 0.5, 0.9, 1),
+      fc.nat(3),
+      async (seed, depths, agreement, section) => {
+        await expectAgreement(randomCase(seed, depths, agreement), section)
+      },
+    )
+    await fc.assert(property, { numRuns: 40 })
+  })
+
+  it('commits every number of accepted drafts at every depth', async () => {
+    for (let depth = 0; depth <= 16; depth++) {
+      const accepted = Array.from({ length: depth + 1 }, (_, i) => i)
+      const verdicts = accepted.map(i => ({
+        sequence: i,
+        length: 3 * i,
+        firstSample: i * (depth + 1),
+        depth,
+        stops: [],
+      }))
+      const history = new Uint32Array(numSequences * context).fill(5)
+      const sampled = new Uint32Array((depth + 1) ** 2).fill(5)
+      for (const i of accepted) sampled[i * (depth + 1) + i] = 6 // the first that differs
+      const results = await expectAgreement({ verdicts, sampled, history }, 0)
+      for (const i of accepted) {
+        const tokens = [...Array(i).fill(5), 6]
+        const words = results.slice(i * resultWords, i * resultWords + 4 + tokens.length)
+        expect([...words]).toEqual([i + 1, i, 0, 77, ...tokens])
+      }
+    }
+  })
+
+  it('ends at a stop inside the draft', async () => {
+    const history = new Uint32Array(numSequences * context).fill(5)
+    history[12] = 8
+    const verdicts = [{ sequence: 0, length: 10, firstSample: 0, depth: 4, stops: [3, 8] }]
+    const results = await expectAgreement({ verdicts, sampled: new Uint32Array([5, 5, 8, 5, 5]), history }, 1)
+    expect([...results.slice(0, 8)]).toEqual([3, 3, 1, 77, 5, 5, 8, 77])
+  })
+
+  it('has no place in the history for the token after a full context', async () => {
+    const history = new Uint32Array(numSequences * context).fill(5)
+    const verdicts = [{ sequence: 0, length: context, firstSample: 0, depth: 0, stops: [] }]
+    await expectAgreement({ verdicts, sampled: new Uint32Array([9]), history }, 0)
+    expect(history.includes(9)).toBe(false)
+  })
+})

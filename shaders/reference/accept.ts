@@ -1,0 +1,36 @@
+/** Compares what the target sampled with what was drafted, and commits the verdicts: accept.wgsl. */
+import { NUM_VERDICTS, VERDICT_WORDS, VERDICTS_AT } from './step'
+
+const RESULT_WORDS = 32 // number of tokens, accepted drafts, stopped, 0, tokens
+
+export function accept(
+  step: Uint32Array,
+  sampled: Uint32Array, // [samples]
+  history: Uint32Array, // [sequences, context]
+  verdicts: Uint32Array, // [sequences, RESULT_WORDS]
+  { context }: { context: number },
+): void {
+  for (let v = 0; v < step[NUM_VERDICTS]!; v++) {
+    const record = step[VERDICTS_AT]! + v * VERDICT_WORDS
+    const [sequence, length, firstSample, depth, numStops] = step.subarray(record)
+    const stops = step.subarray(record + 5, record + 5 + numStops!)
+    const result = sequence! * RESULT_WORDS
+
+    let numTokens = 0
+    let numAccepted = 0
+    let stopped = 0
+    for (;;) {
+      const token = sampled[firstSample! + numTokens]!
+      const position = length! + numTokens
+      const at = sequence! * context + position
+      const matches = numTokens < depth! && history[at] === token
+      if (position < context) history[at] = token
+      verdicts[result + 4 + numTokens] = token
+      numTokens++
+      if (matches) numAccepted++
+      if (stops.includes(token)) stopped = 1
+      if (!matches || stopped) break
+    }
+    verdicts.set([numTokens, numAccepted, stopped], result)
+  }
+}

@@ -1,0 +1,40 @@
+/** y[row] = x[row] / sqrt(mean(x[row]²) + epsilon) * weight: rms-norm.wgsl. */
+import { NUM_ROWS, NUM_SAMPLES, SAMPLE_WORDS, SAMPLES_AT } from './step'
+import { fma } from './wgsl-builtins'
+
+const WORKGROUP = 64
+
+export interface RmsNormSizes {
+  columns: number
+  stride: number
+  epsilon: number
+  /** One output row per sample, read from the sample's row. */
+  gather: boolean
+}
+
+export function rmsNorm(
+  step: Uint32Array,
+  x: Float32Array, // [rows, stride]
+  weight: Float32Array, // [columns]
+  y: Float32Array, // [rows, stride]
+  { columns, stride, epsilon, gather }: RmsNormSizes,
+): void {
+  const numRows = gather ? step[NUM_SAMPLES]! : step[NUM_ROWS]!
+  for (let row = 0; row < numRows; row++) {
+    const source = gather ? step[step[SAMPLES_AT]! + row * SAMPLE_WORDS]! : row
+    const values = x.subarray(source * stride, source * stride + columns)
+
+    const partial = new Float32Array(WORKGROUP) // thread t has columns t, t + 64, …
+    for (const [i, value] of values.entries()) {
+      partial[i % WORKGROUP] = fma(value, value, partial[i % WORKGROUP]!)
+    }
+    let total = 0
+    for (const sum of partial) total = Math.fround(total + sum)
+
+    const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
+    const scale = Math.fround(1 / Math.fround(Math.sqrt(mean)))
+    for (const [i, value] of values.entries()) {
+      y[row * stride + i] = Math.fround(value * scale) * weight[i]!
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** The data of one pass, as the kernels read it: step.wgsl. All words are u32. */
+import { bitcastU32 } from './wgsl-builtins'
+
+export const NUM_ROWS = 0
+export const NUM_SAMPLES = 1
+export const NUM_VERDICTS = 2
+export const ROWS_AT = 3
+export const SAMPLES_AT = 4
+export const VERDICTS_AT = 5
+
+const HEADER_WORDS = 8
+const ROW_WORDS = 4
+export const SAMPLE_WORDS = 12
+export const VERDICT_WORDS = 16
+
+/** A row: one query position of one sequence. */
+export interface Row {
+  sequence: number
+  position: number
+  /** Where its keys and values go: physical block * 64 + position % 64. */
+  slot: number
+}
+
+export interface Sample {
+  row: number
+  sequence: number
+  /** Of the token to be sampled. */
+  position: number
+  temperature: number
+  topK: number
+  topP: number
+  minP: number
+  seed: number
+  draft: boolean
+}
+
+export interface Verdict {
+  sequence: number
+  length: number
+  firstSample: number
+  depth: number
+  stops: number[]
+}
+
+export function rowAt(step: Uint32Array, row: number): Row {
+  const at = step[ROWS_AT]! + row * ROW_WORDS
+  return { sequence: step[at]!, position: step[at + 1]!, slot: step[at + 2]! }
+}
+
+export function writeStep(
+  rows: readonly Row[],
+  samples: readonly Sample[] = [],
+  verdicts: readonly Verdict[] = [],
+): Uint32Array<ArrayBuffer> {
+  const rowsAt = HEADER_WORDS
+  const samplesAt = rowsAt + rows.length * ROW_WORDS
+  const verdictsAt = samplesAt + samples.length * SAMPLE_WORDS
+  const step = new Uint32Array(verdictsAt + verdicts.length * VERDICT_WORDS)
+  step.set([rows.length, samples.length, verdicts.length, rowsAt, samplesAt, verdictsAt])
+  for (const [i, { sequence, position, slot }] of rows.entries()) {
+    step.set([sequence, position, slot], rowsAt + i * ROW_WORDS)
+  }
+  for (const [i, s] of samples.entries()) {
+    const floats = [s.topP, s.minP].map(bitcastU32)
+    const place = [s.row, s.sequence, s.position, bitcastU32(s.temperature)]
+    step.set([...place, s.topK, ...floats, s.seed, Number(s.draft)], samplesAt + i * SAMPLE_WORDS)
+  }
+  for (const [i, { sequence, length, firstSample, depth, stops }] of verdicts.entries()) {
+    const record = [sequence, length, firstSample, depth, stops.length, ...stops]
+    step.set(record, verdictsAt + i * VERDICT_WORDS)
+  }
+  return step
+}

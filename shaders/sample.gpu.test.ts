@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { kernels } from './index'
+import { padded, Random } from './reference/random'
+import { runKernel } from './reference/run-kernel'
+import { draw, type Filters, scores } from './reference/sample'
+import { type Sample, writeStep } from './reference/step'
+
+const context = 64
+const plain: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 }
+
+const sampleOf = (filters: Filters, fields: Partial<Sample> = {}): Sample => ({
+  row: 0,
+  sequence: 0,
+  position: 0,
+  seed: 1,
+  draft: false,
+  ...filters,
+  ...fields,
+})
+
+/** What the kernel draws, one token per sample. */
+async function run(
+  samples: readonly Sample[],
+  logits: Float32Array<ArrayBuffer>,
+  vocab: number,
+  section = 0,
+) {
+  const sampled = new Uint32Array(samples.length)
+  const history = new Uint32Array(3 * context).fill(9999)
+  await runKernel({
+    kernel: kernels.sample,
+    params: { CONTEXT: context },
+    data: [
+      writeStep([], samples),
+      logits,
+      sampled,
+      history,
+      new Uint32Array([vocab, logits.length / samples.length, 0, 0]),
+    ],
+    groups: [samples.length],
+    stepOffset: section * 256,
+  })
+  return { sampled, history }
+}
+
+/** Whether the token is the reference's, or within rounding of it: of the best score, or of a filter's edge. */
+function isRight(token: number, logits: Float32Array, { position, seed, ...filters }: Sample): boolean {
+  if (token === draw(logits, position, seed, filters)) return true
+  if (filters.temperature === 0) return false
+  const { topP, minP } = filters
+  return [1 - 1e-5, 1, 1 + 1e-5].some(nudge => {
+    const nudged = { ...filters, topP: topP < 1 ? Math.min(topP * nudge, 1) : 1, minP: minP * nudge }
+    const all = scores(logits, position, seed, nudged)
+    return all[token]! >= all.reduce((a, b) => Math.max(a, b)) - 1e-4
+  })
+}
+
+const filters = fc.record({
+  temperature: fc.constantFrom(0, 0.01, 0.5, 0.8, 1, 3),
+  topK: fc.constantFrom(0, 0, 1, 2, 7, 40, 5000),
+  topP: fc.constantFrom(1, 1, 0, 0.1, 0.5, 0.9, 0.999).map(Math.fround),
+  minP: fc.constantFrom(0, 0, 0.01, 0.1, 0.7, 1).map(Math.fround),
+})
+
+describe('sample', () => {
+  it('draws what its reference draws, ties included, under every mix of filters', async () => {
+    const property = fc.asyncProperty(
+      fc.record({
+        seed: fc.nat(),
+        vocab: fc.oneof(fc.constantFrom(1, 2, 255, 256, 257, 3000), fc.integer({ min: 1, max: 3000 })),
+        perSample: fc.array(filters, { minLength: 1, maxLength: 20 }),
+        levels: fc.constantFrom(0, 2, 5, 50), // few levels make many ties
+        section: fc.nat(3),
+      }),
+      async ({ seed, vocab, perSample, levels, section }) => {
+        const random = new Random(seed)
+        const stride = padded(vocab)
+        const logits = random.matrix(perSample.length, vocab, stride, 8)
+        for (const [i, value] of logits.entries()) {
+          if (levels) logits[i] = Math.round((value * levels) / 16)
+          if (i % stride >= vocab) logits[i] = 1e6 // what lies beyond the vocabulary must not count
+        }
+        const samples = perSample.map(mix =>
+          sampleOf(mix, { position: random.integer(0, 4000), seed: random.word() }),
+        )
+        const { sampled } = await run(samples, logits, vocab, section)
+        for (const [i, sample] of samples.entries()) {
+          const row = logits.subarray(i * stride, i * stride + vocab)
+          expect(isRight(sampled[i]!, row, sample), JSON.stringify({ vocab, sample })).toBe(true)
+        }
+      },
+    )
+    await fc.assert(property, { numRuns: 40 })
+  })
+
+  it('takes the lowest id of equal maxima at T = 0', async () => {
+    const logits = new Float32Array(4 * 640).fill(-5)
+    const maxima = [[3, 300, 639], [599, 600], [256, 0], []]
+    for (const [row, tokens] of maxima.entries()) {
+      for (const token of tokens) logits[row * 640 + token] = row === 2 ? -1 : 2.5
+    }
+    const samples = maxima.map(() => sampleOf({ ...plain, temperature: 0 }))
+    expect([...(await run(samples, logits, 640)).sampled]).toEqual([3, 599, 0, 0])
+  })
+
+  it('keeps the top at min-p = 1, whatever its sign of zero', async () => {
+    const logits = new Float32Array(64).fill(-5)
+    logits[3] = -0
+    const { sampled } = await run([sampleOf({ ...plain, minP: 1 })], logits, 64)
+    expect([...sampled]).toEqual([3])
+  })
+
+  it('equals its reference on 1000 random rows', async () => {
+    const random = new Random(11)
+    const [vocab, count] = [512, 1000]
+    const logits = random.matrix(count, vocab, vocab, 3)
+    const samples = Array.from({ length: count }, (_, i) => sampleOf(plain, { position: i, seed: 42 }))
+    const { sampled } = await run(samples, logits, vocab)
+    const rowOf = (i: number) => logits.subarray(i * vocab, (i + 1) * vocab)
+    const same = samples.filter((sample, i) => sampled[i] === draw(rowOf(i), sample.position, 42, plain))
+    expect(samples.every((sample, i) => isRight(sampled[i]!, rowOf(i), sample))).toBe(true)
+    expect(same.length).toBeGreaterThanOrEqual(count - 1)
+  })
+
+  it('leaves a draft token in the history, and no other', async () => {
+    const logits = new Float32Array(64)
+    logits[17] = 50
+    const places: [number, number, boolean][] = [
+      [1, 5, true],
+      [2, 0, false],
+      [0, context, true], // a full context has no place left
+    ]
+    const samples = places.map(([sequence, position, draft]) =>
+      sampleOf(plain, { sequence, position, draft }),
+    )
+    const { sampled, history } = await run(samples, new Float32Array([...logits, ...logits, ...logits]), 64)
+    expect([...sampled]).toEqual([17, 17, 17])
+    expect(history[context + 5]).toBe(17)
+    expect(history.filter(token => token !== 9999)).toHaveLength(1)
+  })
+})
