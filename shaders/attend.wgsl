@@ -14,14 +14,14 @@ alias KV_WORD = f32;
 const HEAD_DIM = 64u;
 const BLOCK = 64u;                // positions per KV block and per split
 const BLOCKS_PER_SEQUENCE = 8u;
-const WORKGROUP = 64u;            // = BLOCK: one thread per position, then one per dimension
+const WORKGROUP = 64u;            // threads take positions in turn, then dimensions; cannot change a bit
 const DIMS = 1u;                  // dimensions per thread: ceil(HEAD_DIM / WORKGROUP)
 
 const LOWEST = -1.0e38;           // WGSL has no infinity to rely on
 
 var<workgroup> query: array<f32, HEAD_DIM>;
-var<workgroup> score: array<f32, BLOCK>;
-var<workgroup> weight: array<f32, BLOCK>;
+var<workgroup> weight: array<f32, BLOCK>;     // scores first, then their exponentials
+var<workgroup> part_max: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
@@ -46,46 +46,51 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let length = min(BLOCK, row.position - start + 1u);
 
     workgroupBarrier(); // query is there; the last split's weights have been read
-    if (t < length) {
+    var my_max = LOWEST;
+    for (var p = t; p < length; p += WORKGROUP) {
       var dot = 0.0;
       //: if KV_F16
       for (var i = 0u; i < HEAD_DIM; i += 2u) {
-        let pair = unpack2x16float(kv[(k_at + t * HEAD_DIM + i) / 2u]);
+        let pair = unpack2x16float(kv[(k_at + p * HEAD_DIM + i) / 2u]);
         dot = fma(query[i + 1u], pair.y, fma(query[i], pair.x, dot));
       }
       //: else
-      for (var i = 0u; i < HEAD_DIM; i++) { dot = fma(query[i], kv[k_at + t * HEAD_DIM + i], dot); }
+      for (var i = 0u; i < HEAD_DIM; i++) { dot = fma(query[i], kv[k_at + p * HEAD_DIM + i], dot); }
       //: end
-      score[t] = dot * bitcast<f32>(shape.w);
+      weight[p] = dot * bitcast<f32>(shape.w);
+      my_max = max(my_max, weight[p]);
     }
+    part_max[t] = my_max;
     workgroupBarrier();
     var split_max = LOWEST;
-    for (var i = 0u; i < length; i++) { split_max = max(split_max, score[i]); }
-    if (t < length) { weight[t] = exp(score[t] - split_max); }
+    for (var i = 0u; i < min(WORKGROUP, length); i++) { split_max = max(split_max, part_max[i]); }
+    for (var p = t; p < length; p += WORKGROUP) { weight[p] = exp(weight[p] - split_max); }
     workgroupBarrier();
 
-    var split_sum = 0.0;
-    for (var i = 0u; i < length; i++) { split_sum += weight[i]; }
-    let new_max = max(running_max, split_max);
-    let keep = exp(running_max - new_max);
-    let add = exp(split_max - new_max);
-    running_sum = fma(split_sum, add, running_sum * keep);
-    running_max = new_max;
-    //: for d in DIMS
-    if (t + $du * WORKGROUP < HEAD_DIM) {
-      let i = t + $du * WORKGROUP;
-      var sum = 0.0;
-      for (var p = 0u; p < length; p++) {
-        //: if KV_F16
-        let word = v_at + p * HEAD_DIM + i;
-        sum = fma(weight[p], unpack2x16float(kv[word / 2u])[word & 1u], sum);
-        //: else
-        sum = fma(weight[p], kv[v_at + p * HEAD_DIM + i], sum);
-        //: end
+    if (t < HEAD_DIM) {
+      var split_sum = 0.0;
+      for (var p = 0u; p < length; p++) { split_sum += weight[p]; }
+      let new_max = max(running_max, split_max);
+      let keep = exp(running_max - new_max);
+      let add = exp(split_max - new_max);
+      running_sum = fma(split_sum, add, running_sum * keep);
+      running_max = new_max;
+      //: for d in DIMS
+      if (t + $du * WORKGROUP < HEAD_DIM) {
+        let i = t + $du * WORKGROUP;
+        var sum = 0.0;
+        for (var p = 0u; p < length; p++) {
+          //: if KV_F16
+          let word = v_at + p * HEAD_DIM + i;
+          sum = fma(weight[p], unpack2x16float(kv[word / 2u])[word & 1u], sum);
+          //: else
+          sum = fma(weight[p], kv[v_at + p * HEAD_DIM + i], sum);
+          //: end
+        }
+        value_$d = fma(sum, add, value_$d * keep);
       }
-      value_$d = fma(sum, add, value_$d * keep);
+      //: end
     }
-    //: end
   }
   //: for d in DIMS
   if (t + $du * WORKGROUP < HEAD_DIM) { out[at + t + $du * WORKGROUP] = value_$d / running_sum; }

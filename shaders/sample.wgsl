@@ -93,7 +93,7 @@ fn threshold(t: u32, at: u32, at_least: u32, k: u32, top_p: f32, top: f32, tempe
   var fixed = 0u;   // mask of these digits
   var wanted = k;
   for (var shift = 24i; shift >= 0i; shift -= 8i) {
-    atomicStore(&histogram[t], 0u);
+    for (var digit = t; digit < 256u; digit += WORKGROUP) { atomicStore(&histogram[digit], 0u); }
     workgroupBarrier();
     for (var token = t; token < shape.x; token += WORKGROUP) {
       let value = logits[at + token];

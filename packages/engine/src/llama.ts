@@ -16,6 +16,11 @@ const TILES = [1, 2, 4, 8]
 const OUTPUTS_PER_THREAD = 4
 const MATMUL_WORKGROUP = 32
 
+/** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
+const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
+const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 16 : 64)
+const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
+
 /** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
 interface Activations {
   hidden: GPUBuffer // [rows, dim]
@@ -130,7 +135,7 @@ class LlamaBuilder {
   #norm(x: GPUBuffer, weight: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
     const { dim, normEpsilon } = this.config
     return this.#command('rmsNorm', {
-      params,
+      params: { ...params, WORKGROUP: rowWorkgroup(dim) },
       buffers: [x, weight, y],
       shape: [dim, paddedColumns(dim), floatBits(normEpsilon)],
       over: params.GATHER ? 'samples' : 'rows',
@@ -180,7 +185,8 @@ class LlamaBuilder {
         ...this.#kvParams(),
         HEAD_DIM: headDim,
         BLOCKS_PER_SEQUENCE: params.BLOCKS_PER_SEQUENCE,
-        DIMS: Math.ceil(headDim / BLOCK_SIZE),
+        WORKGROUP: headWorkgroup(headDim),
+        DIMS: Math.ceil(headDim / headWorkgroup(headDim)),
       },
       buffers: [q, cache, blocks, out],
       shape: [heads, kvHeads, paddedColumns(heads * headDim), floatBits(1 / Math.sqrt(headDim))],
@@ -201,7 +207,7 @@ class LlamaBuilder {
   #sample(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, params } = this.resident
     return this.#command('sample', {
-      params: { CONTEXT: params.CONTEXT },
+      params: { CONTEXT: params.CONTEXT, WORKGROUP: vocabWorkgroup(this.config.vocab) },
       buffers: [logits, sampled, history],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
