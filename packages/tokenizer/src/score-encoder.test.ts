@@ -1,9 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { GgufReader } from '../../weights/src/index'
 import { tokenizerFromGguf } from './tokenizer'
-import { vocabularyDifference } from './vocabulary-difference'
 
 type Entry = [text: string, score: number, kind: number]
 
@@ -143,32 +140,5 @@ describe('a tokenizer of byte tokens', () => {
         expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
       }),
     )
-  })
-})
-
-const shared = new URL('../../../../shared/', import.meta.url)
-const isThere =
-  existsSync(new URL('golden/stories260K.json', shared)) && existsSync(new URL('models/', shared))
-
-describe.skipIf(!isThere)('stories260K of ../shared (skipped where it is missing)', () => {
-  const open = async (name: string) => {
-    const file = new Blob([readFileSync(new URL(`models/${name}.gguf`, shared))])
-    return tokenizerFromGguf((await GgufReader.open(file)).metadata)
-  }
-
-  test('prompts have the ids of llama.cpp, and its text comes back', async () => {
-    const tokenizer = await open('stories260K-f32')
-    const { cases } = JSON.parse(readFileSync(new URL('golden/stories260K.json', shared), 'utf8'))
-    for (const { prompt, promptTokens, tokens, text } of cases) {
-      expect(tokenizer.encode(prompt)).toEqual(promptTokens)
-      expect(tokenizer.decode(promptTokens)).toBe(` ${prompt}`)
-      expect(tokenizer.decode(tokens).trim()).toBe(text.trim())
-    }
-    expect(cases.length).toBeGreaterThan(0)
-    expect(tokenizer.endIds).toEqual([2])
-  })
-
-  test('its draft model has the same vocabulary', async () => {
-    expect(vocabularyDifference(await open('stories260K-f32'), await open('stories40K-f32'))).toBeUndefined()
   })
 })
