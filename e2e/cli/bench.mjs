@@ -46,7 +46,7 @@ const addressesByName = models =>
 function tableRow({ name, metric, value, unit, ...conditions }) {
   const number = Number.isInteger(value) ? String(value) : value.toPrecision(5)
   const extra = Object.entries(conditions).map(([key, condition]) => `${key}=${JSON.stringify(condition)}`)
-  return [name.padEnd(48), metric.padEnd(24), number.padStart(12), unit.padEnd(10), ...extra]
+  return [name.padEnd(14), metric.padEnd(24), number.padStart(12), unit.padEnd(10), ...extra]
     .join(' ')
     .trimEnd()
 }
