@@ -7,7 +7,6 @@ import type { Progress, Sample, Scheduler, Sequence, SequenceRequest } from '@fo
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
-import { asEngineError } from './gpu'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { checkIds, contextFull, parseRequest } from './request'
 import { TextStream } from './text-stream'
@@ -169,7 +168,7 @@ export class Engine {
   #start(): void {
     if (this.#active) return
     this.#active = true
-    this.#loop = this.#run().catch(error => this.#fail(asEngineError(error)))
+    this.#loop = this.#run().catch(async error => this.#fail(await this.#parts.gpu.explain(error)))
   }
 
   /** The step loop: plan, execute, commit, deliver, until nothing runs. */

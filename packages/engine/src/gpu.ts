@@ -12,6 +12,8 @@ const bindingTypes: Record<Binding, GPUBufferBindingLayout> = {
   uniform: { type: 'uniform' },
 }
 
+const LOSS_PATIENCE_MS = 200
+
 export type Pool = 'weights' | 'kv' | 'work'
 
 export class Gpu {
@@ -173,6 +175,13 @@ export class Gpu {
       this.#layouts.set(key, layout)
     }
     return layout
+  }
+
+  /** Why a GPU call failed: the device's loss, if that is what is behind it, and is told a moment later. */
+  async explain(error: unknown): Promise<EngineError> {
+    if (isEngineError(error)) return error
+    const patience = new Promise<undefined>(resolve => setTimeout(resolve, LOSS_PATIENCE_MS))
+    return (await Promise.race([this.lost, patience])) ?? asEngineError(error)
   }
 
   /** Frees every buffer and the device. */

@@ -1,5 +1,5 @@
 import type { GenerateOptions, TokenBatch } from '@foretoken/engine/types'
-import { isEngineError } from '@foretoken/errors'
+import { EngineError, isEngineError } from '@foretoken/errors'
 import { describe, expect, it } from 'vitest'
 import { chatCompletions } from './chat-completions.ts'
 import type { ChatCompletionChunk, ChatCompletionRequest } from './types.ts'
@@ -115,6 +115,8 @@ describe('chat completions', () => {
     ['n', { n: 2 }],
     ['tools', { tools: [{ type: 'function' }] }],
     ['logprobs', { logprobs: true }],
+    ['n', { n: 2n }],
+    ['frequency_penalty', { frequency_penalty: Number.NaN }],
     ['response_format', { response_format: { type: 'json_object' } }],
     ['frequency_penalty', { frequency_penalty: 0.5 }],
     ['maxTokens', { maxTokens: 3 }],
@@ -131,5 +133,22 @@ describe('chat completions', () => {
     expect(isEngineError(error) && [error.code, error.details.argument]).toEqual(['bad-request', argument])
     expect(isEngineError(error) && error.details).toHaveProperty('allowed')
     expect(seen).toEqual([])
+  })
+
+  it.each([
+    ['max_tokens', 'maxTokens', { max_tokens: -1 }],
+    ['top_p', 'topP', { top_p: 2 }],
+    ['temperature', 'temperature', { temperature: -1 }],
+  ])('names %s as the caller does', async (argument, engineName, options) => {
+    const { create } = chatCompletions('tiny', async function* () {
+      const details = { argument: engineName, value: '-1', allowed: 'more' }
+      throw new EngineError('bad-request', `"${engineName}" is -1; allowed: more.`, details)
+    })
+    const error: unknown = await create({ messages, ...options }).catch(reason => reason)
+    expect(error).toMatchObject({
+      code: 'bad-request',
+      message: `"${argument}" is -1; allowed: more.`,
+      details: { argument, value: '-1', allowed: 'more' },
+    })
   })
 })

@@ -1,6 +1,6 @@
 /** OpenAI's chat completions on top of `generate`. */
 import type { GenerateOptions, TokenBatch, Usage } from '@foretoken/engine/types'
-import { toGenerateOptions } from './chat-request.ts'
+import { inRequestNames, toGenerateOptions } from './chat-request.ts'
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -20,11 +20,23 @@ export function chatCompletions(model: string, generate: Generate): ChatCompleti
   async function create(
     request: ChatCompletionRequest,
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
-    const batches = generate(toGenerateOptions(request, model))
+    const batches = named(generate(toGenerateOptions(request, model)), request)
     if (!request.stream) return complete(batches, model)
     return chunks(batches, model, request.stream_options?.include_usage ?? false)
   }
   return { create }
+}
+
+/** The batches; an error speaks of the request's own names. */
+async function* named(
+  batches: AsyncIterable<TokenBatch>,
+  request: ChatCompletionRequest,
+): AsyncGenerator<TokenBatch, void, void> {
+  try {
+    yield* batches
+  } catch (error) {
+    throw inRequestNames(error, request)
+  }
 }
 
 async function complete(batches: AsyncIterable<TokenBatch>, model: string): Promise<ChatCompletion> {

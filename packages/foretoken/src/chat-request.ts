@@ -1,6 +1,7 @@
 /** OpenAI's request as options of `generate`. What is not supported is refused, never ignored. */
 import type { GenerateOptions } from '@foretoken/engine/types'
-import { EngineError } from '@foretoken/errors'
+import { EngineError, isEngineError } from '@foretoken/errors'
+import { checkOptions } from './check-options.ts'
 import type { ChatCompletionRequest } from './types.ts'
 
 /** OpenAI's names and ours. */
@@ -31,6 +32,7 @@ const neutral = new Map<string, string>([
 ])
 
 export function toGenerateOptions(request: ChatCompletionRequest, model: string): GenerateOptions {
+  checkOptions(request)
   if (!Array.isArray(request.messages)) refuse('messages', request.messages, 'a list of { role, content }')
   const options: Record<string, unknown> = {}
   for (const [argument, value] of Object.entries(request)) {
@@ -40,6 +42,17 @@ export function toGenerateOptions(request: ChatCompletionRequest, model: string)
     else check(argument, value, request, model)
   }
   return options
+}
+
+/** The engine's error by the name that the caller used, such as max_tokens for maxTokens. */
+export function inRequestNames(error: unknown, request: ChatCompletionRequest): unknown {
+  if (!isEngineError(error) || error.code !== 'bad-request') return error
+  const { argument } = error.details
+  const isGiven = ([name, value]: [string, unknown]) => value != null && renamed.get(name) === argument
+  const given = Object.entries(request).find(isGiven)?.[0]
+  if (given === undefined) return error
+  const message = error.message.replace(`"${argument}"`, `"${given}"`)
+  return new EngineError('bad-request', message, { ...error.details, argument: given })
 }
 
 function setOnce(options: Record<string, unknown>, name: string, argument: string, value: unknown): void {
@@ -64,7 +77,7 @@ function check(argument: string, value: unknown, request: ChatCompletionRequest,
     default: {
       const allowed = neutral.get(argument)
       if (allowed === undefined) refuse(argument, value, 'not supported')
-      if (JSON.stringify(value) !== allowed) refuse(argument, value, `${allowed} or nothing`)
+      if (shown(value) !== allowed) refuse(argument, value, `${allowed} or nothing`)
     }
   }
 }
@@ -77,14 +90,17 @@ function checkStreamOptions(value: unknown): void {
   }
 }
 
+/** JSON where the value has it: NaN, a bigint and a circle have none. */
+function shown(value: unknown): string {
+  if (typeof value === 'number') return String(value)
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return String(value)
+  }
+}
+
 function refuse(argument: string, value: unknown, allowed: string): never {
-  throw new EngineError(
-    'bad-request',
-    `${argument}: ${JSON.stringify(value)} was given; allowed: ${allowed}.`,
-    {
-      argument,
-      value,
-      allowed,
-    },
-  )
+  const message = `${argument}: ${shown(value)} was given; allowed: ${allowed}.`
+  throw new EngineError('bad-request', message, { argument, value, allowed })
 }

@@ -2,6 +2,7 @@
 import type { EngineOptions, LoadProgress } from '@foretoken/engine/types'
 import { abortedError, EngineError, isEngineError, throwIfAborted } from '@foretoken/errors'
 import { transfer } from 'comlink'
+import { checkOnProgress, checkOptions, checkSignal } from './check-options.ts'
 import { EngineClient } from './engine-client.ts'
 import { resolveSource } from './model-address.ts'
 import type { ClientMessage, LoadedModel, LoadMessage, WireEngineOptions } from './protocol.ts'
@@ -13,7 +14,10 @@ import { startWorker } from './worker-url.ts'
 const abortGraceMs = 1000
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
+  checkOptions(options)
   const { model, draft, onProgress, signal, ...others } = options
+  checkSignal(signal)
+  checkOnProgress(onProgress)
   throwIfAborted(signal, 'start')
   const request: WireEngineOptions = { ...others, model: resolveSource(model, 'model') }
   if (draft !== undefined) request.draft = resolveSource(draft, 'draft')

@@ -2,6 +2,7 @@
 import type { GenerateOptions, TokenBatch } from '@foretoken/engine/types'
 import { abortedError, fromWireError, throwIfAborted, toWireError } from '@foretoken/errors'
 import { transfer } from 'comlink'
+import { checkOptions, checkSignal } from './check-options.ts'
 import type { ClientMessage, RequestMessage } from './protocol.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -32,8 +33,11 @@ class Inbox {
  */
 export async function* streamTokens(
   link: WorkerLink,
-  { signal, ...options }: GenerateOptions,
+  request: GenerateOptions,
 ): AsyncGenerator<TokenBatch, void, void> {
+  checkOptions(request)
+  const { signal, ...options } = request
+  checkSignal(signal)
   throwIfAborted(signal, 'generate')
   const { port1: port, port2: workerPort } = new MessageChannel()
   const inbox = new Inbox()

@@ -59,11 +59,8 @@ async function openUrl(url: string, signal: AbortSignal | undefined): Promise<Mo
   if (!response.ok || response.body === null) {
     await response.body?.cancel().catch(() => undefined)
     const { status } = response
-    throw new EngineError('download', `${url} answered with HTTP status ${status}.`, {
-      url,
-      status,
-      loaded: 0,
-    })
+    const reason = `HTTP status ${status}`
+    throw new EngineError('download', `${url} answered with ${reason}.`, { url, status, reason, loaded: 0 })
   }
   const length = contentLength(response)
   // Across origins a page cannot see Content-Encoding, so there the length may be that of compressed bytes.

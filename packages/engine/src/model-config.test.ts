@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { ropeTable } from './llama'
+import { readModelConfig } from './model-config'
+
+const valid: Array<[string, string | number]> = [
+  ['general.architecture', 'llama'],
+  ['llama.block_count', 2],
+  ['llama.embedding_length', 64],
+  ['llama.attention.head_count', 4],
+  ['llama.attention.head_count_kv', 2],
+  ['llama.feed_forward_length', 100],
+  ['llama.context_length', 256],
+  ['llama.vocab_size', 300],
+  ['llama.attention.layer_norm_rms_epsilon', 1e-5],
+]
+
+const read = (key?: string, value?: string | number) => {
+  const metadata = new Map(valid)
+  if (key && value === undefined) metadata.delete(key)
+  else if (key && value !== undefined) metadata.set(key, value)
+  return readModelConfig(metadata)
+}
+
+describe('the shape of a model', () => {
+  it('is read, with the defaults of the format', () => {
+    expect(read()).toEqual({
+      architecture: 'llama',
+      layers: 2,
+      dim: 64,
+      heads: 4,
+      kvHeads: 2,
+      headDim: 16,
+      ffn: 100,
+      vocab: 300,
+      context: 256,
+      normEpsilon: 1e-5,
+      rope: { dim: 16, base: 10000, neox: false },
+    })
+  })
+
+  it.each([
+    ['general.architecture', 'gpt2'],
+    ['general.architecture', undefined],
+    ['llama.block_count', undefined],
+    ['llama.block_count', 0],
+    ['llama.block_count', 2.5],
+    ['llama.block_count', 1e6],
+    ['llama.embedding_length', 'many'],
+    ['llama.embedding_length', 63],
+    ['llama.attention.head_count', -4],
+    ['llama.attention.head_count_kv', 3],
+    ['llama.attention.key_length', 15],
+    ['llama.rope.dimension_count', 18],
+    ['llama.rope.scaling.type', 'yarn'],
+    ['llama.context_length', Number.NaN],
+    ['llama.attention.layer_norm_rms_epsilon', Number.POSITIVE_INFINITY],
+  ])('refuses %s = %s with its name', (key, value) => {
+    expect(() => read(key, value)).toThrowError(
+      expect.objectContaining({
+        code: 'bad-model',
+        details: expect.objectContaining({ key: expect.any(String) }),
+      }),
+    )
+  })
+})
+
+it('computes RoPE angles in double precision, divided by the file’s factors', () => {
+  const table = ropeTable({ rope: { dim: 4, base: 10000, neox: false } }, 3, Float32Array.of(1, 8))
+  const angles = [0, 1, 2].flatMap(position => [position, (position * 0.01) / 8])
+  expect([...table]).toEqual(angles.flatMap(a => [Math.fround(Math.cos(a)), Math.fround(Math.sin(a))]))
+})
