@@ -144,7 +144,7 @@ async function runAttend(rows: readonly Row[], arrays: AttendArrays, sizes: Atte
     kernel: kernels.attend,
     params: {
       HEAD_DIM: headDim,
-      DIMS: Math.ceil(headDim / 64),
+      PAIRS: Math.ceil(headDim / 128),
       BLOCKS_PER_SEQUENCE: sizes.blocksPerSequence,
       ...kvParams(kvF16),
     },

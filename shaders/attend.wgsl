@@ -15,13 +15,22 @@ const HEAD_DIM = 64u;
 const BLOCK = 64u;                // positions per KV block and per split
 const BLOCKS_PER_SEQUENCE = 8u;
 const WORKGROUP = 64u;            // threads take positions in turn, then dimensions; cannot change a bit
-const DIMS = 1u;                  // dimensions per thread: ceil(HEAD_DIM / WORKGROUP)
+const PAIRS = 1u;                 // pairs of dimensions per thread: ceil(HEAD_DIM / 2 / WORKGROUP)
 
 const LOWEST = -1.0e38;           // WGSL has no infinity to rely on
 
 var<workgroup> query: array<f32, HEAD_DIM>;
 var<workgroup> weight: array<f32, BLOCK>;     // scores first, then their exponentials
 var<workgroup> part_max: array<f32, WORKGROUP>;
+
+// Two neighbouring elements; `at` is even.
+fn kv_pair(at: u32) -> vec2<f32> {
+  //: if KV_F16
+  return unpack2x16float(kv[at / 2u]);
+  //: else
+  return vec2<f32>(kv[at], kv[at + 1u]);
+  //: end
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
@@ -35,8 +44,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 
   var running_max = LOWEST;
   var running_sum = 0.0;
-  //: for d in DIMS
-  var value_$d = 0.0;
+  //: for d in PAIRS
+  var value_$d = vec2<f32>(0.0);
   //: end
 
   for (var start = 0u; start <= row.position; start += BLOCK) {
@@ -49,14 +58,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     var my_max = LOWEST;
     for (var p = t; p < length; p += WORKGROUP) {
       var dot = 0.0;
-      //: if KV_F16
       for (var i = 0u; i < HEAD_DIM; i += 2u) {
-        let pair = unpack2x16float(kv[(k_at + p * HEAD_DIM + i) / 2u]);
+        let pair = kv_pair(k_at + p * HEAD_DIM + i);
         dot = fma(query[i + 1u], pair.y, fma(query[i], pair.x, dot));
       }
-      //: else
-      for (var i = 0u; i < HEAD_DIM; i++) { dot = fma(query[i], kv[k_at + p * HEAD_DIM + i], dot); }
-      //: end
       weight[p] = dot * bitcast<f32>(shape.w);
       my_max = max(my_max, weight[p]);
     }
@@ -67,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     for (var p = t; p < length; p += WORKGROUP) { weight[p] = exp(weight[p] - split_max); }
     workgroupBarrier();
 
-    if (t < HEAD_DIM) {
+    if (2u * t < HEAD_DIM) {
       var split_sum = 0.0;
       for (var p = 0u; p < length; p++) { split_sum += weight[p]; }
       let new_max = max(running_max, split_max);
@@ -75,24 +80,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       let add = exp(split_max - new_max);
       running_sum = fma(split_sum, add, running_sum * keep);
       running_max = new_max;
-      //: for d in DIMS
-      if (t + $du * WORKGROUP < HEAD_DIM) {
-        let i = t + $du * WORKGROUP;
-        var sum = 0.0;
+      //: for d in PAIRS
+      let i_$d = 2u * (t + $du * WORKGROUP);
+      if (i_$d < HEAD_DIM) {
+        var sum = vec2<f32>(0.0);
         for (var p = 0u; p < length; p++) {
-          //: if KV_F16
-          let word = v_at + p * HEAD_DIM + i;
-          sum = fma(weight[p], unpack2x16float(kv[word / 2u])[word & 1u], sum);
-          //: else
-          sum = fma(weight[p], kv[v_at + p * HEAD_DIM + i], sum);
-          //: end
+          sum = fma(vec2<f32>(weight[p]), kv_pair(v_at + p * HEAD_DIM + i_$d), sum);
         }
-        value_$d = fma(sum, add, value_$d * keep);
+        value_$d = fma(sum, vec2<f32>(add), value_$d * keep);
       }
       //: end
     }
   }
-  //: for d in DIMS
-  if (t + $du * WORKGROUP < HEAD_DIM) { out[at + t + $du * WORKGROUP] = value_$d / running_sum; }
+  //: for d in PAIRS
+  let i_$d = 2u * (t + $du * WORKGROUP);
+  if (i_$d < HEAD_DIM) {
+    out[at + i_$d] = value_$d.x / running_sum;
+    out[at + i_$d + 1u] = value_$d.y / running_sum;
+  }
   //: end
 }

@@ -19,7 +19,7 @@ const kvWords: Params[] = [
   { KV_F16: false, KV_WORD: 'f32' },
   { KV_F16: true, KV_WORD: 'u32' },
 ]
-const headDims = [8, 64, 128].map(dim => ({ HEAD_DIM: dim, DIMS: Math.ceil(dim / 64) }))
+const headDims = [8, 64, 128, 256].map(dim => ({ HEAD_DIM: dim, PAIRS: Math.ceil(dim / 128) }))
 
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],

@@ -18,7 +18,7 @@ const MATMUL_WORKGROUP = 32
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
-const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 16 : 64)
+const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 4 : 64)
 const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
 
 /** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
@@ -186,7 +186,7 @@ class LlamaBuilder {
         HEAD_DIM: headDim,
         BLOCKS_PER_SEQUENCE: params.BLOCKS_PER_SEQUENCE,
         WORKGROUP: headWorkgroup(headDim),
-        DIMS: Math.ceil(headDim / headWorkgroup(headDim)),
+        PAIRS: Math.ceil(headDim / 2 / headWorkgroup(headDim)),
       },
       buffers: [q, cache, blocks, out],
       shape: [heads, kvHeads, paddedColumns(heads * headDim), floatBits(1 / Math.sqrt(headDim))],
