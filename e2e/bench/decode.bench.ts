@@ -37,7 +37,11 @@ export default async function* decode(context: BenchContext): AsyncGenerator<Ben
         used.set(name, difference(before, engine.stats()))
       }
     }
-    for (const name of Object.keys(modes)) yield* rows(file, name, median(speeds.get(name)!), used.get(name)!)
+    for (const [name, runs] of speeds) {
+      yield* rows(file, name, median(runs), used.get(name)!)
+      const ratios = runs.map((speed, round) => speed / speeds.get('off')![round]!)
+      yield row(file, name, 'speed_over_off', median(ratios), 'x')
+    }
     await engine.dispose()
   }
 }
@@ -66,22 +70,18 @@ function difference(before: EngineStats, after: EngineStats): Window {
   }
 }
 
+function row(model: string, speculation: string, metric: string, value: number, unit: string): BenchRow {
+  return { name: 'decode', model, speculation, metric, value, unit }
+}
+
 function* rows(model: string, speculation: string, speed: number, used: Window): Generator<BenchRow> {
-  const row = (metric: string, value: number, unit: string): BenchRow => ({
-    name: 'decode',
-    model,
-    speculation,
-    metric,
-    value,
-    unit,
-  })
-  yield row('tokens_per_s', speed, 'tokens/s')
-  yield row('tokens_per_step', used.tokens / used.steps, 'tokens')
-  yield row('step_ms', used.wallMs / used.steps, 'ms')
-  if (used.gpuMs > 0) yield row('outside_gpu_fraction', 1 - used.gpuMs / used.wallMs, '')
-  yield row('dispatches_per_token', used.dispatches / used.tokens, '')
-  yield row('creates_per_step', used.creates / used.steps, '')
-  if (used.drafted > 0) yield row('acceptance', used.accepted / used.drafted, '')
+  yield row(model, speculation, 'tokens_per_s', speed, 'tokens/s')
+  yield row(model, speculation, 'tokens_per_step', used.tokens / used.steps, 'tokens')
+  yield row(model, speculation, 'step_ms', used.wallMs / used.steps, 'ms')
+  if (used.gpuMs > 0) yield row(model, speculation, 'outside_gpu_fraction', 1 - used.gpuMs / used.wallMs, '')
+  yield row(model, speculation, 'dispatches_per_token', used.dispatches / used.tokens, '')
+  yield row(model, speculation, 'creates_per_step', used.creates / used.steps, '')
+  if (used.drafted > 0) yield row(model, speculation, 'acceptance', used.accepted / used.drafted, '')
 }
 
 const median = (values: readonly number[]): number =>
