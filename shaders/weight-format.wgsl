@@ -1,4 +1,4 @@
-// How one 16-byte word group of a quantised row becomes numbers. Layout: packages/weights/src/pack-rows.ts.
+// How one 16-byte word group of a quantised row becomes numbers. Layout: packages/weights/src/row-packing.ts.
 // A block is 32 columns; it spans CHUNKS groups, each of QUADS quads of four columns in ascending order.
 const FORMAT = 0u; // 0 f32, 1 f16, 2 bf16, 3 q8_0, 4 q4_0
 const CHUNKS = 8u; // 8, 4, 4, 2, 1

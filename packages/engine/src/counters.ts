@@ -1,6 +1,6 @@
 /** What the engine counts, with vLLM's names. */
 import { MAX_DEPTH, type Progress } from '@foretoken/scheduler'
-import type { Outcome } from './runner'
+import type { StepOutcome } from './runner'
 import type { EngineStats, SpeculationCounters, SpeculationMethod, StepTimings } from './types'
 
 export type Counted = SpeculationCounters &
@@ -20,7 +20,7 @@ export class Counters {
   #numDispatches = 0
   readonly #timeMs = { step: 0, cpu: 0, record: 0, gpu: 0 }
 
-  observe(progress: readonly Progress[], outcome: Outcome, timings: StepTimings): void {
+  observe(progress: readonly Progress[], outcome: StepOutcome, timings: StepTimings): void {
     this.numSteps++
     this.#numDispatches += outcome.numDispatches
     this.#timeMs.step += timings.stepMs

@@ -1,4 +1,5 @@
 /** The engine's own promises, on the bundled model. */
+import { kernels } from '@foretoken/shaders'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import bundled from '../../tiny-models/stories40K-f32.gguf?url'
 import { Engine, type GenerateOptions, type TokenBatch } from './index'
@@ -80,6 +81,23 @@ describe('an engine', () => {
     expect(await draw(1)).toEqual(await draw(1))
     expect(await draw(1)).not.toEqual(await draw(2))
   })
+})
+
+it('refuses tiles whose rows have other bits, and stays exact without them', async () => {
+  const source = kernels.matmul.source.replace(
+    'total_$r_$c += partial_$r_$c;',
+    'total_$r_$c += partial_$r_$c * select(1.0, 1.000001, TILE == 4u);',
+  )
+  const engine = await Engine.load(
+    { model },
+    { kernels: { matmul: { ...kernels.matmul, source } }, skipCalibration: true },
+  )
+  expect(engine.stats().selfCheck).toEqual({ tilesUsed: [1, 2, 8], tilesRefused: [4] })
+  const options = { prompt, maxTokens: 40, temperature: 0.8, seed: 3, ignoreEos: true }
+  const plain = await collect(engine, { ...options, speculation: 'off' })
+  const drafted = await collect(engine, { ...options, speculation: { method: 'lookup', depth: 3 } })
+  expect(idsOf(drafted)).toEqual(idsOf(plain))
+  await engine.dispose()
 })
 
 it('tells a lost device, and how many tokens are safe', async () => {

@@ -38,7 +38,7 @@ export class Engine {
     this.#parts = parts
     this.#scheduler = parts.scheduler
     this.#createsAtStart = parts.gpu.numCreates
-    void parts.gpu.lost.then(error => this.#fail(error))
+    void parts.gpu.failed.then(error => this.#fail(error))
   }
 
   /**
@@ -90,6 +90,7 @@ export class Engine {
     checkIds(tokens, vocab)
     if (tokens.length > contextLength) throw contextFull(tokens.length, contextLength)
     if (tokens.length === 0) return { logits: new Float32Array(0), vocab }
+    const logits = allocateLogits(tokens.length, vocab)
     const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
     const sequence = this.#add({
       prompt: tokens,
@@ -103,7 +104,6 @@ export class Engine {
       this.#scorings.set(sequence, { logits: [], resolve, reject })
       this.#start()
     })
-    const logits = new Float32Array(tokens.length * vocab)
     let at = 0
     for (const chunk of chunks) {
       logits.set(chunk, at)
@@ -113,7 +113,7 @@ export class Engine {
   }
 
   stats(): EngineStats {
-    const { gpu, target, draft, sizes } = this.#parts
+    const { gpu, target, draft, sizes, selfCheck } = this.#parts
     const { cost, acceptance, running, numWaiting } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
@@ -130,6 +130,7 @@ export class Engine {
       },
       draft: draft ? { name: draft.name, format: draft.format, parameters: draft.numParameters } : null,
       gpuBytes: { ...gpu.bytes },
+      selfCheck,
       cost: { target: cost.target.table(), draft: cost.draft.table() },
       survival: { draft: acceptance.draft.survival(), lookup: acceptance.lookup.survival() },
       createsSinceReady: gpu.numCreates - this.#createsAtStart,
@@ -168,7 +169,7 @@ export class Engine {
   #start(): void {
     if (this.#active) return
     this.#active = true
-    this.#loop = this.#run().catch(async error => this.#fail(await this.#parts.gpu.explain(error)))
+    this.#loop = this.#run()
   }
 
   /** The step loop: plan, execute, commit, deliver, until nothing runs. */
@@ -193,6 +194,8 @@ export class Engine {
         if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
         if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
       }
+    } catch (error) {
+      this.#fail(await this.#parts.gpu.explain(error))
     } finally {
       // In the same turn as the last look at the queue: a request that comes later starts a new loop.
       this.#active = false
@@ -238,6 +241,19 @@ export class Engine {
 
   #saveCosts(): void {
     const { target, draft } = this.#scheduler.cost
-    void saveCosts(this.#parts.costKey, { target: target.table(), draft: draft.table() })
+    void saveCosts(this.#parts.costKey, { target: target.measurements(), draft: draft.measurements() })
+  }
+}
+
+function allocateLogits(tokens: number, vocab: number): Float32Array {
+  try {
+    return new Float32Array(tokens * vocab)
+  } catch {
+    const asked = tokens * vocab * 4
+    throw new EngineError('out-of-memory', `Logits of ${tokens} positions need ${asked} bytes.`, {
+      asked,
+      tokens,
+      vocab,
+    })
   }
 }

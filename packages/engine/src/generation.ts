@@ -10,15 +10,13 @@ export class Generation {
   #wake: (() => void) | undefined
   #done = false
   #numTokens = 0
+  #numAccepted = 0
+  #numDrafted = 0
 
   constructor(
     readonly sequence: Sequence,
     readonly text: TextStream,
   ) {}
-
-  get done(): boolean {
-    return this.#done
-  }
 
   /** Tokens handed out so far. */
   get numTokens(): number {
@@ -46,6 +44,8 @@ export class Generation {
       finish = rest.stopped ? 'stop' : reason
     }
     this.#numTokens += count
+    this.#numAccepted += progress.sources.slice(0, count).filter(source => source !== 'target').length
+    this.#numDrafted += progress.choice.depth
     this.#push({
       tokens: progress.tokens.slice(0, count),
       text,
@@ -87,12 +87,11 @@ export class Generation {
   }
 
   #usage(): Usage {
-    const { promptLength, numAccepted, numRejected } = this.sequence
     return {
-      promptTokens: promptLength,
+      promptTokens: this.sequence.promptLength,
       completionTokens: this.#numTokens,
-      acceptedTokens: numAccepted,
-      rejectedTokens: numRejected,
+      acceptedTokens: this.#numAccepted,
+      rejectedTokens: this.#numDrafted - this.#numAccepted,
     }
   }
 }

@@ -21,8 +21,8 @@ export class Gpu {
   readonly bytes: Record<Pool, number> = { weights: 0, kv: 0, work: 0 }
   /** GPU objects created, command encoders apart: WebGPU has no way to record without one. */
   numCreates = 0
-  /** Resolves when the device is gone; never after destroy(). */
-  readonly lost: Promise<EngineError>
+  /** Resolves when the device is lost or refuses a command; never by destroy(). */
+  readonly failed: Promise<EngineError>
   readonly #buffers = new Set<GPUBuffer>()
   readonly #layouts = new Map<string, GPUBindGroupLayout>()
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>()
@@ -32,10 +32,19 @@ export class Gpu {
     readonly device: GPUDevice,
     readonly adapterName: string,
   ) {
-    this.lost = device.lost.then(info => {
-      if (this.#destroyed) return new Promise<EngineError>(() => {})
-      const reason = info.message || info.reason
-      return new EngineError('device-lost', `The GPU device was lost: ${reason}`, { reason })
+    this.failed = new Promise(resolve => {
+      void device.lost.then(({ message, reason }) => {
+        const told = message || reason
+        const error = new EngineError('device-lost', `The GPU device was lost: ${told}`, { reason: told })
+        if (!this.#destroyed) resolve(error)
+      })
+      // A command that the device refuses would leave the last step's results to be read again.
+      device.addEventListener('uncapturederror', ({ error }) => {
+        const code = error instanceof GPUOutOfMemoryError ? 'out-of-memory' : 'internal'
+        resolve(
+          new EngineError(code, `The GPU refused a command: ${error.message}`, { reason: error.message }),
+        )
+      })
     })
   }
 
@@ -181,7 +190,7 @@ export class Gpu {
   async explain(error: unknown): Promise<EngineError> {
     if (isEngineError(error)) return error
     const patience = new Promise<undefined>(resolve => setTimeout(resolve, LOSS_PATIENCE_MS))
-    return (await Promise.race([this.lost, patience])) ?? asEngineError(error)
+    return (await Promise.race([this.failed, patience])) ?? asEngineError(error)
   }
 
   /** Frees every buffer and the device. */

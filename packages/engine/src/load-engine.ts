@@ -5,7 +5,7 @@ import type { Kernel, KernelName } from '@foretoken/shaders'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
-import { asEngineError, Gpu } from './gpu'
+import { Gpu } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, kvBlockBytes, type Llama } from './llama'
 import { checkDraft, type LoadContext, type OpenModel, openModel, upload } from './load-model'
@@ -13,7 +13,9 @@ import type { ModelConfig } from './model-config'
 import { bad } from './request'
 import { createResident, type Sizes } from './resident'
 import { Runner } from './runner'
+import { type SelfCheck, selfCheck } from './self-check'
 import { StepData } from './step-data'
+import { MIN_CONTEXT } from './trial'
 import type { EngineOptions } from './types'
 
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
@@ -43,6 +45,7 @@ export interface LoadedEngine {
   target: LoadedModel
   draft: LoadedModel | undefined
   costKey: string
+  selfCheck: SelfCheck
 }
 
 const MAX_ROWS = 256
@@ -50,6 +53,8 @@ const MAX_SAMPLES = 64
 const MAX_WAITING = 256
 const DEFAULT_CONCURRENT = 4
 const DEFAULT_CONTEXT = 4096
+/** Keys and values of all layers of both models; more only where a single sequence needs it. */
+const KV_BUDGET_BYTES = 512 * 2 ** 20
 
 export async function loadEngine(options: EngineOptions, internals: EngineInternals): Promise<LoadedEngine> {
   const begin = performance.now()
@@ -66,15 +71,19 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
     if (draft) {
       open.push(draft)
       checkDraft(target, draft)
+      // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
+      await draft.reader.close()
     }
     const sizes = planSizes(gpu, settings, [target.config, ...(draft ? [draft.config] : [])])
     const engine = await build(gpu, settings, sizes, target, draft, context, internals)
     await warmUp(engine, performance.now() - begin, context, internals)
+    throwIfAborted(signal, 'calibrate')
     return engine
   } catch (error) {
+    const known = await gpu.explain(error)
     await Promise.all(open.map(model => model.reader.close()))
     gpu.destroy()
-    throw signal?.aborted && !isAborted(error) ? abortedWhile(error) : asEngineError(error)
+    throw signal?.aborted && known.code !== 'aborted' ? abortedWhile(known) : known
   }
 }
 
@@ -93,14 +102,14 @@ function readSettings(options: EngineOptions): Settings {
   const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16' } = options
   const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
   if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
-  if (contextLength !== undefined && !whole(contextLength, 2 ** 20)) {
-    throw bad('contextLength', contextLength, 'a whole number from 1 to 1048576')
+  if (contextLength !== undefined && !(whole(contextLength, 2 ** 20) && contextLength >= MIN_CONTEXT)) {
+    throw bad('contextLength', contextLength, `a whole number from ${MIN_CONTEXT} to 1048576`)
   }
   if (kvType !== 'f16' && kvType !== 'f32') throw bad('kvType', kvType, "'f16' or 'f32'")
   return { maxConcurrent, contextLength, kvType }
 }
 
-/** Fewer KV blocks where the device cannot bind them all: then requests wait for one another. */
+/** Fewer KV blocks where all of them would be too much: then requests wait for one another. */
 function planSizes(gpu: Gpu, settings: Settings, configs: readonly ModelConfig[]): Sizes {
   const trained = configs[0]!.context
   if ((settings.contextLength ?? 0) > trained)
@@ -109,7 +118,13 @@ function planSizes(gpu: Gpu, settings: Settings, configs: readonly ModelConfig[]
   const perSequence = blocksFor(contextLength)
   const blockBytes = Math.max(...configs.map(config => kvBlockBytes(config, settings.kvType)))
   const offered = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize)
-  const numBlocks = Math.min(settings.maxConcurrent * perSequence, Math.floor(offered / blockBytes))
+  const everyLayer = configs.reduce(
+    (sum, config) => sum + config.layers * kvBlockBytes(config, settings.kvType),
+    0,
+  )
+  const affordable = Math.max(perSequence, Math.floor(KV_BUDGET_BYTES / everyLayer))
+  const bindable = Math.floor(offered / blockBytes)
+  const numBlocks = Math.min(settings.maxConcurrent * perSequence, affordable, bindable)
   if (numBlocks < perSequence) {
     throw new EngineError(
       'out-of-memory',
@@ -149,9 +164,10 @@ async function build(
     ['draft', draft],
   ] as const) {
     if (!model) continue
+    const before = gpu.bytes.weights
     const weights = await upload(gpu, model, signal)
     // The file went to the GPU's queue as it came; here the last of it arrives.
-    const bytes = gpu.bytes.weights
+    const bytes = gpu.bytes.weights - before
     onProgress?.({ phase: 'upload', loaded: 0, total: bytes, file })
     await gpu.device.queue.onSubmittedWorkDone()
     onProgress?.({ phase: 'upload', loaded: bytes, total: bytes, file })
@@ -183,6 +199,7 @@ async function build(
     sizes,
     target: loaded[0]!,
     draft: loaded[1],
+    selfCheck: await selfCheck(runner, target.config.vocab),
     costKey: costKey(gpu.adapterName, target.identity, draft?.identity),
   }
 }
@@ -205,6 +222,7 @@ async function warmUp(
   await calibrate({
     runner,
     scheduler,
+    vocab: engine.target.config.vocab,
     hasDraft: draft !== undefined,
     budgetMs: Math.max(2000, loadMs / 10),
     signal,
@@ -212,12 +230,10 @@ async function warmUp(
   })
 }
 
-const isAborted = (error: unknown): boolean => asEngineError(error).code === 'aborted'
-
 /** The signal fired and something else broke because of it. */
-function abortedWhile(error: unknown): EngineError {
+function abortedWhile(error: EngineError): EngineError {
   return new EngineError('aborted', 'Aborted during loading.', {
     phase: 'load',
-    reason: asEngineError(error).message,
+    reason: error.message,
   })
 }

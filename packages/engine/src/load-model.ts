@@ -14,6 +14,8 @@ export interface OpenModel {
   identity: string
   format: string
   reader: GgufReader
+  /** Opens the file anew. */
+  reopen: () => Promise<GgufReader>
   config: ModelConfig
   tokenizer: Tokenizer
 }
@@ -34,10 +36,12 @@ export async function openModel(
       argument: file,
     })
   }
-  const reader = await GgufReader.open(source, {
-    ...(signal ? { signal } : {}),
-    onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file }),
-  })
+  const reopen = (): Promise<GgufReader> =>
+    GgufReader.open(source, {
+      ...(signal ? { signal } : {}),
+      onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file }),
+    })
+  const reader = await reopen()
   try {
     const config = readModelConfig(reader.metadata)
     const tokenizer = tokenizerFromGguf(reader.metadata)
@@ -55,7 +59,7 @@ export async function openModel(
     const largest = reader.tensors.reduce((a, b) => (b.bytes > a.bytes ? b : a))
     const format = mainFormat(reader)
     const identity = `${name}/${format}/${reader.tensors.length}/${largest.offset + largest.bytes}`
-    return { name, identity, format, reader, config, tokenizer }
+    return { name, identity, format, reader, reopen, config, tokenizer }
   } catch (error) {
     await reader.close()
     throw error
@@ -84,6 +88,11 @@ export function checkDraft(target: OpenModel, draft: OpenModel): void {
   })
 }
 
-export function upload(gpu: Gpu, model: OpenModel, signal: AbortSignal | undefined): Promise<ModelWeights> {
+export async function upload(
+  gpu: Gpu,
+  model: OpenModel,
+  signal: AbortSignal | undefined,
+): Promise<ModelWeights> {
+  if (model.reader.closed) model.reader = await model.reopen()
   return uploadWeights(gpu, model.reader, model.config, signal)
 }

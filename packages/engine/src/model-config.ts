@@ -1,6 +1,7 @@
 /** The shape of a model, read from its metadata and checked. */
 import { EngineError } from '@foretoken/errors'
 import type { Metadata } from '@foretoken/weights'
+import { MIN_CONTEXT } from './trial'
 
 export interface ModelConfig {
   architecture: string
@@ -93,6 +94,7 @@ function checkShape(config: ModelConfig, architecture: string): void {
   for (const [key, value] of Object.entries({ ...whole, context_length: context })) {
     demand(Number.isInteger(value) && value < 2 ** 24, key, value, 'a whole number below 2^24')
   }
+  demand(context >= MIN_CONTEXT, 'context_length', context, `at least ${MIN_CONTEXT}`)
   demand(layers <= 512, 'block_count', layers, 'at most 512')
   demand(Number.isInteger(heads) && heads <= 1024, 'attention.head_count', heads, 'a whole number up to 1024')
   demand(
@@ -101,7 +103,12 @@ function checkShape(config: ModelConfig, architecture: string): void {
     headDim,
     'an even number up to 512',
   )
-  demand(heads % kvHeads === 0, 'attention.head_count_kv', kvHeads, `a divisor of ${heads} heads`)
+  demand(
+    Number.isInteger(kvHeads) && heads % kvHeads === 0,
+    'attention.head_count_kv',
+    kvHeads,
+    `a divisor of ${heads} heads`,
+  )
   demand(
     rope.dim % 2 === 0 && rope.dim <= headDim,
     'rope.dimension_count',

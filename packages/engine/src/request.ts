@@ -48,7 +48,9 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
     minP: number('minP', options.minP, 0, 0, 1),
     seed: number('seed', options.seed, randomSeed(), 0, 2 ** 32 - 1, true),
   }
-  const stops = parseStops(options.stop)
+  // A plain transcript has no end of turn: the next speaker's name is it.
+  const isTranscript = options.messages !== undefined && !tokenizer.hasChatTemplate
+  const stops = [...parseStops(options.stop), ...(isTranscript ? ['\nUser:'] : [])]
   const speculation = parseSpeculation(options.speculation, limits.hasDraft)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const prompt = promptTokens(options, tokenizer, limits)

@@ -9,7 +9,8 @@ import type { Llama } from './llama'
 import { RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
-export interface Outcome {
+/** What a step gave. */
+export interface StepOutcome {
   verdicts: Verdict[]
   numDispatches: number
   /** Encoding and submitting on the CPU, in ms. */
@@ -62,7 +63,7 @@ export class Runner {
     this.#write(blocks, sequence.index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
   }
 
-  async execute(step: Step): Promise<Outcome> {
+  async execute(step: Step): Promise<StepOutcome> {
     const { device } = this.gpu
     const begin = performance.now()
     for (const { sequence, tokens } of step.guesses) {
@@ -114,10 +115,12 @@ export class Runner {
     const encoder = device.createCommandEncoder()
     encoder.copyBufferToBuffer(logits, 0, staging, 0, size)
     device.queue.submit([encoder.finish()])
-    await staging.mapAsync(GPUMapMode.READ)
-    const copy = new Float32Array(staging.getMappedRange().slice(0))
-    staging.destroy()
-    return copy
+    try {
+      await staging.mapAsync(GPUMapMode.READ)
+      return new Float32Array(staging.getMappedRange().slice(0))
+    } finally {
+      staging.destroy()
+    }
   }
 }
 

@@ -73,7 +73,7 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens?: number
   /** Text that ends the generation; it is not part of the output. At most 8. */
   stop?: string | readonly string[]
-  /** Ids that end the generation like an end-of-sequence token; they count as generated. At most 8 with the model's own. */
+  /** Ids that end the generation like an end-of-sequence token; they count as generated. At most 11 with the model's own. */
   stopTokens?: readonly number[]
   /** Go on after an end-of-sequence token. Default false. */
   ignoreEos?: boolean
@@ -95,9 +95,9 @@ export interface Usage {
 }
 
 export interface StepTimings {
-  /** From submit to the verdict on the CPU, in ms. */
+  /** Recording, submitting and waiting for the verdict, in ms. */
   stepMs: number
-  /** Planning, recording and committing on the CPU, in ms. */
+  /** Planning and committing on the CPU, in ms. */
   cpuMs: number
 }
 
@@ -134,8 +134,8 @@ export interface EngineStats extends SpeculationCounters {
   /** GPU dispatches of all steps. */
   num_dispatches: number
   /**
-   * Sums over all steps: submit to verdict, the rest on the CPU, recording alone (part of `step`), and the GPU's
-   * own time (0 unless an engine is loaded for profiling).
+   * Sums over all steps: recording to verdict, planning and committing, recording alone (part of `step`), and the
+   * GPU's own time (0 unless an engine is loaded for profiling).
    */
   timeMs: { step: number; cpu: number; record: number; gpu: number }
   num_running: number
@@ -153,6 +153,8 @@ export interface EngineStats extends SpeculationCounters {
   draft: { name: string; format: string; parameters: number } | null
   /** GPU memory taken by weights, KV cache and working buffers, in bytes. */
   gpuBytes: { weights: number; kv: number; work: number }
+  /** Rows that share a workgroup: sizes whose results are equal bit for bit on this device, and those that are not used. */
+  selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
   /** Milliseconds of a target pass by rows, and of one draft pass. */
   cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }
   /** Chance that draft token i + 1 is accepted, by drafter, as the controller believes it now. */

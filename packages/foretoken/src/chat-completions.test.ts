@@ -141,6 +141,7 @@ describe('chat completions', () => {
     ['temperature', 'temperature', { temperature: -1 }],
   ])('names %s as the caller does', async (argument, engineName, options) => {
     const { create } = chatCompletions('tiny', async function* () {
+      yield batches[0]!
       const details = { argument: engineName, value: '-1', allowed: 'more' }
       throw new EngineError('bad-request', `"${engineName}" is -1; allowed: more.`, details)
     })

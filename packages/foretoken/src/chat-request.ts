@@ -19,6 +19,9 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['signal', 'signal'],
 ])
 
+/** What OpenAI does where nothing is said: plain sampling, up to the end of the context. */
+const defaults = { temperature: 1, maxTokens: 2 ** 31 - 1 } satisfies GenerateOptions
+
 /** Options of OpenAI that are accepted at the value that changes nothing, as JSON. */
 const neutral = new Map<string, string>([
   ['n', '1'],
@@ -41,7 +44,7 @@ export function toGenerateOptions(request: ChatCompletionRequest, model: string)
     if (name) setOnce(options, name, argument, value)
     else check(argument, value, request, model)
   }
-  return options
+  return { ...defaults, ...options }
 }
 
 /** The engine's error by the name that the caller used, such as max_tokens for maxTokens. */

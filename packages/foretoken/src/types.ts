@@ -15,8 +15,10 @@ export interface ChatCompletionRequest {
   model?: string
   stream?: boolean
   stream_options?: { include_usage?: boolean }
+  /** Default: up to the end of the context. */
   max_tokens?: number
   max_completion_tokens?: number
+  /** Default 1, as OpenAI's; `generate` has 0. */
   temperature?: number
   top_p?: number
   top_k?: number

@@ -8,10 +8,6 @@ export class BlockPool {
     this.#free = Array.from({ length: numBlocks }, (_, i) => numBlocks - 1 - i)
   }
 
-  get numFree(): number {
-    return this.#free.length
-  }
-
   /** `count` blocks, or undefined when there are not so many. */
   take(count: number): number[] | undefined {
     return count > this.#free.length

@@ -27,9 +27,11 @@ function situation(
       lookup: acceptance.lookup === undefined ? 0 : MAX_DEPTH,
     },
     draftLag: 1,
+    horizon: 16,
   }
   return {
     contenders: Array.from({ length: numSequences }, () => contender),
+    baseTokens: 0,
     baseRows: numSequences,
     freeRows: 1000,
     cost,

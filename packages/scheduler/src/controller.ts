@@ -22,10 +22,14 @@ export interface Contender {
   available: Record<Method, number>
   /** Positions that the draft model has yet to see before it can draft; at least 1. */
   draftLag: number
+  /** Steps over which its catch-up may be spread, 1 or more: it is an investment. */
+  horizon: number
 }
 
 export interface Situation {
   contenders: readonly Contender[]
+  /** Tokens that the other sequences are expected to commit in this step. */
+  baseTokens: number
   /** Rows of the target pass that are there whatever is chosen: one per running sequence, and prefill. */
   baseRows: number
   /** Draft rows that still fit into the pass. */
@@ -33,9 +37,6 @@ export interface Situation {
   cost: CostModel
   survival: Record<Method, readonly number[]>
 }
-
-/** The draft model's catch-up is an investment: it is spread over this many steps. */
-const CATCH_UP_STEPS = 16
 
 export function chooseSpeculation(situation: Situation): Choice {
   let best = OFF
@@ -50,31 +51,26 @@ export function chooseSpeculation(situation: Situation): Choice {
   return best
 }
 
-/** Expected tokens per ms. */
+/** Expected tokens per ms, of all running sequences: who speculates takes time from everyone. */
 export function goodput(situation: Situation, choice: Choice): number {
   const { contenders, cost, baseRows, freeRows } = situation
-  let tokens = contenders.length
+  let tokens = situation.baseTokens + contenders.length
   let rows = 0
-  let lag = 0
   let drafting = 0
+  let catchUpMs = 0
   if (choice.method !== 'off') {
     const survival = situation.survival[choice.method]
-    for (const contender of contenders) {
-      const depth = Math.min(choice.depth, contender.available[choice.method])
+    for (const { available, draftLag, horizon } of contenders) {
+      const depth = Math.min(choice.depth, available[choice.method])
+      if (depth === 0) continue
       for (let i = 0; i < depth; i++) tokens += survival[i]!
       rows += depth
-      if (depth > 0) {
-        drafting++
-        lag += contender.draftLag
-      }
+      drafting++
+      catchUpMs += (cost.draft.at(draftLag) - cost.draft.at(1)) / horizon
     }
   }
   if (rows > freeRows) return 0
   let ms = cost.target.at(baseRows + rows)
-  if (choice.method === 'draft') {
-    // One row per sequence is the draft's own step; what is beyond it is catch-up.
-    ms += cost.draftMs(drafting, drafting, choice.depth)
-    ms += (cost.draft.at(lag) - cost.draft.at(drafting)) / CATCH_UP_STEPS
-  }
+  if (choice.method === 'draft') ms += choice.depth * cost.draft.at(drafting) + catchUpMs
   return tokens / ms
 }

@@ -60,6 +60,11 @@ export class CostCurve {
     return this.#sorted.map(cell => ({ ...cell }))
   }
 
+  /** The cells as measured, for `restore`. */
+  measurements(): CostTable {
+    return [...this.#cells].map(([rows, { ms }]) => ({ rows, ms }))
+  }
+
   /** Cells of an earlier session: a start that live steps correct. */
   restore(table: CostTable): void {
     for (const { rows, ms } of table) this.#cells.set(rows, { ms, samples: 1 })
@@ -81,9 +86,4 @@ export class CostCurve {
 export class CostModel {
   readonly target = new CostCurve()
   readonly draft = new CostCurve()
-
-  /** One draft pass over `rows` rows, then `numPasses - 1` over one row per sequence. */
-  draftMs(firstRows: number, numSequences: number, numPasses: number): number {
-    return numPasses === 0 ? 0 : this.draft.at(firstRows) + (numPasses - 1) * this.draft.at(numSequences)
-  }
 }

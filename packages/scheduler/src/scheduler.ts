@@ -6,6 +6,7 @@ import { Acceptance } from './acceptance'
 import { BlockPool, blocksFor } from './block-pool'
 import {
   type Choice,
+  type Contender,
   chooseSpeculation,
   goodput,
   MAX_DEPTH,
@@ -35,8 +36,10 @@ export interface SchedulerConfig {
   choose?: (situation: Situation) => Choice | undefined
 }
 
-/** Every so many decisions a neighbour of the best choice is tried, so that its cost stays measured. */
+/** Every so many decisions something else than the best choice is tried. */
 const PROBE_EVERY = 64
+/** The draft model's catch-up is spread over so many steps at most. */
+const CATCH_UP_STEPS = 16
 
 export class Scheduler {
   readonly acceptance: Record<Method, Acceptance> = {
@@ -110,7 +113,7 @@ export class Scheduler {
     const filling = this.#running.filter(sequence => !sequence.decoding)
     const step: Step = { draftPasses: [], targetPass: emptyPass(), guesses: [], choices: new Map() }
 
-    this.#chooseDrafts(step, decoding, filling.length)
+    this.#chooseDrafts(step, decoding, filling)
     this.#addDraftPasses(step)
     for (const sequence of decoding) this.#addDecodeRows(step, sequence)
     // Scoring takes whatever sample places are left, so it comes last.
@@ -145,8 +148,6 @@ export class Scheduler {
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
     sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
     if (choice.method !== 'off') {
-      sequence.numAccepted += numAccepted
-      sequence.numRejected += choice.depth - numAccepted
       // A stop inside the draft hides what would have become of the rest.
       this.acceptance[choice.method].observe(stopped ? numAccepted : choice.depth, numAccepted)
     }
@@ -157,9 +158,11 @@ export class Scheduler {
   }
 
   /** Fills step.choices and, for lookup, step.guesses. Fixed requests first; the controller decides the rest. */
-  #chooseDrafts(step: Step, decoding: readonly Sequence[], numFilling: number): void {
+  #chooseDrafts(step: Step, decoding: readonly Sequence[], filling: readonly Sequence[]): void {
     const { maxRows, maxSamples } = this.#config
-    let free = Math.min(maxRows, maxSamples) - decoding.length - numFilling
+    let free = Math.min(maxRows, maxSamples) - decoding.length - filling.length
+    const backlog = filling.reduce((sum, s) => sum + s.length - s.numComputed, 0)
+    const prefillRows = Math.min(backlog, maxRows - decoding.length)
     const take = (sequence: Sequence, method: Method, depth: number, guessed?: number[]): void => {
       const allowed = Math.max(0, Math.min(depth, sequence.room, free, MAX_DEPTH))
       const tokens = method === 'lookup' ? (guessed ?? this.#guess(sequence, allowed)).slice(0, allowed) : []
@@ -178,19 +181,18 @@ export class Scheduler {
     if (automatic.length === 0) return
 
     const guesses = new Map(automatic.map(s => [s, this.#guess(s, Math.min(MAX_DEPTH, s.room))] as const))
-    const fixedRows = [...step.choices.values()].reduce((sum, choice) => sum + choice.depth, 0)
+    const survival = { draft: this.acceptance.draft.survival(), lookup: this.acceptance.lookup.survival() }
+    const fixed = [...step.choices.values()]
     const choice = this.#decide({
-      contenders: automatic.map(sequence => ({
-        available: {
-          draft: this.#config.hasDraft ? Math.max(0, Math.min(MAX_DEPTH, sequence.room)) : 0,
-          lookup: guesses.get(sequence)!.length,
-        },
-        draftLag: sequence.length - sequence.numDraftComputed,
-      })),
-      baseRows: decoding.length + fixedRows,
+      contenders: automatic.map(sequence => this.#contender(sequence, guesses.get(sequence)!.length)),
+      baseTokens: fixed.reduce(
+        (sum, c) => sum + expectedAccepted(c, survival),
+        decoding.length - automatic.length,
+      ),
+      baseRows: fixed.reduce((sum, c) => sum + c.depth, decoding.length) + prefillRows,
       freeRows: free,
       cost: this.cost,
-      survival: { draft: this.acceptance.draft.survival(), lookup: this.acceptance.lookup.survival() },
+      survival,
     })
     for (const method of ['draft', 'lookup'] as const) {
       if (choice.method !== method) this.acceptance[method].skip()
@@ -199,21 +201,28 @@ export class Scheduler {
     for (const sequence of automatic) take(sequence, choice.method, choice.depth, guesses.get(sequence))
   }
 
+  #contender(sequence: Sequence, numGuessed: number): Contender {
+    const draftLag = sequence.length - sequence.numDraftComputed
+    const draft = this.#config.hasDraft ? Math.max(0, Math.min(MAX_DEPTH, sequence.room)) : 0
+    const horizon = Math.max(1, Math.min(CATCH_UP_STEPS, sequence.room))
+    return { available: { draft, lookup: numGuessed }, draftLag, horizon }
+  }
+
   #guess(sequence: Sequence, depth: number): number[] {
     if (depth <= 0) return []
     return this.#config.guess?.(sequence, depth) ?? lookup(sequence.tokens, depth)
   }
 
-  /** The controller's choice; now and then a neighbour of it, or off, so that their costs stay measured. */
+  /** The controller's choice; now and then another one, so that costs and acceptance stay measured. */
   #decide(situation: Situation): Choice {
     const ordered = this.#config.choose?.(situation)
     if (ordered) return ordered
     const best = chooseSpeculation(situation)
     if (++this.#numDecisions % PROBE_EVERY !== 0) return best
-    const neighbours: Choice[] = [OFF, { ...best, depth: best.depth - 1 }, { ...best, depth: best.depth + 1 }]
-    const probe = neighbours[(this.#numDecisions / PROBE_EVERY) % neighbours.length]!
-    if (probe.depth < 1 || probe.depth > MAX_DEPTH || probe.method === 'off') return OFF
-    return goodput(situation, probe) > 0 ? probe : best
+    const probes = probesAround(best)
+    const probe = probes[(this.#numDecisions / PROBE_EVERY) % probes.length]!
+    const possible = situation.contenders.some(c => probe.method !== 'off' && c.available[probe.method] > 0)
+    return probe.method === 'off' || !possible || goodput(situation, probe) === 0 ? OFF : probe
   }
 
   /**
@@ -280,15 +289,31 @@ export class Scheduler {
   /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
   #observeCost(step: Step, stepMs: number): void {
     const { rows, samples } = step.targetPass
-    if (rows.length !== samples.length) return
-    if (step.draftPasses.length === 0) {
+    if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
+    const [first, ...rest] = step.draftPasses
+    if (!first) {
       this.cost.target.observe(rows.length, stepMs)
       return
     }
-    const [first, ...rest] = step.draftPasses
-    const perPass = first!.samples.length
-    if (first!.rows.length > 2 * perPass || !this.cost.target.measured) return
-    const draftMs = stepMs - this.cost.target.at(rows.length)
-    this.cost.draft.observe(perPass, draftMs / (rest.length + 1))
+    if (!this.cost.target.measured) return
+    // A pass cannot cost nothing, however the noise fell.
+    const draftMs = Math.max(stepMs - this.cost.target.at(rows.length), stepMs / 100)
+    const perPass = first.samples.length
+    const catchesUp = first.rows.length > 2 * perPass
+    if (!catchesUp) this.cost.draft.observe(perPass, draftMs / (rest.length + 1))
+    else this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
   }
+}
+
+/** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
+function probesAround({ method, depth }: Choice): Choice[] {
+  if (method !== 'off') {
+    const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
+    return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
+  }
+  return [1, 4].flatMap(d => (['draft', 'lookup'] as const).map(drafter => ({ method: drafter, depth: d })))
+}
+
+function expectedAccepted({ method, depth }: Choice, survival: Record<Method, readonly number[]>): number {
+  return method === 'off' ? 0 : survival[method].slice(0, depth).reduce((sum, s) => sum + s, 0)
 }

@@ -13,7 +13,7 @@ export interface SequenceRequest {
   prompt: readonly number[]
   maxTokens: number
   sampling: Sampling
-  /** Ids that end the sequence; at most 8. */
+  /** Ids that end the sequence; at most 11, as many as a verdict record holds. */
   endIds: readonly number[]
   speculation: 'auto' | 'off' | { method: Method; depth: number }
   /** Score the prompt only: every row's logits are wanted, nothing is generated. */
@@ -44,8 +44,6 @@ export class Sequence {
   index = -1
   blocks: number[] = []
   finishReason: FinishReason | undefined
-  numAccepted = 0
-  numRejected = 0
 
   constructor(
     readonly request: SequenceRequest,

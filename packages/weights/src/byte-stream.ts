@@ -65,6 +65,10 @@ export class ByteStream {
     return count - left
   }
 
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Lets go of the source. Reading on afterwards is `aborted`. */
   async close(): Promise<void> {
     if (this.#closed) return

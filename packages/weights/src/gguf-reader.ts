@@ -62,6 +62,10 @@ export class GgufReader {
     }
   }
 
+  get closed(): boolean {
+    return this.#stream.closed
+  }
+
   /** Cancels the download. A second call does nothing. */
   close(): Promise<void> {
     return this.#stream.close()
