@@ -15,7 +15,7 @@ export class AlertBox {
     const { title, advice } = wordsOf(error)
     const nodes: Node[] = [make('h2', '', title), make('p', '', error.message)]
     const finding = findingOf(error)
-    if (finding && !error.message.includes(finding)) nodes.push(make('p', '', finding))
+    if (finding) nodes.push(make('p', '', finding))
     if (advice) nodes.push(make('p', 'quiet', advice))
     nodes.push(detailsOf(error), this.#actions(remedies))
     this.#open(nodes)

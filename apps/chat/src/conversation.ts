@@ -20,6 +20,8 @@ export class Conversation {
     this.#actions = actions
     this.#scroller.tabIndex = 0 // the keyboard can scroll it
     this.#scroller.addEventListener('scroll', () => this.#noteScroll())
+    // An alert or a keyboard on the screen takes room: the end stays in sight.
+    new ResizeObserver(() => this.#keepUp()).observe(this.#scroller)
     this.#toEnd.addEventListener('click', () => this.#scrollToEnd())
   }
 
@@ -54,8 +56,7 @@ export class Conversation {
 
   render(turn: Turn, isRunning: boolean): void {
     this.#views.get(turn)?.render(turn === this.turns.at(-1), isRunning)
-    if (this.#follows) this.#scrollToEnd()
-    else this.#noteScroll()
+    this.#keepUp()
   }
 
   setTinted(tinted: boolean, running: Turn | undefined): void {
@@ -64,6 +65,11 @@ export class Conversation {
       view.reset(tinted)
       view.render(turn === this.turns.at(-1), turn === running)
     }
+  }
+
+  #keepUp(): void {
+    if (this.#follows && this.turns.length > 0) this.#scrollToEnd()
+    else this.#noteScroll()
   }
 
   #noteScroll(): void {

@@ -1,5 +1,6 @@
 /** EngineErrors as sentences that let a person act. */
 import { EngineError, isEngineError } from 'foretoken'
+import { switchedOffAdvice } from './webgpu-check.ts'
 
 type Code = EngineError['code']
 
@@ -47,7 +48,11 @@ const words: Record<Code, ErrorWords> = {
   },
 }
 
+/** WebGPU is there, a graphics card for it is not: as in Chrome on Linux, or with acceleration switched off. */
+const noAdapter: ErrorWords = { title: 'WebGPU has no graphics card to run on', advice: switchedOffAdvice }
+
 export function wordsOf(error: EngineError): ErrorWords {
+  if (error.details.asked === 'GPUAdapter') return noAdapter
   return words[error.code] ?? words.internal
 }
 
@@ -63,10 +68,12 @@ export function asEngineError(error: unknown): EngineError {
   return new EngineError('internal', message, error instanceof Error ? { stack: error.stack } : {})
 }
 
-/** "Expected Q4_0, found Q6_K.", "Asked for 2.1 GB, offered 1.1 GB": the numbers of the details. */
-export function findingOf({ code, details }: EngineError): string {
+/** "Expected 512, found 511.": what the details know and the message does not say. */
+export function findingOf({ code, details, message }: EngineError): string {
   const { tensor, expected, found } = details
-  if (code !== 'bad-model' || found === undefined) return ''
+  if (code !== 'bad-model' || found === undefined || found === null) return ''
+  const isShape = Array.isArray(found) // messages tell shapes as 32 x 16
+  if (isShape || message.includes(plain(found))) return ''
   const where = tensor === undefined ? '' : ` in ${plain(tensor)}`
   return expected === undefined
     ? `Found ${plain(found)}${where}.`

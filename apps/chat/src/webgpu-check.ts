@@ -4,6 +4,10 @@ export interface Missing {
   paragraphs: string[]
 }
 
+export const switchedOffAdvice =
+  'On Linux, or where it is switched off: in Chrome, turn on “Unsafe WebGPU Support” at chrome://flags and ' +
+  '“Use graphics acceleration when available” in the system settings, then restart the browser.'
+
 export function findMissing(): Missing | undefined {
   if (!window.isSecureContext) {
     return {
@@ -20,8 +24,7 @@ export function findMissing(): Missing | undefined {
       'Foretoken runs a language model on your graphics card, in this page, and reaches it through WebGPU.',
       'These have it: Chrome and Edge from version 113 on desktop and 121 on Android, Safari from version 26, ' +
         'Firefox from version 141 on Windows and 145 on a Mac with Apple silicon.',
-      'On Linux, or where it is switched off: in Chrome, turn on “Unsafe WebGPU Support” at chrome://flags and ' +
-        '“Use graphics acceleration when available” in the system settings, then restart the browser.',
+      switchedOffAdvice,
     ],
   }
 }

@@ -1,0 +1,77 @@
+/** Options with one thing wrong, and the name that the error must give to it. */
+export interface WrongOptions {
+  options: Record<string, unknown>
+  argument: string
+}
+
+/** Wrong for every numeric option. */
+const wrongNumbers = [Number.NaN, -1, Number.POSITIVE_INFINITY, '1', true, [1], {}]
+
+const each = (names: readonly string[], values: readonly unknown[]): WrongOptions[] =>
+  names.flatMap(name => values.map(value => ({ options: { [name]: value }, argument: name })))
+
+const depths = (values: readonly unknown[]): WrongOptions[] =>
+  values.map(depth => ({
+    options: { speculation: { method: 'lookup', depth } },
+    argument: 'speculation.depth',
+  }))
+
+/** Of createEngine, beside `model: 'bundled'`. */
+export function wrongLoads(): WrongOptions[] {
+  return [
+    ...each(['maxConcurrent', 'contextLength'], [...wrongNumbers, null, 0, 1.5]),
+    ...each(['maxConcurrent'], [33]),
+    ...each(['contextLength'], [513]),
+    ...each(['kvType'], ['f8', 16]),
+    ...each(['context'], [64]),
+    ...each(['draft'], [3, '']),
+    ...each(['model'], ['', undefined]),
+    ...each(['signal'], [{}]),
+    ...each(['onProgress'], ['loud']),
+  ]
+}
+
+/** Of generate, beside a prompt. */
+export function wrongRequests(): WrongOptions[] {
+  const prompt = undefined
+  return [
+    ...each(['maxTokens', 'temperature', 'topK', 'topP', 'minP', 'seed'], wrongNumbers),
+    ...each(['maxTokens', 'topK', 'seed'], [1.5]),
+    ...each(['maxTokens', 'topP'], [0]),
+    ...each(['topP', 'minP'], [1.01]),
+    ...each(['temperature'], [101]),
+    ...each(['seed'], [2 ** 32]),
+    ...each(['speculation'], ['maybe', null, 3, { method: 'oracle', depth: 1 }]),
+    ...depths([...wrongNumbers, 1.5, 17, undefined]),
+    { options: { speculation: { method: 'draft', depth: 2 } }, argument: 'speculation.method' },
+    ...each(['stop'], ['', 3, [''], new Array(9).fill('a')]),
+    ...each(['stopTokens'], ['x', new Array(17).fill(3)]),
+    ...each(['temprature', 'max_tokens'], [1]),
+    ...each(['signal'], [{}]),
+    ...each(['prompt'], [3, undefined]),
+    { options: { tokens: [1, 2] }, argument: 'prompt' },
+    { options: { prompt, messages: [] }, argument: 'messages' },
+    { options: { prompt, messages: [{ role: 'user', content: 3 }] }, argument: 'messages[0]' },
+    ...[Number.NaN, -1, 1.5, 512, '1'].flatMap(id => [
+      { options: { prompt, tokens: [1, id] }, argument: 'tokens[1]' },
+      { options: { stopTokens: [id] }, argument: 'stopTokens[0]' },
+    ]),
+  ]
+}
+
+/** Of chat.completions.create, beside messages. */
+export function wrongChats(): WrongOptions[] {
+  const numeric = ['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'top_k', 'min_p', 'seed']
+  return [
+    ...each(numeric, wrongNumbers),
+    ...depths([Number.NaN, -1, 17, '1']),
+    ...each(['n', 'best_of'], [2]),
+    ...each(['n'], [2n]),
+    ...each(['topP'], [0.5]),
+    ...each(['frequency_penalty'], [Number.NaN, 1]),
+    ...each(['model'], ['gpt-4']),
+    ...each(['messages'], ['Hi', []]),
+    ...each(['stop'], [3]),
+    ...each(['signal'], [{}]),
+  ]
+}
