@@ -8,7 +8,7 @@ import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
-import { checkIds, contextFull, parseRequest } from './request'
+import { bad, checkIds, contextFull, parseRequest } from './request'
 import { TextStream } from './text-stream'
 import type { EngineOptions, EngineStats, ForwardResult, GenerateOptions, TokenBatch } from './types'
 
@@ -79,6 +79,7 @@ export class Engine {
 
   /** Ids of a text, with BOS as the model says. */
   tokenize(text: string): number[] {
+    if (typeof text !== 'string') throw bad('text', text, 'a text')
     return this.#parts.target.tokenizer.encode(text)
   }
 
@@ -159,6 +160,8 @@ export class Engine {
     this.#scorings.delete(sequence)
     this.#leaving.add(sequence)
     if (!this.#active) this.#dropLeaving()
+    // One that still waits is in no step: its place in the queue is free at once.
+    else if (sequence.index < 0) this.#scheduler.remove(sequence)
   }
 
   #dropLeaving(): void {

@@ -43,6 +43,9 @@ export async function openModel(
     })
   const reader = await reopen()
   try {
+    const last = reader.tensors.at(-1)
+    if (!last)
+      throw new EngineError('bad-model', 'The file holds no tensor.', { expected: 'at least 1', found: 0 })
     const config = readModelConfig(reader.metadata)
     const tokenizer = tokenizerFromGguf(reader.metadata)
     if (tokenizer.vocabSize !== config.vocab) {
@@ -56,9 +59,8 @@ export async function openModel(
       )
     }
     const name = String(reader.metadata.get('general.name') ?? reader.name)
-    const largest = reader.tensors.reduce((a, b) => (b.bytes > a.bytes ? b : a))
     const format = mainFormat(reader)
-    const identity = `${name}/${format}/${reader.tensors.length}/${largest.offset + largest.bytes}`
+    const identity = `${name}/${format}/${reader.tensors.length}/${last.offset + last.bytes}`
     return { name, identity, format, reader, reopen, config, tokenizer }
   } catch (error) {
     await reader.close()

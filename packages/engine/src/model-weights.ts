@@ -122,7 +122,11 @@ function checkTensors(expected: ReadonlyMap<string, number[]>, found: ReadonlyMa
   for (const [tensor, shape] of expected) {
     const info = found.get(tensor)
     if (!info)
-      throw new EngineError('bad-model', `Tensor "${tensor}" is missing.`, { tensor, expected: shape })
+      throw new EngineError('bad-model', `Tensor "${tensor}" is missing.`, {
+        tensor,
+        expected: shape,
+        found: null,
+      })
     const [rows, columns] = shape.length === 2 ? shape : [1, shape[0]]
     if (info.rows === rows && info.columns === columns) continue
     throw new EngineError(

@@ -88,6 +88,7 @@ function encodePrompt(options: GenerateOptions, tokenizer: Tokenizer): number[] 
 }
 
 export function checkIds(tokens: readonly number[], vocab: number, argument = 'tokens'): void {
+  if (!Array.isArray(tokens)) throw bad(argument, tokens, 'an array of token ids')
   const at = tokens.findIndex(id => !Number.isInteger(id) || id < 0 || id >= vocab)
   if (at >= 0) throw bad(`${argument}[${at}]`, tokens[at], `a whole number from 0 to ${vocab - 1}`)
 }
@@ -111,6 +112,7 @@ function parseStops(stop: GenerateOptions['stop']): readonly string[] {
 
 function parseEndIds(options: GenerateOptions, tokenizer: Tokenizer, vocab: number): number[] {
   const { stopTokens = [], ignoreEos = false } = options
+  if (typeof ignoreEos !== 'boolean') throw bad('ignoreEos', ignoreEos, 'true or false')
   const own = ignoreEos ? [] : tokenizer.endIds.slice(0, MAX_END_IDS)
   const room = MAX_END_IDS - own.length
   if (!Array.isArray(stopTokens) || stopTokens.length > room) {
@@ -128,6 +130,8 @@ function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Specu
   }
   if (method === 'draft' && !hasDraft)
     throw bad('speculation.method', method, "'lookup': no draft model is loaded")
+  const extra = Object.keys(value).find(name => name !== 'method' && name !== 'depth')
+  if (extra !== undefined) throw bad(`speculation.${extra}`, Reflect.get(value, extra), 'method and depth')
   const { depth } = value as { depth: number }
   if (depth === 0) return 'off'
   return { method, depth: number('speculation.depth', depth, Number.NaN, 0, MAX_DEPTH, true) }
@@ -150,11 +154,18 @@ function number(
 
 /** `bad-request` with the value as it was given, as far as it can cross to another thread. */
 export function bad(argument: string, value: unknown, allowed: string): EngineError {
-  const shown =
-    typeof value === 'number' ? String(value) : (JSON.stringify(value)?.slice(0, 200) ?? typeof value)
   const plain = value === null || typeof value === 'number' || typeof value === 'boolean'
+  const shown = plain || typeof value === 'bigint' ? String(value) : (asJson(value) ?? typeof value)
   const details = { argument, value: plain ? value : shown, allowed }
   return new EngineError('bad-request', `"${argument}" is ${shown}; allowed: ${allowed}.`, details)
+}
+
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)?.slice(0, 200)
+  } catch {
+    return undefined // a cycle, or a bigint inside
+  }
 }
 
 function randomSeed(): number {

@@ -10,14 +10,14 @@ export interface VocabularyDifference {
 /** Why `b` cannot draft for `a`: a drafted id must mean the same to both. Undefined where it can. */
 export function vocabularyDifference(a: Tokenizer, b: Tokenizer): VocabularyDifference | undefined {
   if (a.vocabSize !== b.vocabSize) {
-    return { reason: 'The vocabularies differ in size.', expected: a.vocabSize, found: b.vocabSize }
+    return { reason: 'the vocabularies differ in size', expected: a.vocabSize, found: b.vocabSize }
   }
   for (let id = 0; id < a.vocabSize; id++) {
     const expected = a.tokenText(id)
     const found = b.tokenText(id)
-    if (expected !== found) return { reason: `Token ${id} is another text.`, id, expected, found }
+    if (expected !== found) return { reason: `token ${id} is another text`, id, expected, found }
     if (!areEqual(a.tokenBytes(id), b.tokenBytes(id))) {
-      const reason = `Token ${id} stands for other bytes.`
+      const reason = `token ${id} stands for other bytes`
       return { reason, id, expected: Array.from(a.tokenBytes(id)), found: Array.from(b.tokenBytes(id)) }
     }
   }
