@@ -87,6 +87,14 @@ it('drafts less the more sequences share the step (Su et al., 2310.18813)', () =
   expect(depths.at(-1)).toBe(0)
 })
 
+it('weighs the time that one sequence’s draft takes from all others', () => {
+  const cost = costs(0.05, 0)
+  const alone = { ...situation(cost, { lookup: 0.9 }) }
+  const crowded = { ...alone, baseTokens: 31, baseRows: 32 }
+  expect(chooseSpeculation(alone).depth).toBeGreaterThan(4)
+  expect(chooseSpeculation(crowded).depth).toBeLessThan(chooseSpeculation(alone).depth)
+})
+
 it('finds the optimum of a cost with cliffs, behind a valley of goodput', () => {
   const cost = new CostModel()
   const table = [1, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 6]

@@ -26,16 +26,21 @@ const request = (promptLength: number, options: Partial<SequenceRequest> = {}): 
 })
 
 /** A device that accepts `accepted` tokens of every draft. Checks what a kernel relies on. */
-function execute(step: Step, accepted: (sequence: Sequence) => number, nextToken = 5): Verdict[] {
-  for (const pass of [...step.draftPasses, step.targetPass]) checkPass(pass)
+function execute(
+  step: Step,
+  accepted: (sequence: Sequence) => number,
+  nextToken = 5,
+  maxRows = config.maxRows,
+): Verdict[] {
+  for (const pass of [...step.draftPasses, step.targetPass]) checkPass(pass, maxRows)
   return step.targetPass.verdicts.map(({ sequence, depth }) => {
     const numAccepted = Math.min(depth, accepted(sequence))
     return { sequence, tokens: new Array(numAccepted + 1).fill(nextToken), numAccepted, stopped: false }
   })
 }
 
-function checkPass({ rows, samples }: Pass): void {
-  expect(rows.length).toBeLessThanOrEqual(config.maxRows)
+function checkPass({ rows, samples }: Pass, maxRows: number): void {
+  expect(rows.length).toBeLessThanOrEqual(maxRows)
   expect(samples.length).toBeLessThanOrEqual(config.maxSamples)
   for (const { row, sequence, position } of samples) {
     expect(rows[row]).toEqual({ sequence, position: position - 1 })
@@ -149,6 +154,72 @@ describe('plan and commit', () => {
     scheduler.remove(sequences[1]!)
     expect(scheduler.admit()).toEqual([sequences[4]])
     expect(new Set(scheduler.running.flatMap(sequence => sequence.blocks)).size).toBe(16)
+  })
+})
+
+describe('costs and choices while running', () => {
+  const grow = (scheduler: Scheduler, turns: number, ms: (step: Step) => number): Map<string, number> => {
+    const seen = new Map<string, number>()
+    for (let turn = 0; turn < turns; turn++) {
+      scheduler.admit()
+      const step = scheduler.plan()
+      if (!step) break
+      for (const { method } of step.choices.values()) seen.set(method, (seen.get(method) ?? 0) + 1)
+      if (step.choices.size === 0 && step.targetPass.verdicts.length > 0)
+        seen.set('off', (seen.get('off') ?? 0) + 1)
+      scheduler.commit(
+        step,
+        execute(step, () => 16, 5, 256),
+        ms(step),
+      )
+    }
+    return seen
+  }
+
+  it('finds out that a stored cost table is wrong', () => {
+    const scheduler = new Scheduler({
+      ...config,
+      maxRows: 256,
+      contextLength: 4096,
+      numBlocks: 64,
+      guess: () => [],
+    })
+    scheduler.cost.target.restore([
+      { rows: 1, ms: 10 },
+      { rows: 2, ms: 60 },
+      { rows: 17, ms: 60 },
+    ])
+    scheduler.cost.draft.restore([{ rows: 1, ms: 40 }])
+    scheduler.add(request(10, { maxTokens: 4000, speculation: 'auto' }))
+    // In truth rows are nearly free and the draft is always right.
+    const seen = grow(
+      scheduler,
+      2000,
+      step => 10 + 0.1 * step.targetPass.rows.length + 0.1 * step.draftPasses.length,
+    )
+    expect(seen.get('draft')).toBeGreaterThan(100)
+  })
+
+  it('is not misled by scoring requests', () => {
+    const scheduler = new Scheduler(config)
+    scheduler.cost.target.observe(1, 10)
+    for (let i = 0; i < 10; i++) {
+      scheduler.add(request(1, { maxTokens: 0, scoreOnly: true }))
+      grow(scheduler, 5, () => 500)
+    }
+    expect(scheduler.cost.target.table()).toEqual([{ rows: 1, ms: 10 }])
+  })
+
+  it('charges the draft model’s catch-up by what it took', () => {
+    const scheduler = new Scheduler(config)
+    scheduler.cost.target.observe(4, 10)
+    scheduler.cost.draft.observe(1, 1)
+    scheduler.add(request(50, { speculation: { method: 'draft', depth: 3 } }))
+    grow(scheduler, 2, step => (step.draftPasses.length > 0 ? 52 : 10))
+    expect(scheduler.cost.draft.table()).toEqual([
+      { rows: 1, ms: 1 },
+      { rows: 51, ms: 40 },
+    ])
   })
 })
 

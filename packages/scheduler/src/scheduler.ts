@@ -296,12 +296,17 @@ export class Scheduler {
       return
     }
     if (!this.cost.target.measured) return
+    // The target pass is part of the step: it cannot have taken longer, whatever the table says.
+    if (stepMs < this.cost.target.at(rows.length)) this.cost.target.observe(rows.length, stepMs)
     // A pass cannot cost nothing, however the noise fell.
     const draftMs = Math.max(stepMs - this.cost.target.at(rows.length), stepMs / 100)
     const perPass = first.samples.length
+    const average = draftMs / (rest.length + 1)
     const catchesUp = first.rows.length > 2 * perPass
-    if (!catchesUp) this.cost.draft.observe(perPass, draftMs / (rest.length + 1))
-    else this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
+    // A pass over more rows cost no less: after a pause, catching up is all there is to learn from.
+    if (!catchesUp || average < this.cost.draft.at(perPass)) this.cost.draft.observe(perPass, average)
+    if (catchesUp)
+      this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
   }
 }
 
