@@ -13,14 +13,14 @@ export interface Calibration {
   runner: Runner
   scheduler: Scheduler
   vocab: number
-  hasDraft: boolean
   budgetMs: number
   signal: AbortSignal | undefined
   onProgress: (done: number, total: number) => void
 }
 
 export async function calibrate(calibration: Calibration): Promise<void> {
-  const { runner, scheduler, vocab, hasDraft, budgetMs, signal, onProgress } = calibration
+  const { runner, scheduler, vocab, budgetMs, signal, onProgress } = calibration
+  const hasDraft = runner.draft !== undefined
   const { target, draft } = scheduler.cost
   const trial = new Trial(runner, vocab)
   const time = async (targetPass: Pass, draftPasses: Pass[] = []): Promise<number> => {

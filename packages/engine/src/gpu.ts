@@ -203,7 +203,7 @@ export class Gpu {
 }
 
 /** What WebGPU throws as such, in our words. */
-export function asEngineError(error: unknown): EngineError {
+function asEngineError(error: unknown): EngineError {
   if (isEngineError(error)) return error
   const message = error instanceof Error ? error.message : String(error)
   return new EngineError('internal', message, {}, error)

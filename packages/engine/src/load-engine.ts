@@ -211,19 +211,18 @@ async function warmUp(
   { signal, onProgress }: LoadContext,
   internals: EngineInternals,
 ): Promise<void> {
-  const { scheduler, runner, draft } = engine
-  const stored = internals.skipCalibration ? undefined : await loadCosts(engine.costKey)
+  if (internals.skipCalibration) return
+  const { scheduler, runner } = engine
+  const stored = await loadCosts(engine.costKey)
   if (stored) {
     scheduler.cost.target.restore(stored.target)
     scheduler.cost.draft.restore(stored.draft)
     return
   }
-  if (internals.skipCalibration) return
   await calibrate({
     runner,
     scheduler,
     vocab: engine.target.config.vocab,
-    hasDraft: draft !== undefined,
     budgetMs: Math.max(2000, loadMs / 10),
     signal,
     onProgress: (loaded, total) => onProgress?.({ phase: 'calibrate', loaded, total, file: 'model' }),
