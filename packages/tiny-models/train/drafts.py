@@ -1,0 +1,88 @@
+"""Drafts and Medusa heads, distilled from the frozen target along texts that the target itself has written."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from documents import Document, conversation_documents, tale_documents
+from family import NUM_MEDUSA_HEADS, TARGET
+from generation import generate_all
+from llama import Shape, Weights, hidden, logits
+from tasks import conversation
+from tokenizer import ASSISTANT_ID
+from training import Batch
+
+NUM_TALKS, NUM_TALES, LONGEST_ANSWER = 8000, 2000, 256
+
+
+def outputs(tokenizer: Tokenizer, tales: list[str], target: Weights, file: Path) -> list[Document]:
+    """What the target answers: conversations whose last answer is its own, and tales that it continues."""
+    if file.exists():
+        return torch.load(file, weights_only=False)
+    rng = random.Random(3)
+    prompts = []
+    for document in conversation_documents(tokenizer, [conversation(rng, tales, 80) for _ in range(NUM_TALKS)], rng):
+        last = len(document.ids) - document.ids[::-1].index(ASSISTANT_ID)
+        if last <= 360:
+            prompts.append((document.ids[:last], document.kind))
+    for document in rng.sample(tale_documents(tokenizer, tales, rng, 128), NUM_TALES):
+        prompts.append((document.ids[: rng.randint(8, 48)], "tale"))
+    rng.shuffle(prompts)
+    made = []
+    # Most at temperature 1, where the draft has to match the whole distribution; some greedy.
+    for temperature, part in ((1.0, prompts[len(prompts) // 4 :]), (0.0, prompts[: len(prompts) // 4])):
+        answers = generate_all(TARGET, target, [ids for ids, _ in part], LONGEST_ANSWER, temperature, 5)
+        for (ids, kind), answer in zip(part, answers, strict=True):
+            made.append(Document(ids + answer, [False] * len(ids) + [True] * len(answer), kind))
+        print(f"target's own answers at temperature {temperature}: {len(made)} of {len(prompts)}", flush=True)
+    torch.save(made, file)
+    return made
+
+
+def divergence(target_scores: Tensor, draft_scores: Tensor, weight: Tensor) -> Tensor:
+    """Mean over the weighted positions of KL(target || draft)."""
+    p, q = target_scores.float().log_softmax(-1), draft_scores.float().log_softmax(-1)
+    return (((p.exp() * (p - q)).sum(-1)) * weight).sum() / weight.sum()
+
+
+def draft_loss(shape: Shape, target: Weights) -> Callable[[Weights, Batch], Tensor]:
+    def loss(weights: Weights, batch: Batch) -> Tensor:
+        tokens = batch.tokens[:, :-1]
+        with torch.no_grad():
+            wanted = logits(TARGET, target, tokens)
+        return divergence(wanted, logits(shape, weights, tokens), batch.weight)
+
+    return loss
+
+
+def init_heads() -> Weights:
+    """Zero: each head begins as the target's own output."""
+    return {f"medusa.{i}.weight": torch.zeros(TARGET.dim, TARGET.dim) for i in range(NUM_MEDUSA_HEADS)}
+
+
+def head_state(weights: Weights, i: int, h: Tensor) -> Tensor:
+    """Medusa's residual block: h + SiLU(W h), [.., dim]. The target's output matrix turns it into logits."""
+    return h + F.silu(F.linear(h, weights[f"medusa.{i}.weight"]))
+
+
+def heads_loss(target: Weights) -> Callable[[Weights, Batch], Tensor]:
+    """Head i at position t against the target at position t + 1 + i."""
+
+    def loss(weights: Weights, batch: Batch) -> Tensor:
+        tokens = batch.tokens[:, :-1]
+        with torch.no_grad():
+            h = hidden(TARGET, target, tokens, torch.arange(tokens.shape[1]))
+            wanted = F.linear(h, target["token_embd.weight"])
+        total = torch.zeros(())
+        for i in range(NUM_MEDUSA_HEADS):
+            ahead = i + 1
+            scores = F.linear(head_state(weights, i, h[:, :-ahead]), target["token_embd.weight"])
+            total = total + divergence(wanted[:, ahead:], scores, batch.weight[:, ahead:])
+        return total / NUM_MEDUSA_HEADS
+
+    return loss

@@ -1,0 +1,29 @@
+"""The models of the family: their shapes, and how long each is trained."""
+
+from typing import NamedTuple
+
+from llama import Shape
+from tasks import EVEN, EXACTING, Mix
+
+
+class Schedule(NamedTuple):
+    """Parts of (steps, sequences per step, tokens per sequence); the learning rate warms up and falls over them all."""
+
+    parts: tuple[tuple[int, int, int], ...]
+    learning_rate: float
+
+
+TARGET = Shape(layers=8, dim=192, heads=3, kv_heads=1, ffn=384)
+TARGET_SCHEDULE = Schedule(((1600, 32, 256), (1700, 16, 512), (300, 8, 1024)), 6e-3)
+TARGET_MIXES = {256: Mix(24000, 40, EVEN), 512: Mix(24000, 90, EXACTING), 1024: Mix(24000, 120, EXACTING)}
+
+# wide and deep: the same number of parameters within 5 %, two layers against eight.
+DRAFTS = {
+    "wide": Shape(layers=2, dim=192, heads=3, kv_heads=1, ffn=384),
+    "deep": Shape(layers=8, dim=128, heads=2, kv_heads=1, ffn=128),
+    "tiny": Shape(layers=1, dim=64, heads=1, kv_heads=1, ffn=256),
+}
+DRAFT_SCHEDULE = Schedule(((1000, 16, 512),), 6e-3)
+
+NUM_MEDUSA_HEADS = 3
+MEDUSA_SCHEDULE = Schedule(((400, 16, 512),), 3e-3)

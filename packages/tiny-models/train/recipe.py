@@ -1,0 +1,112 @@
+"""Makes the whole family: tokenizer, target, drafts, Medusa heads, files, evaluation. Goes on where it was stopped.
+
+python recipe.py [--text FOLDER] [--work FOLDER] [--models FOLDER]
+"""
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import drafts
+from acceptance import WORKLOADS, held_out_tasks, table
+from documents import Document, mixture, tale_documents
+from evaluation import exact_match, five_gram_perplexity, perplexity, test_documents
+from fairy_tales import paragraphs
+from family import DRAFT_SCHEDULE, DRAFTS, MEDUSA_SCHEDULE, TARGET, TARGET_MIXES, TARGET_SCHEDULE
+from llama import Weights, init, logits, num_parameters
+from model_files import read_gguf, read_heads, write_gguf, write_heads, write_hugging_face_folder
+from tokenizer import load_or_train
+from training import Batch, train
+
+HERE = Path(__file__).parent
+NUM_BENCH_PROMPTS = 12  # of each workload
+
+
+def next_token_loss(weights: Weights, batch: Batch) -> Tensor:
+    scores = logits(TARGET, weights, batch.tokens[:, :-1])
+    losses = F.cross_entropy(scores.flatten(0, 1).float(), batch.tokens[:, 1:].flatten(), reduction="none")
+    return (losses * batch.weight.flatten()).sum() / batch.weight.sum()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--text", type=Path, default=HERE / "../../../../shared/text", help="the FairytaleQA stories")
+    options.add_argument("--work", type=Path, default=HERE / "work", help="checkpoints and logs")
+    options.add_argument("--models", type=Path, default=HERE.parent, help="where the files go")
+    args = options.parse_args()
+    args.work.mkdir(exist_ok=True)
+
+    test = paragraphs(args.text, "test")
+    tales = [p for p in paragraphs(args.text, "train") if p not in set(test)]
+    tokenizer = load_or_train(args.work / "tokenizer.json", tales)
+
+    def documents(round: int, rows: int) -> list[Document]:
+        return mixture(tokenizer, tales, 10 + round, TARGET_MIXES[rows], rows)
+
+    target = train("target", args.work, init(TARGET, 1), TARGET_SCHEDULE, documents, next_token_loss)
+
+    own = drafts.outputs(tokenizer, tales, target, args.work / "outputs.pt")
+
+    def own_documents(round: int, rows: int) -> list[Document]:
+        return shuffled(own, round)
+
+    models = {"target": (TARGET, target)}
+    for name, shape in DRAFTS.items():
+        loss = drafts.draft_loss(shape, target)
+        models[name] = shape, train(name, args.work, init(shape, 2), DRAFT_SCHEDULE, own_documents, loss)
+    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.heads_loss(target))
+
+    for name, (shape, weights) in models.items():
+        for kind in ("f16", "q8_0"):
+            file = args.models / f"tales-{name}-{kind}.gguf"
+            write_gguf(file, f"Foretoken Tales {name}", shape, weights, tokenizer, kind)
+    write_heads(args.models / "tales-heads.safetensors", heads)
+    write_hugging_face_folder(args.models / "tales-target", TARGET, tokenizer)
+    # For benches and tests, which have no Python: a few held-out tasks of each workload.
+    prompts = {name: [task.user for task in held_out_tasks(name, test, NUM_BENCH_PROMPTS)] for name in WORKLOADS}
+    (args.models / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
+    evaluate(args.models, args.work, tokenizer, tales, test)
+
+
+def shuffled(documents: list[Document], seed: int) -> list[Document]:
+    order = torch.randperm(len(documents), generator=torch.Generator().manual_seed(seed))
+    return [documents[i] for i in order.tolist()]
+
+
+def evaluate(models: Path, work: Path, tokenizer, tales: list[str], test: list[str]) -> None:
+    """Reads the files back, so that what is measured is what is published. Writes results.json."""
+    held_out = test_documents(tokenizer, test)
+    train_ids = [d.ids for d in tale_documents(tokenizer, tales, random.Random(7), 512)]
+    results: dict = {"five_gram": five_gram_perplexity(train_ids, held_out, TARGET.vocab, tokenizer), "models": {}}
+    print("5-gram", results["five_gram"], flush=True)
+    loaded = {}
+    for name in ("target", *DRAFTS):
+        file = models / f"tales-{name}-f16.gguf"
+        shape, weights = loaded[name] = read_gguf(file)
+        log = [json.loads(line) for line in (work / f"{name}.jsonl").read_text().splitlines()]
+        results["models"][name] = {
+            "shape": shape._asdict(), "parameters": num_parameters(weights),
+            "bytes": {kind: (models / f"tales-{name}-{kind}.gguf").stat().st_size for kind in ("f16", "q8_0")},
+            "training": {"steps": log[-1]["step"], "seconds": log[-1]["seconds"], "loss": log[-1]["loss"]},
+            **perplexity(shape, weights, held_out, tokenizer),
+            "exact_match": exact_match(shape, weights, tokenizer, test),
+        }  # fmt: skip
+        print(name, results["models"][name], flush=True)
+    heads = read_heads(models / "tales-heads.safetensors")
+    log = [json.loads(line) for line in (work / "heads.jsonl").read_text().splitlines()]
+    results["heads"] = {
+        "parameters": num_parameters(heads), "bytes": (models / "tales-heads.safetensors").stat().st_size,
+        "training": {"steps": log[-1]["step"], "seconds": log[-1]["seconds"], "loss": log[-1]["loss"]},
+    }  # fmt: skip
+    target = loaded.pop("target")
+    results["acceptance"] = table(target, loaded, heads, tokenizer, test)
+    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
