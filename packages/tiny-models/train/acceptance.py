@@ -5,7 +5,6 @@ one pass over an answer tells every guess that a speculative run could make.
 """
 
 import random
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,27 +12,21 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor
 
-import code_tasks
-import small_talk
 from documents import prompt_ids
 from drafts import head_state
 from generation import generate_all
 from llama import Shape, Weights, hidden
-from tasks import Task, continue_story, extract, rename, spelling, tell_story
+from tasks import MAKERS, Task
 from tokenizer import encode
 
 NUM_PROMPTS, LONGEST_ANSWER, DEPTH, LONGEST_WORDS = 60, 200, 4, 80
 
-Maker = Callable[[random.Random, list[str]], Task]
-WORKLOADS: dict[str, tuple[Maker, ...]] = {
-    "story": (lambda rng, tales: tell_story(rng), continue_story),
-    "chat": (lambda rng, tales: Task("chat", *small_talk.question(rng)),),
-    "edit": (
-        lambda rng, tales: rename(rng, tales, LONGEST_WORDS),
-        lambda rng, tales: spelling(rng, tales, LONGEST_WORDS),
-        lambda rng, tales: Task("edit", *code_tasks.edit(rng)),
-    ),
-    "extract": (lambda rng, tales: extract(rng, tales, LONGEST_WORDS),),
+# The kinds of task that take turns in each.
+WORKLOADS = {
+    "story": ("tell", "continue"),
+    "chat": ("question",),
+    "edit": ("rename", "spelling", "code"),
+    "extract": ("extract",),
 }
 
 
@@ -43,8 +36,8 @@ class Answer(NamedTuple):
 
 
 def held_out_tasks(workload: str, tales: list[str], count: int) -> list[Task]:
-    makers, rng = WORKLOADS[workload], random.Random(f"table {workload}")
-    return [makers[i % len(makers)](rng, tales) for i in range(count)]
+    kinds, rng = WORKLOADS[workload], random.Random(f"table {workload}")
+    return [MAKERS[kinds[i % len(kinds)]](rng, tales, LONGEST_WORDS) for i in range(count)]
 
 
 def answers(
@@ -56,14 +49,7 @@ def answers(
     return [Answer(p + a, len(p)) for p, a in zip(prompts, made, strict=True)]
 
 
-class Guesses(NamedTuple):
-    """hits[t][i]: whether the guess for position t + i is right, made when everything before t is known."""
-
-    hits: list[list[bool]]
-    mass: list[float]  # sum of min(p, q) over the vocabulary for the first guess: 1 - total variation
-
-
-def all_guesses(scores: Tensor, target_scores: Tensor, answer: Answer, temperature: float, rng: torch.Generator):
+def agreement(scores: Tensor, target_scores: Tensor, answer: Answer, temperature: float, rng: torch.Generator):
     """Whether the drafter's token equals the target's at each answer position, and the common mass.
 
     scores [rows, vocab] predict the ids behind them. With a temperature both draw by argmax(logit / T + noise), with
@@ -87,11 +73,13 @@ class Measured(NamedTuple):
 
 
 def walk(hits: list[list[bool]]) -> tuple[int, int]:
-    """(tokens, steps) of a speculative run in which hits[t][i] tells whether guess i of a step at t is right."""
+    """(tokens, steps) of a speculative run. hits[t][i]: whether the guess for position t + i, made when everything
+    before t is known, is right.
+    """
     at = steps = 0
     while at < len(hits):
         accepted = next((i for i, hit in enumerate(hits[at]) if not hit), len(hits[at]))
-        at += min(accepted + 1, len(hits) - at)
+        at += accepted + 1
         steps += 1
     return len(hits), steps
 
@@ -139,14 +127,14 @@ def measure(shape: Shape, target: Weights, drafts: dict[str, tuple[Shape, Weight
         wanted = F.linear(h, target["token_embd.weight"])
         for name, (draft_shape, weights) in drafts.items():
             scores = F.linear(hidden(draft_shape, weights, tokens, positions)[0], weights["token_embd.weight"])
-            same, common = all_guesses(scores, wanted, answer, temperature, rng)
+            same, common = agreement(scores, wanted, answer, temperature, rng)
             hits[name].append(chain(same))
             mass[name] += common
         ahead = []
         for i in range(len(heads)):
             # Head i guesses the id i + 2 behind the state it reads.
             scores = F.linear(head_state(heads, i, h), target["token_embd.weight"]).roll(i + 1, dims=0)
-            same, common = all_guesses(scores, wanted, answer, temperature, rng)
+            same, common = agreement(scores, wanted, answer, temperature, rng)
             ahead.append(same)
             mass["heads"] += common if i == 0 else []
         hits["heads"].append([[s[t + i] for i, s in enumerate(ahead) if t + i < len(s)] for t in range(len(ahead[0]))])

@@ -18,7 +18,6 @@ class Document(NamedTuple):
     ids: list[int]
     """For each id, whether the model is to predict it: all of a tale, the answers of a conversation."""
     learned: list[bool]
-    kind: str
 
 
 def prompt_ids(user: list[int]) -> list[int]:
@@ -27,7 +26,7 @@ def prompt_ids(user: list[int]) -> list[int]:
 
 
 def tale_document(ids: list[int]) -> Document:
-    return Document([BEGIN_ID, *ids, END_ID], [False, *[True] * len(ids), True], "tale")
+    return Document([BEGIN_ID, *ids, END_ID], [False, *[True] * len(ids), True])
 
 
 def tale_documents(tokenizer: Tokenizer, tales: list[str], rng: random.Random, longest: int) -> list[Document]:
@@ -37,7 +36,7 @@ def tale_documents(tokenizer: Tokenizer, tales: list[str], rng: random.Random, l
     limit = rng.randint(longest // 2, longest)
     for paragraph in encoded:
         if ids and len(ids) + len(paragraph) > limit:
-            documents.append(tale_document(ids[:-1]))  # without the blank line
+            documents.append(tale_document(ids[:-1]))  # without the second of two line breaks
             ids, limit = [], rng.randint(longest // 2, longest)
         ids += paragraph
     return [*documents, tale_document(ids[:-1])]
@@ -59,15 +58,18 @@ def conversation_documents(tokenizer: Tokenizer, talks: list[list[Task]], rng: r
             answer = [*next(answers), END_ID]
             ids += asked + answer
             learned += [False] * len(asked) + [True] * len(answer)
-        documents.append(Document(ids, learned, talk[0].kind))
+        documents.append(Document(ids, learned))
     return documents
 
 
 def mixture(tokenizer: Tokenizer, tales: list[str], seed: int, mix: Mix, longest: int) -> list[Document]:
-    """All tales once and conversations, shuffled; documents of up to `longest` tokens."""
+    """Tales and conversations, shuffled; documents of up to `longest` tokens."""
     rng = random.Random(seed)
     talks = [conversation(rng, tales, mix.longest_words, mix.shares) for _ in range(mix.num_talks)]
-    documents = tale_documents(tokenizer, tales, rng, longest) + conversation_documents(tokenizer, talks, rng)
+    read = tale_documents(tokenizer, tales, rng, longest)
+    if mix.tales < 1:
+        read = rng.sample(read, round(mix.tales * len(read)))
+    documents = read + conversation_documents(tokenizer, talks, rng)
     documents = [d for d in documents if len(d.ids) <= longest]
     rng.shuffle(documents)
     return documents

@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from documents import Document, conversation_documents, tale_documents
-from family import NUM_MEDUSA_HEADS, TARGET
+from family import DRAFTS, NUM_MEDUSA_HEADS, TARGET
 from generation import generate_all
-from llama import Shape, Weights, hidden, logits
+from llama import Weights, hidden, init, logits
 from tasks import conversation
 from tokenizer import ASSISTANT_ID
 from training import Batch
@@ -29,18 +29,19 @@ def outputs(tokenizer: Tokenizer, tales: list[str], target: Weights, file: Path)
     for document in conversation_documents(tokenizer, [conversation(rng, tales, 80) for _ in range(NUM_TALKS)], rng):
         last = len(document.ids) - document.ids[::-1].index(ASSISTANT_ID)
         if last <= 360:
-            prompts.append((document.ids[:last], document.kind))
+            prompts.append(document.ids[:last])
     for document in rng.sample(tale_documents(tokenizer, tales, rng, 128), NUM_TALES):
-        prompts.append((document.ids[: rng.randint(8, 48)], "tale"))
+        prompts.append(document.ids[: rng.randint(8, 48)])
     rng.shuffle(prompts)
     made = []
     # Most at temperature 1, where the draft has to match the whole distribution; some greedy.
     for temperature, part in ((1.0, prompts[len(prompts) // 4 :]), (0.0, prompts[: len(prompts) // 4])):
-        answers = generate_all(TARGET, target, [ids for ids, _ in part], LONGEST_ANSWER, temperature, 5)
-        for (ids, kind), answer in zip(part, answers, strict=True):
-            made.append(Document(ids + answer, [False] * len(ids) + [True] * len(answer), kind))
+        answers = generate_all(TARGET, target, part, LONGEST_ANSWER, temperature, 5)
+        for ids, answer in zip(part, answers, strict=True):
+            made.append(Document(ids + answer, [False] * len(ids) + [True] * len(answer)))
         print(f"target's own answers at temperature {temperature}: {len(made)} of {len(prompts)}", flush=True)
-    torch.save(made, file)
+    torch.save(made, file.with_suffix(".new"))
+    file.with_suffix(".new").replace(file)
     return made
 
 
@@ -50,14 +51,26 @@ def divergence(target_scores: Tensor, draft_scores: Tensor, weight: Tensor) -> T
     return (((p.exp() * (p - q)).sum(-1)) * weight).sum() / weight.sum()
 
 
-def draft_loss(shape: Shape, target: Weights) -> Callable[[Weights, Batch], Tensor]:
-    def loss(weights: Weights, batch: Batch) -> Tensor:
+def init_drafts() -> Weights:
+    """All drafts side by side, so that what the target says is computed once for all."""
+    return {f"{name}/{key}": w for name, shape in DRAFTS.items() for key, w in init(shape, 2).items()}
+
+
+def draft_weights(weights: Weights, name: str) -> Weights:
+    return {key.removeprefix(f"{name}/"): w for key, w in weights.items() if key.startswith(f"{name}/")}
+
+
+def draft_losses(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor]]:
+    def losses(weights: Weights, batch: Batch) -> dict[str, Tensor]:
         tokens = batch.tokens[:, :-1]
         with torch.no_grad():
             wanted = logits(TARGET, target, tokens)
-        return divergence(wanted, logits(shape, weights, tokens), batch.weight)
+        return {
+            name: divergence(wanted, logits(shape, draft_weights(weights, name), tokens), batch.weight)
+            for name, shape in DRAFTS.items()
+        }
 
-    return loss
+    return losses
 
 
 def init_heads() -> Weights:
@@ -70,19 +83,19 @@ def head_state(weights: Weights, i: int, h: Tensor) -> Tensor:
     return h + F.silu(F.linear(h, weights[f"medusa.{i}.weight"]))
 
 
-def heads_loss(target: Weights) -> Callable[[Weights, Batch], Tensor]:
+def head_losses(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor]]:
     """Head i at position t against the target at position t + 1 + i."""
 
-    def loss(weights: Weights, batch: Batch) -> Tensor:
+    def losses(weights: Weights, batch: Batch) -> dict[str, Tensor]:
         tokens = batch.tokens[:, :-1]
         with torch.no_grad():
             h = hidden(TARGET, target, tokens, torch.arange(tokens.shape[1]))
             wanted = F.linear(h, target["token_embd.weight"])
-        total = torch.zeros(())
+        made = {}
         for i in range(NUM_MEDUSA_HEADS):
             ahead = i + 1
             scores = F.linear(head_state(weights, i, h[:, :-ahead]), target["token_embd.weight"])
-            total = total + divergence(wanted[:, ahead:], scores, batch.weight[:, ahead:])
-        return total / NUM_MEDUSA_HEADS
+            made[f"head {i}"] = divergence(wanted[:, ahead:], scores, batch.weight[:, ahead:])
+        return made
 
-    return loss
+    return losses

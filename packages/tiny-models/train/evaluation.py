@@ -2,29 +2,21 @@
 
 import math
 import random
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
-import code_tasks
 from documents import prompt_ids, tale_documents
 from five_gram import FiveGram
 from generation import generate_all
 from llama import Shape, Weights, logits
-from tasks import Task, copy, extract, rename, spelling
+from tasks import MAKERS
 from tokenizer import END_ID, encode
 
 NUM_PER_TASK, LONGEST_WORDS, CONTEXT = 200, 80, 512
 
-HELD_OUT_TASKS: dict[str, Callable[[random.Random, list[str]], Task]] = {
-    "copy": lambda rng, tales: copy(rng, tales, LONGEST_WORDS),
-    "rename": lambda rng, tales: rename(rng, tales, LONGEST_WORDS),
-    "spelling": lambda rng, tales: spelling(rng, tales, LONGEST_WORDS),
-    "code": lambda rng, tales: Task("edit", *code_tasks.edit(rng)),
-    "extract": lambda rng, tales: extract(rng, tales, LONGEST_WORDS),
-}
+HELD_OUT_TASKS = ("copy", "rename", "spelling", "code", "extract")
 
 
 def test_documents(tokenizer: Tokenizer, tales: list[str]) -> list[list[int]]:
@@ -64,9 +56,9 @@ def five_gram_perplexity(
 def exact_match(shape: Shape, weights: Weights, tokenizer: Tokenizer, tales: list[str]) -> dict[str, float]:
     """The share of held-out tasks whose greedy answer is the right one, token for token."""
     shares = {}
-    for kind, make in HELD_OUT_TASKS.items():
-        rng = random.Random(f"held out {kind}")
-        tasks = [make(rng, tales) for _ in range(NUM_PER_TASK)]
+    for kind in HELD_OUT_TASKS:
+        rng = random.Random(f"final {kind}")
+        tasks = [MAKERS[kind](rng, tales, LONGEST_WORDS) for _ in range(NUM_PER_TASK)]
         prompts = [prompt_ids(ids) for ids in encode(tokenizer, [t.user for t in tasks])]
         wanted = [[*ids, END_ID] for ids in encode(tokenizer, [t.assistant for t in tasks])]
         answers = generate_all(shape, weights, prompts, max(map(len, wanted)), 0, 0)

@@ -103,9 +103,14 @@ def hidden(
         v = heads(blk + "attn_v", h, shape.kv_heads)
         if cache:
             k, v = cache(i, k, v)
-        shared = shape.heads // shape.kv_heads
-        k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        if causal:
+            shared = shape.heads // shape.kv_heads
+            k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            # The heads that share keys and values become rows of one head: nothing is repeated.
+            together = q.reshape(batch, shape.kv_heads, -1, shape.head_dim)
+            attended = F.scaled_dot_product_attention(together, k, v).reshape(batch, shape.heads, rows, shape.head_dim)
         x = x + F.linear(attended.transpose(1, 2).reshape(batch, rows, shape.dim), w[blk + "attn_output.weight"])
         h = norm(blk + "ffn", x)
         gate, up = F.linear(h, w[blk + "ffn_gate.weight"]), F.linear(h, w[blk + "ffn_up.weight"])

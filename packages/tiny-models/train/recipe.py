@@ -17,20 +17,29 @@ from acceptance import WORKLOADS, held_out_tasks, table
 from documents import Document, mixture, tale_documents
 from evaluation import exact_match, five_gram_perplexity, perplexity, test_documents
 from fairy_tales import paragraphs
-from family import DRAFT_SCHEDULE, DRAFTS, MEDUSA_SCHEDULE, TARGET, TARGET_MIXES, TARGET_SCHEDULE
+from family import (
+    DRAFT_SCHEDULE,
+    DRAFTS,
+    MEDUSA_SCHEDULE,
+    POLISH,
+    TARGET,
+    TARGET_MIXES,
+    TARGET_SCHEDULE,
+)
 from llama import Weights, init, logits, num_parameters
 from model_files import read_gguf, read_heads, write_gguf, write_heads, write_hugging_face_folder
 from tokenizer import load_or_train
 from training import Batch, train
 
 HERE = Path(__file__).parent
+STAGES = ("target", *(f"polish-{i}" for i in range(len(POLISH))), "drafts", "heads")
 NUM_BENCH_PROMPTS = 12  # of each workload
 
 
-def next_token_loss(weights: Weights, batch: Batch) -> Tensor:
+def next_token_loss(weights: Weights, batch: Batch) -> dict[str, Tensor]:
     scores = logits(TARGET, weights, batch.tokens[:, :-1])
     losses = F.cross_entropy(scores.flatten(0, 1).float(), batch.tokens[:, 1:].flatten(), reduction="none")
-    return (losses * batch.weight.flatten()).sum() / batch.weight.sum()
+    return {"target": (losses * batch.weight.flatten()).sum() / batch.weight.sum()}
 
 
 def main() -> None:
@@ -42,7 +51,8 @@ def main() -> None:
     args.work.mkdir(exist_ok=True)
 
     test = paragraphs(args.text, "test")
-    tales = [p for p in paragraphs(args.text, "train") if p not in set(test)]
+    unseen = set(test)
+    tales = [p for p in paragraphs(args.text, "train") if p not in unseen]
     tokenizer = load_or_train(args.work / "tokenizer.json", tales)
 
     def documents(round: int, rows: int) -> list[Document]:
@@ -50,17 +60,27 @@ def main() -> None:
 
     target = train("target", args.work, init(TARGET, 1), TARGET_SCHEDULE, documents, next_token_loss)
 
+    for i, polish in enumerate(POLISH):
+
+        def polish_documents(round: int, rows: int, i=i, mix=polish.mix) -> list[Document]:
+            return mixture(tokenizer, tales, 5000 * (i + 1) + round, mix, rows)
+
+        before = {name: w.detach().clone() for name, w in target.items()}
+        after = train(f"polish-{i}", args.work, target, polish.schedule, polish_documents, next_token_loss)
+        target = {name: torch.lerp(w, before[name], polish.kept) for name, w in after.items()}
+
     own = drafts.outputs(tokenizer, tales, target, args.work / "outputs.pt")
 
     def own_documents(round: int, rows: int) -> list[Document]:
         return shuffled(own, round)
 
-    models = {"target": (TARGET, target)}
-    for name, shape in DRAFTS.items():
-        loss = drafts.draft_loss(shape, target)
-        models[name] = shape, train(name, args.work, init(shape, 2), DRAFT_SCHEDULE, own_documents, loss)
-    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.heads_loss(target))
+    side_by_side = train(
+        "drafts", args.work, drafts.init_drafts(), DRAFT_SCHEDULE, own_documents, drafts.draft_losses(target)
+    )
+    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
 
+    models = {"target": (TARGET, target)}
+    models |= {name: (shape, drafts.draft_weights(side_by_side, name)) for name, shape in DRAFTS.items()}
     for name, (shape, weights) in models.items():
         for kind in ("f16", "q8_0"):
             file = args.models / f"tales-{name}-{kind}.gguf"
@@ -78,31 +98,38 @@ def shuffled(documents: list[Document], seed: int) -> list[Document]:
     return [documents[i] for i in order.tolist()]
 
 
+def training_of(log: Path) -> dict:
+    """Steps, seconds, and the named losses as means over the last 200 steps."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    ends = [line["loss"] for line in lines[-10:]]
+    losses = {part: round(sum(end[part] for end in ends) / len(ends), 4) for part in ends[0]}
+    return {"steps": lines[-1]["step"], "seconds": lines[-1]["seconds"], "loss": losses}
+
+
 def evaluate(models: Path, work: Path, tokenizer, tales: list[str], test: list[str]) -> None:
     """Reads the files back, so that what is measured is what is published. Writes results.json."""
     held_out = test_documents(tokenizer, test)
     train_ids = [d.ids for d in tale_documents(tokenizer, tales, random.Random(7), 512)]
-    results: dict = {"five_gram": five_gram_perplexity(train_ids, held_out, TARGET.vocab, tokenizer), "models": {}}
+    results: dict = {
+        "training": {stage: training_of(work / f"{stage}.jsonl") for stage in STAGES},
+        "five_gram": five_gram_perplexity(train_ids, held_out, TARGET.vocab, tokenizer),
+        "models": {},
+    }
     print("5-gram", results["five_gram"], flush=True)
     loaded = {}
     for name in ("target", *DRAFTS):
         file = models / f"tales-{name}-f16.gguf"
         shape, weights = loaded[name] = read_gguf(file)
-        log = [json.loads(line) for line in (work / f"{name}.jsonl").read_text().splitlines()]
         results["models"][name] = {
             "shape": shape._asdict(), "parameters": num_parameters(weights),
             "bytes": {kind: (models / f"tales-{name}-{kind}.gguf").stat().st_size for kind in ("f16", "q8_0")},
-            "training": {"steps": log[-1]["step"], "seconds": log[-1]["seconds"], "loss": log[-1]["loss"]},
             **perplexity(shape, weights, held_out, tokenizer),
             "exact_match": exact_match(shape, weights, tokenizer, test),
         }  # fmt: skip
         print(name, results["models"][name], flush=True)
     heads = read_heads(models / "tales-heads.safetensors")
-    log = [json.loads(line) for line in (work / "heads.jsonl").read_text().splitlines()]
-    results["heads"] = {
-        "parameters": num_parameters(heads), "bytes": (models / "tales-heads.safetensors").stat().st_size,
-        "training": {"steps": log[-1]["step"], "seconds": log[-1]["seconds"], "loss": log[-1]["loss"]},
-    }  # fmt: skip
+    size = (models / "tales-heads.safetensors").stat().st_size
+    results["heads"] = {"parameters": num_parameters(heads), "bytes": size}
     target = loaded.pop("target")
     results["acceptance"] = table(target, loaded, heads, tokenizer, test)
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")

@@ -203,13 +203,28 @@ EXACTING: Shares = {
     "tell": 0.05, "continue": 0.02,
 }  # fmt: skip
 
+EDITING: Shares = {
+    "copy": 0.06, "rename": 0.28, "spelling": 0.34, "code": 0.10, "extract": 0.16, "question": 0.02, "greeting": 0.01,
+    "tell": 0.02, "continue": 0.01,
+}  # fmt: skip
+MOSTLY_SPELLING: Shares = {
+    "copy": 0.05, "rename": 0.20, "spelling": 0.58, "code": 0.04, "extract": 0.10, "question": 0.01, "greeting": 0.005,
+    "tell": 0.01, "continue": 0.005,
+}  # fmt: skip
+
+FINISHING: Shares = {
+    "copy": 0.10, "rename": 0.32, "spelling": 0.38, "code": 0.04, "extract": 0.12, "question": 0.015, "greeting": 0.005,
+    "tell": 0.01, "continue": 0.01,
+}  # fmt: skip
+
 
 class Mix(NamedTuple):
-    """What is read for each time that all tales are read."""
+    """What is read in a round."""
 
     num_talks: int
     longest_words: int  # of a passage
     shares: Shares
+    tales: float = 1  # the share of the tales
 
 
 def any_task(rng: random.Random, tales: list[str], longest: int, shares: Shares = EVEN) -> Task:

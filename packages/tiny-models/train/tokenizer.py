@@ -53,9 +53,11 @@ def train(tales: list[str]) -> Tokenizer:
 def load_or_train(file: Path, tales: list[str]) -> Tokenizer:
     if not file.exists():
         train(tales).save(str(file))
-    return Tokenizer.from_file(str(file))
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.encode_special_tokens = True  # text that looks like a special token stays text
+    return tokenizer
 
 
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
-    """Without special tokens: text that looks like one stays text."""
+    """The texts alone: no special token before or behind them."""
     return [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]

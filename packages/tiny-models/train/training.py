@@ -63,8 +63,8 @@ def batches(make: Callable[[int, int], list[Document]], schedule: Schedule, firs
 
 
 def optimizers(weights: Weights, rate: float) -> list[torch.optim.Optimizer]:
-    matrices = [w for name, w in weights.items() if w.ndim == 2 and name != "token_embd.weight"]
-    others = [w for name, w in weights.items() if w.ndim != 2 or name == "token_embd.weight"]
+    matrices = [w for name, w in weights.items() if w.ndim == 2 and not name.endswith("token_embd.weight")]
+    others = [w for name, w in weights.items() if w.ndim != 2 or name.endswith("token_embd.weight")]
     made: list[torch.optim.Optimizer] = []
     if matrices:
         made.append(torch.optim.Muon(matrices, lr=rate, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"))
@@ -84,9 +84,9 @@ def train(
     weights: Weights,
     schedule: Schedule,
     make: Callable[[int, int], list[Document]],
-    loss_of: Callable[[Weights, Batch], Tensor],
+    losses_of: Callable[[Weights, Batch], dict[str, Tensor]],
 ) -> Weights:
-    """Trains `weights` in place, on documents that `make(round, rows)` gives.
+    """Trains `weights` in place to the least sum of the named losses, on documents that `make(round, rows)` gives.
 
     Writes folder/NAME.pt now and then and goes on from it; logs to folder/NAME.jsonl.
     """
@@ -104,33 +104,30 @@ def train(
                 w.copy_(saved["weights"][key])
         for optimizer, state in zip(made, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
-    compiled = torch.compile(loss_of, dynamic=False)
-    begun, losses = time.monotonic() - spent, []
+    compiled = torch.compile(losses_of, dynamic=False)
+    begun, seen = time.monotonic() - spent, []
     for step, batch in batches(make, schedule, first):
         for optimizer in made:
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * rate_at(step / total)
         with torch.autocast("cpu", torch.bfloat16):
-            loss = compiled(weights, batch)
-        loss.backward()
+            losses = compiled(weights, batch)
+        sum(losses.values()).backward()
         torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
         for optimizer in made:
             optimizer.step()
             optimizer.zero_grad()
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise ArithmeticError(f"{name}: loss {losses[-1]} at step {step}")
+        seen.append({part: loss.item() for part, loss in losses.items()})
+        if not all(map(math.isfinite, seen[-1].values())):
+            raise ArithmeticError(f"{name}: loss {seen[-1]} at step {step}")
         if (step + 1) % LOG_STEPS == 0:
             seconds = time.monotonic() - begun
-            mean = sum(losses) / len(losses)
-            losses = []
+            means = {part: round(sum(one[part] for one in seen) / len(seen), 4) for part in seen[0]}
+            seen = []
             with (folder / f"{name}.jsonl").open("a") as log:
-                log.write(json.dumps({"step": step + 1, "loss": round(mean, 4), "seconds": round(seconds)}) + "\n")
+                log.write(json.dumps({"step": step + 1, "loss": means, "seconds": round(seconds)}) + "\n")
             left = seconds / (step + 1) * (total - step - 1)
-            print(
-                f"{name}: step {step + 1} of {total}, loss {mean:.4f}, {seconds:.0f} s, about {left:.0f} s left",
-                flush=True,
-            )
+            print(f"{name}: step {step + 1} of {total}, {means}, {seconds:.0f} s, about {left:.0f} s left", flush=True)
         if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == total:
             states = [optimizer.state_dict() for optimizer in made]
             saved = {"step": step + 1, "weights": weights, "optimizers": states, "seconds": time.monotonic() - begun}

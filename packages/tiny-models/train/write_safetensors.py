@@ -1,4 +1,4 @@
-"""Writes foretoken-tales/model.safetensors from the f16 GGUF file: the same weights under Hugging Face's names.
+"""Writes tales-target/model.safetensors from the f16 GGUF file: the same weights under Hugging Face's names.
 
 python write_safetensors.py [FOLDER]
 """
