@@ -1,10 +1,10 @@
-/** The engine's own promises, on the bundled model. */
+/** The engine's own promises, on the smallest model there is. */
 import { kernels } from '@foretoken/shaders'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import bundled from '../../tiny-models/stories40K-f32.gguf?url'
+import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
 import { Engine, type GenerateOptions, type TokenBatch } from './index'
 
-const model = new URL(bundled, location.href)
+const model = new URL(stories40K, location.href)
 const prompt = 'Once upon a time, there was a little girl named Lily.'
 
 async function collect(engine: Engine, options: GenerateOptions): Promise<TokenBatch[]> {

@@ -3,13 +3,14 @@
  * work (DESIGN.md section 2): plan, execute, commit, deliver.
  */
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
-import type { Progress, Sample, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
+import type { Pass, Progress, Sample, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { bad, checkIds, contextFull, parseRequest } from './request'
 import { TextStream } from './text-stream'
+import { Trial } from './trial'
 import type { EngineOptions, EngineStats, ForwardResult, GenerateOptions, TokenBatch } from './types'
 
 /** Steps between two saves of the measured costs. */
@@ -111,6 +112,26 @@ export class Engine {
       at += chunk.length
     }
     return { logits, vocab }
+  }
+
+  /**
+   * The time in ms of one step that verifies `depth` guesses after `draftPasses` draft passes of one row each, at
+   * `context` positions: what TAR / (n * t_draft + t_target) is made of (Yan et al., 2402.01528). With nothing running.
+   */
+  async timeStep(depth: number, draftPasses: number, context: number): Promise<number> {
+    if (this.#failure) throw this.#failure
+    if (this.#active) throw bad('running', this.#scheduler.running.length, '0 requests while a step is timed')
+    this.#active = true
+    try {
+      const trial = new Trial(this.#parts.runner, this.#parts.target.config.vocab, { context })
+      const step = trial.step(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1)))
+      const begin = performance.now()
+      await this.#parts.runner.execute(step)
+      return performance.now() - begin
+    } finally {
+      this.#active = false
+      if (this.#scheduler.numWaiting > 0) this.#start()
+    }
   }
 
   stats(): EngineStats {

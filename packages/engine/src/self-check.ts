@@ -17,7 +17,7 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
   const { commands } = runner.target
   const tiles = [...new Set(commands.flatMap(command => command.variants.map(variant => variant.tile)))]
   const largest = Math.max(...tiles)
-  const trial = new Trial(runner, vocab, true)
+  const trial = new Trial(runner, vocab, { scoring: true })
   const first = trial.start - 1
   const logits = async (from: number, numRows: number): Promise<Uint32Array> => {
     const outcome = await runner.execute(trial.step(trial.rows(from, numRows)))

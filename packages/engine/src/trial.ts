@@ -1,5 +1,5 @@
-/** Steps of nobody's sequence, for measuring and checking at load, before anybody else has index 0 and block 0. */
-import { MAX_DEPTH, type Pass, Sequence, type Step } from '@foretoken/scheduler'
+/** Steps of nobody's sequence, for measuring and checking while nobody else has index 0 and the first blocks. */
+import { blocksFor, MAX_DEPTH, type Pass, Sequence, type Step } from '@foretoken/scheduler'
 import type { Runner } from './runner'
 
 /** The least context in which a trial fits. */
@@ -8,9 +8,9 @@ export const MIN_CONTEXT = 32
 export class Trial {
   readonly sequence: Sequence
 
-  /** `scoring`: the step's logits are read back. */
-  constructor(runner: Runner, vocab: number, scoring = false) {
-    const start = Math.min(24, runner.resident.sizes.contextLength - MAX_DEPTH - 2)
+  /** `scoring`: the step's logits are read back. `context`: positions before the first that is measured. */
+  constructor(runner: Runner, vocab: number, { scoring = false, context = 24 } = {}) {
+    const start = Math.min(context, runner.resident.sizes.contextLength - MAX_DEPTH - 2)
     this.sequence = new Sequence(
       {
         prompt: Array.from({ length: start }, (_, i) => (i * 7 + 1) % vocab),
@@ -23,7 +23,7 @@ export class Trial {
       start + MAX_DEPTH + 2,
     )
     this.sequence.index = 0
-    this.sequence.blocks = [0]
+    this.sequence.blocks = Array.from({ length: blocksFor(this.sequence.maxLength) }, (_, block) => block)
     runner.admit(this.sequence)
   }
 

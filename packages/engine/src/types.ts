@@ -1,6 +1,6 @@
 /** Public types: pure, no imports, safe for the main thread. */
 
-/** Where a model file comes from. `bundled` is the tiny model that ships with the package. */
+/** Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. */
 export type ModelSource = 'bundled' | string | URL | File | Blob | HubFile
 
 /** A file of a repository on the Hugging Face Hub. */
@@ -24,7 +24,7 @@ export interface LoadProgress {
 
 export interface EngineOptions {
   model: ModelSource
-  /** A smaller model of the same vocabulary. */
+  /** A smaller model of the same vocabulary. Default: none, and for the bundled model its own. */
   draft?: ModelSource
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
