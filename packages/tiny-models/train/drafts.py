@@ -1,5 +1,6 @@
 """Drafts and Medusa heads, distilled from the frozen target along texts that the target itself has written."""
 
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from documents import Document, conversation_documents, tale_documents
-from family import DRAFTS, NUM_MEDUSA_HEADS, TARGET
+from family import FROM_SCRATCH, NUM_MEDUSA_HEADS, TARGET, WIDE
 from generation import generate_all
 from llama import Weights, hidden, init, logits
 from tasks import conversation
@@ -52,8 +53,33 @@ def divergence(target_scores: Tensor, draft_scores: Tensor, weight: Tensor) -> T
 
 
 def init_drafts() -> Weights:
-    """All drafts side by side, so that what the target says is computed once for all."""
-    return {f"{name}/{key}": w for name, shape in DRAFTS.items() for key, w in init(shape, 2).items()}
+    """All drafts from scratch side by side, so that what the target says is computed once for all."""
+    return {f"{name}/{key}": w for name, shape in FROM_SCRATCH.items() for key, w in init(shape, 2).items()}
+
+
+def keep_layers(target: Weights, layers: tuple[int, ...]) -> Weights:
+    """A model of these layers of the target, and of its embedding and norm."""
+    kept = {key: w.clone() for key, w in target.items() if not key.startswith("blk.")}
+    for new, old in enumerate(layers):
+        prefix = f"blk.{old}."
+        kept |= {
+            f"blk.{new}.{key.removeprefix(prefix)}": w.clone() for key, w in target.items() if key.startswith(prefix)
+        }
+    return kept
+
+
+@torch.no_grad()
+def init_wide(target: Weights, batch: Batch) -> Weights:
+    """The two layers of the target that come nearest to it by themselves: the paper's are pruned as well."""
+    tokens = batch.tokens[:, :-1]
+    wanted = logits(TARGET, target, tokens)
+    pairs = {
+        pair: divergence(wanted, logits(WIDE, keep_layers(target, pair), tokens), batch.weight).item()
+        for pair in itertools.combinations(range(TARGET.layers), WIDE.layers)
+    }
+    best = min(pairs, key=pairs.get)
+    print(f"wide: layers {best} of the target, {pairs[best]:.3f} from it", flush=True)
+    return keep_layers(target, best)
 
 
 def draft_weights(weights: Weights, name: str) -> Weights:
@@ -67,8 +93,18 @@ def draft_losses(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor
             wanted = logits(TARGET, target, tokens)
         return {
             name: divergence(wanted, logits(shape, draft_weights(weights, name), tokens), batch.weight)
-            for name, shape in DRAFTS.items()
+            for name, shape in FROM_SCRATCH.items()
         }
+
+    return losses
+
+
+def wide_loss(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor]]:
+    def losses(weights: Weights, batch: Batch) -> dict[str, Tensor]:
+        tokens = batch.tokens[:, :-1]
+        with torch.no_grad():
+            wanted = logits(TARGET, target, tokens)
+        return {"wide": divergence(wanted, logits(WIDE, weights, tokens), batch.weight)}
 
     return losses
 

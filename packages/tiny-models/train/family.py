@@ -30,13 +30,14 @@ POLISH = (
     Polish(Schedule(((350, 16, 512),), 2e-3), Mix(40000, 80, FINISHING, tales=0.2), kept=0.5),
 )
 
-# wide and deep: the same number of parameters within 5 %, two layers against eight.
-DRAFTS = {
-    "wide": Shape(layers=2, dim=192, heads=3, kv_heads=1, ffn=384),
+# wide and deep: the same number of parameters within 5 %, two layers against eight. Wide has the target's width.
+WIDE = Shape(layers=2, dim=192, heads=3, kv_heads=1, ffn=384)
+FROM_SCRATCH = {
     "deep": Shape(layers=8, dim=128, heads=2, kv_heads=1, ffn=128),
     "tiny": Shape(layers=1, dim=64, heads=1, kv_heads=1, ffn=256),
 }
+DRAFTS = {"wide": WIDE, **FROM_SCRATCH}
 DRAFT_SCHEDULE = Schedule(((700, 16, 512),), 6e-3)
 
 NUM_MEDUSA_HEADS = 3
-MEDUSA_SCHEDULE = Schedule(((300, 16, 512),), 3e-3)
+MEDUSA_SCHEDULE = Schedule(((350, 16, 512),), 2e-2)

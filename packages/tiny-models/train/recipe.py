@@ -20,19 +20,21 @@ from fairy_tales import paragraphs
 from family import (
     DRAFT_SCHEDULE,
     DRAFTS,
+    FROM_SCRATCH,
     MEDUSA_SCHEDULE,
     POLISH,
     TARGET,
     TARGET_MIXES,
     TARGET_SCHEDULE,
+    WIDE,
 )
 from llama import Weights, init, logits, num_parameters
 from model_files import read_gguf, read_heads, write_gguf, write_heads, write_hugging_face_folder
 from tokenizer import load_or_train
-from training import Batch, train
+from training import Batch, pack, train
 
 HERE = Path(__file__).parent
-STAGES = ("target", *(f"polish-{i}" for i in range(len(POLISH))), "drafts", "heads")
+STAGES = ("target", *(f"polish-{i}" for i in range(len(POLISH))), "drafts", "wide", "heads")
 NUM_BENCH_PROMPTS = 12  # of each workload
 
 
@@ -77,10 +79,12 @@ def main() -> None:
     side_by_side = train(
         "drafts", args.work, drafts.init_drafts(), DRAFT_SCHEDULE, own_documents, drafts.draft_losses(target)
     )
+    wide = drafts.init_wide(target, next(pack(iter(own_documents(0, 512)), 16, 512)))
+    wide = train("wide", args.work, wide, DRAFT_SCHEDULE, own_documents, drafts.wide_loss(target))
     heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
 
-    models = {"target": (TARGET, target)}
-    models |= {name: (shape, drafts.draft_weights(side_by_side, name)) for name, shape in DRAFTS.items()}
+    models = {"target": (TARGET, target), "wide": (WIDE, wide)}
+    models |= {name: (shape, drafts.draft_weights(side_by_side, name)) for name, shape in FROM_SCRATCH.items()}
     for name, (shape, weights) in models.items():
         for kind in ("f16", "q8_0"):
             file = args.models / f"tales-{name}-{kind}.gguf"
