@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { crossCheckCommands } from './e2e/cross-check/commands.mjs'
 import { findBrowser, launchArgs } from './scripts/browser.mjs'
 
 const executablePath = await findBrowser()
@@ -40,6 +41,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            commands: crossCheckCommands,
             provider: playwright({
               launchOptions: { ...(executablePath ? { executablePath } : {}), args: launchArgs() },
             }),

@@ -28,7 +28,7 @@ let harnessServer: HarnessServer
 let server: MisbehavingServer
 let page: Page
 let parts: ModelParts
-/** Ids of the bundled model's answers. */
+/** Ids of the usual model's answers. */
 let expected: number[][]
 
 async function openHarness(browser: Browser): Promise<Page> {
@@ -52,7 +52,7 @@ test.afterAll(async () => {
   await harnessServer?.close()
 })
 
-/** The same page loads the bundled model and generates what it always does. */
+/** The same page loads the usual model and generates what it always does. */
 async function expectUsable(): Promise<void> {
   expect(await page.evaluate(() => harness.freshAnswer())).toEqual(expected)
 }
@@ -139,7 +139,7 @@ test.describe('a model file', () => {
   test('that cannot draft for the model', async () => {
     const drafts = strangeDrafts(parts)
     const failures = await page.evaluate(
-      files => harness.loadFailures(files.map(draft => ({ model: 'bundled', draft: new Blob([draft]) }))),
+      files => harness.loadFailures(files.map(draft => ({ model: harness.model, draft: new Blob([draft]) }))),
       drafts.map(({ bytes }) => bytes),
     )
     drafts.forEach(({ name, details }, i) => {
@@ -213,7 +213,7 @@ test('no adapter: unsupported-device, with what was asked for', async () => {
   })
   try {
     const bare = await openHarness(browser)
-    const [failure] = await bare.evaluate(() => harness.loadFailures([{ model: 'bundled' }]))
+    const [failure] = await bare.evaluate(() => harness.loadFailures([{ model: harness.model }]))
     expect(failure).toMatchObject({ code: 'unsupported-device', details: { asked: anything } })
     expect(failure!.message).toMatch(/WebGPU/)
   } finally {
@@ -226,9 +226,9 @@ test.describe('a load', () => {
 
   test('is aborted before it begins, at once, and in each phase', async () => {
     const failures = await page.evaluate(async () => {
-      const early = harness.createEngine({ model: 'bundled', signal: AbortSignal.abort() })
+      const early = harness.createEngine({ model: harness.model, signal: AbortSignal.abort() })
       const controller = new AbortController()
-      const atOnce = harness.createEngine({ model: 'bundled', signal: controller.signal })
+      const atOnce = harness.createEngine({ model: harness.model, signal: controller.signal })
       controller.abort()
       return {
         early: await harness.failureOf(early),
@@ -247,7 +247,7 @@ test.describe('a load', () => {
   test('refuses options by name', async () => {
     const wrong = wrongLoads()
     const failures = await page.evaluate(
-      all => harness.loadFailures(all.map(options => ({ model: 'bundled', ...options }) as never)),
+      all => harness.loadFailures(all.map(options => ({ model: harness.model, ...options }) as never)),
       wrong.map(({ options }) => options),
     )
     wrong.forEach((each, i) => {

@@ -35,6 +35,7 @@ test.afterAll(async () => {
 test.beforeEach(async () => {
   complaints = []
   await page.getByTestId('new-conversation').click()
+  await mode('Continue text')
   await choose({ speculation: 'auto', temperature: '0.7', seed: '7', maxTokens: '32' })
 })
 
@@ -48,6 +49,7 @@ const answer = (): Locator =>
   page.locator('[data-testid="message"][data-role="assistant"]').last().locator('.message-text')
 const text = async (): Promise<string> => (await answer().textContent())?.trim() ?? ''
 const alert = () => page.getByTestId('alert')
+const mode = (name: string) => page.getByTestId('mode').getByText(name).click()
 const modelButton = () => page.getByTestId('model-open')
 
 interface Settings {
@@ -102,7 +104,7 @@ const read = (path: string, name: string) => ({ name, bytes: new Uint8Array(read
 /** The page's model is still the bundled one, and writes. */
 async function expectOldModel(): Promise<void> {
   await expectState('ready')
-  await expect(modelButton()).toContainText('Stories 40K')
+  await expect(modelButton()).toContainText('Foretoken Tales')
   expect((await generate()).length).toBeGreaterThan(20)
   await expect(alert()).toBeHidden()
 }
@@ -140,6 +142,24 @@ test('streams text that grows, the same for the same seed, with figures', async 
   expect(await regenerate()).toBe(written)
   await choose({ seed: '8' })
   expect(await regenerate()).not.toBe(written)
+})
+
+test('offers what the bundled model can do: a story, an edit, a quotation', async () => {
+  await mode('Chat')
+  await choose({ temperature: '0', maxTokens: '256' })
+  const starter = (name: string) => page.getByTestId('starter').filter({ hasText: name })
+  for (const [name, expected] of [
+    ['story about a fox', /\bfox\b.*\w+[.”"]$/s],
+    ['Change Flora to Greta', /Greta/],
+    ['mention the road', /by the road when she came/],
+    ['TypeScript', /^function addPrice/],
+  ] as const) {
+    await page.getByTestId('new-conversation').click()
+    await starter(name).click()
+    await expect(answer()).not.toBeEmpty()
+    await expectState('ready')
+    expect(await text()).toMatch(expected)
+  }
 })
 
 test('stops, keeps what is written and goes on from there', async () => {
@@ -256,7 +276,7 @@ test('names its parts for a screen reader', async () => {
   await generate()
   const named = [
     page.getByRole('heading', { level: 1, name: 'Foretoken' }),
-    page.getByRole('button', { name: 'Change the model: Stories 40K' }),
+    page.getByRole('button', { name: 'Change the model: Foretoken Tales' }),
     page.getByRole('log', { name: 'Conversation' }),
     page.getByRole('article').filter({ has: page.getByRole('heading', { name: 'Your text' }) }),
     page.getByRole('article').filter({ has: page.getByRole('heading', { name: 'Model' }) }),

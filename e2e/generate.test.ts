@@ -31,6 +31,19 @@ describe.skipIf(!existsSync(golden))('npm run generate (needs ../shared)', () =>
   }, 120_000)
 })
 
+it('tells a story with the bundled model and its draft, through the chat template', () => {
+  const flags = ['--chat', '--prompt', 'Tell me a story about a fox.', '--max-tokens', '96', '--json']
+  const { status, stdout } = generate(...flags, '--speculation', 'draft', '--depth', '2')
+  expect(status).toBe(0)
+  const { text, stats } = JSON.parse(stdout)
+  expect(text).toMatch(/^(Once|Long ago|There was).*\bfox\b/)
+  expect(stats).toMatchObject({
+    model: { name: 'Foretoken Tales target', hasChatTemplate: true },
+    draft: { name: 'Foretoken Tales wide' },
+  })
+  expect(stats.num_accepted_tokens).toBeGreaterThan(0)
+}, 120_000)
+
 it('explains itself, and says what is wrong with a flag', () => {
   const help = generate('--help')
   expect(help).toMatchObject({ status: 0, stderr: '' })

@@ -1,4 +1,5 @@
-// Writes the README's results out of results/*/*.json, the files that `npm run bench -- SUITE --json FILE` made.
+// Writes the results in README.md and in the model card out of results/*/*.json, the files that
+// `npm run bench -- SUITE --json FILE` made, and out of what the models' recipe measured.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,11 +78,126 @@ function distribution(device) {
   ].join('\n')
 }
 
-const blocks = readdirSync(folder).flatMap(device =>
-  [exactness, decode, distribution].map(block => block(device)),
+function drafts(device) {
+  const result = readSuite(device, 'drafts')
+  const value = (draft, metric) => result.rows.find(r => r.draft === draft && r.metric === metric)?.value
+  const [ranking] = result.rows.filter(row => row.metric === 'perplexity_predicts_speed')
+  const list = names => names.join(', ')
+  const speed = draft => {
+    const {
+      value: middle,
+      low,
+      high,
+    } = result.rows.find(r => r.draft === draft && r.metric === 'tokens_per_s')
+    return `${middle.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`
+  }
+  const percent = share => `${share >= 0 ? '+' : ''}${(100 * share).toFixed(1)} %`
+  const rows = ranking.bySpeed.map(draft => [
+    draft,
+    value(draft, 'layers'),
+    `${(value(draft, 'parameters') / 1e6).toFixed(2)} M`,
+    value(draft, 'perplexity').toFixed(1),
+    value(draft, 'draft_step_ms').toFixed(2),
+    value(draft, 'target_step_ms').toFixed(1),
+    value(draft, 'tar').toFixed(2),
+    speed(draft),
+    `${value(draft, 'predicted_tokens_per_s').toFixed(1)} (${percent(value(draft, 'prediction_error'))})`,
+  ])
+  const { depth } = result.rows.find(row => row.metric === 'tar')
+  return [
+    `**Drafts** (\`npm run bench -- drafts\`; ${source(result)}): the bundled target with each draft at depth ${depth},`,
+    `story, chat, edit and extract together. Prediction: TAR / (n * t_draft + t_target). Off: ${speed('off')} tokens/s.\n`,
+    table(
+      ['draft', 'layers', 'size', 'perplexity', 't_draft ms', 't_target ms', 'TAR', 'tokens/s', 'predicted'],
+      rows,
+    ),
+    `\nBest to worst by perplexity: ${list(ranking.byPerplexity)}; by TAR: ${list(ranking.byTar)}; by speed: ${list(ranking.bySpeed)}.`,
+    `Perplexity ${ranking.value === 1 ? 'gives the order of speed here' : 'does not predict speed'}.`,
+  ].join('\n')
+}
+
+const recipe = JSON.parse(readFileSync(join(root, 'packages/tiny-models/train/results.json'), 'utf8'))
+
+function models() {
+  const kilobytes = bytes => `${Math.round(bytes / 1000)} KB`
+  const percent = share => `${(100 * share).toFixed(1)} %`
+  const names = Object.keys(recipe.models)
+  const shapes = names.map(name => {
+    const { shape, parameters, bytes } = recipe.models[name]
+    const { layers, dim, ffn, heads, kv_heads } = shape
+    const size = `${kilobytes(bytes.f16)}, ${kilobytes(bytes.q8_0)}`
+    return [name, layers, dim, ffn, `${heads} / ${kv_heads}`, parameters, size]
+  })
+  const { parameters, bytes } = recipe.heads
+  const stages = Object.entries(recipe.training).map(([stage, { steps, seconds, loss }]) => [
+    stage,
+    steps,
+    `${Math.round(seconds / 60)} min`,
+    Object.entries(loss)
+      .map(([part, value]) => `${part} ${value.toFixed(3)}`)
+      .join(', '),
+  ])
+  const tasks = Object.keys(recipe.models.target.exact_match)
+  const scores = names.map(name => {
+    const { perplexity, bits_per_byte, exact_match } = recipe.models[name]
+    return [name, perplexity, bits_per_byte, ...tasks.map(task => percent(exact_match[task]))]
+  })
+  const { perplexity, bits_per_byte } = recipe.five_gram
+  return [
+    table(
+      ['model', 'layers', 'width', 'FFN', 'heads / KV', 'parameters', 'f16, q8_0'],
+      [...shapes, ['heads', 3, recipe.models.target.shape.dim, '', '', parameters, kilobytes(bytes)]],
+    ),
+    '',
+    table(['training', 'steps', 'time on 2 cores', 'loss, mean of the last 200 steps'], stages),
+    '\nLosses: cross-entropy for target and polish, KL divergence from the target for drafts and heads. The drafts are',
+    'trained side by side. Other work ran on the machine at the same time.\n',
+    table(
+      ['model', 'perplexity', 'bits per byte', ...tasks],
+      [...scores, ['5-gram (Kneser-Ney)', perplexity, bits_per_byte, ...tasks.map(() => '')]],
+    ),
+  ].join('\n')
+}
+
+function acceptance() {
+  const rows = recipe.acceptance.map(row => [
+    row.workload,
+    row.drafter,
+    row.greedy_agreement.toFixed(3),
+    row.coverage.toFixed(2),
+    row.acceptance_t1.toFixed(3),
+    row.common_mass_t1.toFixed(3),
+    row.tokens_per_step_depth4.toFixed(2),
+  ])
+  return [
+    '**Acceptance**, along 60 answers of the target for each workload. Greedy agreement: how often the first guess is the',
+    'target’s token, where there is a guess (coverage). Acceptance at temperature 1: the same with shared noise, and as the',
+    'common mass sum min(p, q). Tokens per step: greedy, depth 4 (heads: 3), the target’s own token included.\n',
+    table(
+      [
+        'workload',
+        'drafter',
+        'greedy agreement',
+        'coverage',
+        'acceptance T = 1',
+        'min(p, q)',
+        'tokens per step',
+      ],
+      rows,
+    ),
+  ].join('\n')
+}
+
+function write(file, blocks) {
+  const text = readFileSync(file, 'utf8')
+  const begin = text.indexOf('\n', text.indexOf('<!-- results:')) + 1
+  const end = text.indexOf('<!-- /results -->')
+  writeFileSync(file, `${text.slice(0, begin)}${blocks.join('\n\n')}\n${text.slice(end)}`)
+}
+
+const devices = readdirSync(folder)
+write(
+  join(root, 'README.md'),
+  devices.flatMap(device => [exactness, decode, distribution, drafts].map(block => block(device))),
 )
-const readme = join(root, 'README.md')
-const text = readFileSync(readme, 'utf8')
-const begin = text.indexOf('\n', text.indexOf('<!-- results:')) + 1
-const end = text.indexOf('<!-- /results -->')
-writeFileSync(readme, `${text.slice(0, begin)}${blocks.join('\n\n')}\n${text.slice(end)}`)
+write(join(root, 'packages/tiny-models/MODEL_CARD.md'), [models(), acceptance(), ...devices.map(drafts)])

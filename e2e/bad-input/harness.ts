@@ -1,4 +1,5 @@
 /** The page's side of the bad-input tests: everything goes through the package's public entry. */
+import { stories40K } from '@foretoken/tiny-models/family'
 import {
   createEngine,
   type Engine,
@@ -20,6 +21,8 @@ const numLanes = 4
 /** Longer than anything takes that does not hang. */
 const patienceMs = 30_000
 
+/** The smallest model there is: some tests load it a hundred times. The odd models are made from it. */
+const model = stories40K.href
 const prompt = 'Once upon a time'
 /** Longer than any test waits for. */
 export const endless = { prompt, maxTokens: 400, ignoreEos: true } as const
@@ -80,6 +83,7 @@ class Harness {
   #abort = new AbortController()
   /** Of the abortable load. */
   loadedBytes = 0
+  readonly model = model
   readonly createEngine = createEngine
   readonly failureOf = failureOf
   readonly loadFailures = loadFailures
@@ -91,7 +95,7 @@ class Harness {
   }
 
   async open(options: Omit<EngineOptions, 'model'>): Promise<void> {
-    this.#engine = await createEngine({ model: 'bundled', ...options })
+    this.#engine = await createEngine({ model, ...options })
   }
 
   async close(): Promise<void> {
@@ -104,9 +108,9 @@ class Harness {
     return answer(this.engine)
   }
 
-  /** What a new engine answers, with the bundled model or this file. */
+  /** What a new engine answers, with the usual model or this file. */
   async freshAnswer(file?: Uint8Array<ArrayBuffer>): Promise<number[][]> {
-    const engine = await createEngine({ model: file ? new Blob([file]) : 'bundled' })
+    const engine = await createEngine({ model: file ? new Blob([file]) : model })
     const ids = await answer(engine)
     await engine.dispose()
     return ids
@@ -121,7 +125,7 @@ class Harness {
     const controller = new AbortController()
     const { signal } = controller
     const onProgress = (progress: LoadProgress) => progress.phase === phase && controller.abort()
-    return failureOf(load({ model: 'bundled', signal, onProgress }))
+    return failureOf(load({ model, signal, onProgress }))
   }
 
   /** Begins a load that `abort` ends. */
@@ -185,7 +189,7 @@ class Harness {
 
   /** An engine of its own is disposed of while it generates: the request, then a call that comes later. */
   async disposedGeneration(): Promise<Failure[]> {
-    const engine = await createEngine({ model: 'bundled' })
+    const engine = await createEngine({ model })
     const batches = engine.generate(endless)
     await batches.next()
     const [failure] = await Promise.all([failureOf(drain(batches)), engine.dispose()])

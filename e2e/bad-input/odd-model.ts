@@ -219,7 +219,7 @@ export function wrongTensors(parts: ModelParts): OddModel[] {
   ].map(({ tensors: changed, ...others }) => ({ ...others, bytes: rewritten(parts, { tensors: changed }) }))
 }
 
-/** Sound models whose vocabulary is not the bundled model's. */
+/** Sound models whose vocabulary is not the usual model's. */
 export function strangeDrafts(parts: ModelParts): OddModel[] {
   const { metadata, tensors } = parts
   const list = (key: string) => metadata.get(key) as MetadataValue[]

@@ -16,7 +16,7 @@ const depths = (values: readonly unknown[]): WrongOptions[] =>
     argument: 'speculation.depth',
   }))
 
-/** Of createEngine, beside `model: 'bundled'`. */
+/** Of createEngine, beside the usual model. */
 export function wrongLoads(): WrongOptions[] {
   return [
     ...each(['maxConcurrent', 'contextLength'], [...wrongNumbers, null, 0, 1.5]),

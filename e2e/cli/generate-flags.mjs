@@ -7,7 +7,7 @@ export const generateHelp = `npm run generate -- --prompt TEXT [flags]
   --prompt TEXT        continued raw; BOS as the model says
   --chat               sends the prompt through the chat template
   --model MODEL        'bundled' (default), a GGUF file or an http(s) address
-  --draft DRAFT        a smaller model of the same vocabulary: a file or an address
+  --draft DRAFT        a smaller model of the same vocabulary: a file or an address; the bundled model has its own
   --speculation MODE   auto (default), off, lookup, draft
   --depth K            tokens guessed per step, 1..16, with lookup or draft; default 4
   --temperature T      0 (default) = greedy
@@ -56,11 +56,13 @@ export function parseGenerateFlags(args) {
   }
 }
 
-function speculation({ speculation: method, depth, draft }) {
+function speculation({ speculation: method, depth, model, draft }) {
   if (!speculations.includes(method)) {
     throw new BadFlag(`--speculation is '${method}'; allowed: ${speculations.join(', ')}.`)
   }
-  if (method === 'draft' && draft === undefined) throw new BadFlag('--speculation draft needs --draft.')
+  if (method === 'draft' && draft === undefined && model !== 'bundled') {
+    throw new BadFlag('--speculation draft needs --draft.')
+  }
   if (method === 'auto' || method === 'off') {
     if (depth !== undefined) throw new BadFlag('--depth goes with --speculation lookup or draft only.')
     return method

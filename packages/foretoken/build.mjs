@@ -1,4 +1,4 @@
-// Builds the published package: index.js, worker.js, index.d.ts and the bundled model, in dist/.
+// Builds the published package: index.js, worker.js, index.d.ts, the bundled model and its draft, in dist/.
 import { existsSync } from 'node:fs'
 import { copyFile, readFile, rm } from 'node:fs/promises'
 import process from 'node:process'
@@ -8,7 +8,7 @@ import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
-const modelFile = 'stories40K-f32.gguf'
+const modelFiles = ['tales-target-q8_0.gguf', 'tales-wide-q8_0.gguf']
 
 /** `import text from './x.wgsl?raw'`, as Vite has it. */
 const rawText = {
@@ -30,7 +30,7 @@ const rawText = {
 /** Addresses of files that lie beside each other in dist/, as each source writes them. */
 const distAddresses = {
   "'./worker.ts'": "'./worker.js'",
-  [`'../${modelFile}'`]: `'./${modelFile}'`,
+  ...Object.fromEntries(modelFiles.map(file => [`'../${file}'`, `'./${file}'`])),
 }
 
 const siblingAddresses = {
@@ -74,7 +74,7 @@ for (const target of Object.values(distAddresses)) {
 }
 await buildScript('worker')
 await buildTypes()
-await copyFile(here(`../tiny-models/${modelFile}`), here(`dist/${modelFile}`))
+for (const file of modelFiles) await copyFile(here(`../tiny-models/${file}`), here(`dist/${file}`))
 if (process.argv.includes('--pack')) {
   for (const name of ['README.md', 'LICENSE']) {
     if (existsSync(here(`../../${name}`))) await copyFile(here(`../../${name}`), here(name))

@@ -2,48 +2,78 @@
 import { element, make, makeButton } from './element.ts'
 import type { Mode, ModelChoice } from './model-choice.ts'
 
+interface Starter {
+  label: string
+  prompt: string
+}
+
 interface Words {
   title: string
   text: string
-  starters: readonly string[]
+  starters: readonly Starter[]
+}
+
+/** A starter whose label is its prompt. */
+const plain = (prompt: string): Starter => ({ label: prompt, prompt })
+
+const passage =
+  'Once upon a time there was a clever hen named Flora. She lived in an old mill and had a red lantern. ' +
+  'One day a fox came to the mill. "Give me your lantern," said the fox, "or I will eat you." ' +
+  'Flora gave the fox the lantern. But the fox had never seen a fire, and it burned the tip of its tail.'
+
+const bundledChat: Words = {
+  title: 'Ask for a tale',
+  text:
+    'This page carries a model of 3 million parameters, about a thousandth of a large one. It tells short fairy tales, ' +
+    'copies and changes short texts, and quotes from them, often the wrong sentence. Ask it anything else and it will ' +
+    'make something up.',
+  starters: [
+    plain('Tell me a story about a fox.'),
+    { label: 'Change Flora to Greta in a short text', prompt: `Change Flora to Greta.\n\n${passage}` },
+    {
+      label: 'Quote the sentences that mention the road',
+      prompt:
+        'Quote the sentences that mention road.\n\n' +
+        'The queen gave her daughter a golden apple and a white horse. The wolf was sitting by the road when she came. ' +
+        '"Where are you going?" asked the wolf. "To my grandmother," answered the girl, and she rode on.',
+    },
+    {
+      label: 'Add a line to a TypeScript function',
+      prompt:
+        'Add a line that logs total before the return.\n\n' +
+        'function addPrice(price: number, count: number): number {\n  const total = price + count\n  return total\n}',
+    },
+  ],
 }
 
 const bundledStory: Words = {
-  title: 'Begin a story',
-  text:
-    'This page carries a story model of 40 thousand parameters, about a millionth of a large one. ' +
-    'It continues simple children’s stories, often oddly. It cannot answer or chat; load another model for that.',
+  title: 'Begin a tale',
+  text: 'The model goes on from your words in the manner of the old fairy tales that it has read. Often oddly.',
   starters: [
-    'Once upon a time, there was a little girl named Lily.',
-    'Tom had a red ball. One day, the ball',
-    'The sun was warm, and the small dog wanted to',
-    'Mom said, "Do not go into the forest." But',
+    plain('Once upon a time there was a king who had three sons.'),
+    plain('The wolf knocked at the door, and the old woman said,'),
+    plain('Far out in the sea, where the water is as blue as the cornflower,'),
   ],
 }
 
 const anyText: Words = {
   title: 'Begin a text',
   text: 'The model goes on from your words as they stand, without a chat template.',
-  starters: ['Once upon a time, there was', 'The three most important things about the sea are'],
+  starters: [
+    plain('Once upon a time, there was'),
+    plain('The three most important things about the sea are'),
+  ],
 }
 
 const chat: Words = {
   title: 'Ask something',
   text: 'The conversation goes through the model’s chat template. It runs on this device; nothing you write leaves it.',
   starters: [
-    'Explain in two sentences how a smaller model can make a bigger one faster.',
-    'List five birds with one fact each.',
-    'Write a short letter to a neighbour about a borrowed ladder.',
-    'Repeat this, then put it in capitals: the quick brown fox jumps over the lazy dog.',
+    plain('Explain in two sentences how a smaller model can make a bigger one faster.'),
+    plain('List five birds with one fact each.'),
+    plain('Write a short letter to a neighbour about a borrowed ladder.'),
+    plain('Repeat this, then put it in capitals: the quick brown fox jumps over the lazy dog.'),
   ],
-}
-
-const bundledChat: Words = {
-  ...chat,
-  title: 'This model cannot chat',
-  text:
-    'The bundled story model has no chat template and has never seen a conversation. Expect a story, not an answer; ' +
-    'switch back to Continue text, or load a chat model.',
 }
 
 export class Welcome {
@@ -64,9 +94,9 @@ export class Welcome {
     element('welcome-title', HTMLHeadingElement).textContent = title
     element('welcome-text', HTMLParagraphElement).textContent = text
     this.#starters.replaceChildren(
-      ...starters.map(starter => {
+      ...starters.map(({ label, prompt }) => {
         const item = make('li')
-        const button = makeButton('', starter, () => this.#onStart(starter))
+        const button = makeButton('', label, () => this.#onStart(prompt))
         button.disabled = !canStart
         button.dataset.testid = 'starter'
         item.append(button)

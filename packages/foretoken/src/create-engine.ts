@@ -15,7 +15,7 @@ const abortGraceMs = 1000
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   checkOptions(options)
-  const { model, draft, onProgress, signal, ...others } = options
+  const { model, draft = defaultDraft(model), onProgress, signal, ...others } = options
   checkSignal(signal)
   checkOnProgress(onProgress)
   throwIfAborted(signal, 'start')
@@ -28,6 +28,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     link.close(abortedError('load'))
     throw error
   }
+}
+
+/** The bundled model brings its draft. */
+function defaultDraft(model: unknown): 'bundled' | undefined {
+  return model === 'bundled' ? 'bundled' : undefined
 }
 
 function openLink(): WorkerLink {
