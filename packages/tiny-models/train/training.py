@@ -120,7 +120,7 @@ def train(
         seen.append({part: loss.item() for part, loss in losses.items()})
         if not all(map(math.isfinite, seen[-1].values())):
             raise ArithmeticError(f"{name}: loss {seen[-1]} at step {step}")
-        if (step + 1) % LOG_STEPS == 0:
+        if (step + 1) % LOG_STEPS == 0 or step + 1 == total:
             seconds = time.monotonic() - begun
             means = {part: round(sum(one[part] for one in seen) / len(seen), 4) for part in seen[0]}
             seen = []
