@@ -16,11 +16,6 @@ interface Words {
 /** A starter whose label is its prompt. */
 const plain = (prompt: string): Starter => ({ label: prompt, prompt })
 
-const passage =
-  'Once upon a time there was a clever hen named Flora. She lived in an old mill and had a red lantern. ' +
-  'One day a fox came to the mill. "Give me your lantern," said the fox, "or I will eat you." ' +
-  'Flora gave the fox the lantern. But the fox had never seen a fire, and it burned the tip of its tail.'
-
 const bundledChat: Words = {
   title: 'Ask for a tale',
   text:
@@ -29,7 +24,14 @@ const bundledChat: Words = {
     'make something up.',
   starters: [
     plain('Tell me a story about a fox.'),
-    { label: 'Change Flora to Greta in a short text', prompt: `Change Flora to Greta.\n\n${passage}` },
+    {
+      label: 'Change Flora to Greta in a short text',
+      prompt:
+        'Change Flora to Greta.\n\n' +
+        'The king sent for Flora and asked her what she had seen. "I saw a ship with golden sails," answered Flora, "and ' +
+        'it was coming from the north." Then the king rose from his chair and gave Flora his own horse, so that she ' +
+        'might ride to the sea.',
+    },
     {
       label: 'Quote the sentences that mention the road',
       prompt:
