@@ -4,6 +4,7 @@
  */
 import { Engine, type EngineStats, type Speculation } from '@foretoken/engine'
 import type { BenchContext, BenchRow } from './bench-context'
+import { median } from './median'
 
 const modes: Record<string, Speculation> = {
   off: 'off',
@@ -83,6 +84,3 @@ function* rows(model: string, speculation: string, speed: number, used: Window):
   yield row(model, speculation, 'creates_per_step', used.creates / used.steps, '')
   if (used.drafted > 0) yield row(model, speculation, 'acceptance', used.accepted / used.drafted, '')
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!

@@ -7,6 +7,7 @@
 import { Engine } from '@foretoken/engine'
 import { family, prompts, results } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
+import { median } from './median'
 
 const drafts = ['wide', 'deep', 'tiny'] as const
 type Draft = (typeof drafts)[number]
@@ -129,6 +130,3 @@ function* ranking(measured: Record<Draft, Measured>): Generator<BenchRow> {
     bySpeed,
   }
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!

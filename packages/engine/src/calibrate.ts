@@ -23,15 +23,10 @@ export async function calibrate(calibration: Calibration): Promise<void> {
   const hasDraft = runner.draft !== undefined
   const { target, draft } = scheduler.cost
   const trial = new Trial(runner, vocab)
-  const time = async (targetPass: Pass, draftPasses: Pass[] = []): Promise<number> => {
-    const begin = performance.now()
-    await runner.execute(trial.step(targetPass, draftPasses))
-    return performance.now() - begin
-  }
   const measureTarget = async (rows: number): Promise<void> =>
-    target.observe(rows, await time(trial.verify(rows - 1)))
+    target.observe(rows, await trial.time(trial.verify(rows - 1)))
   const measureDraft = async (rows: number, passes: number): Promise<void> => {
-    const ms = await time(trial.verify(0), new Array<Pass>(passes).fill(trial.catchUp(rows)))
+    const ms = await trial.time(trial.verify(0), new Array<Pass>(passes).fill(trial.catchUp(rows)))
     // A pass cannot cost nothing, however the noise fell.
     draft.observe(rows, Math.max(ms - target.at(1), ms / 100) / passes)
   }
@@ -46,7 +41,7 @@ export async function calibrate(calibration: Calibration): Promise<void> {
     repeat(() => measureDraft(trial.start, 1))
   }
   // The first step of a shape pays for what the driver does lazily.
-  await time(trial.verify(0), hasDraft ? [trial.catchUp(1)] : [])
+  await trial.time(trial.verify(0), hasDraft ? [trial.catchUp(1)] : [])
   const begin = performance.now()
   for (const [i, job] of jobs.entries()) {
     throwIfAborted(signal, 'calibrate')

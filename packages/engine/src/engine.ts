@@ -124,10 +124,7 @@ export class Engine {
     this.#active = true
     try {
       const trial = new Trial(this.#parts.runner, this.#parts.target.config.vocab, { context })
-      const step = trial.step(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1)))
-      const begin = performance.now()
-      await this.#parts.runner.execute(step)
-      return performance.now() - begin
+      return await trial.time(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1)))
     } finally {
       this.#active = false
       if (this.#scheduler.numWaiting > 0) this.#start()

@@ -7,9 +7,11 @@ export const MIN_CONTEXT = 32
 
 export class Trial {
   readonly sequence: Sequence
+  readonly #runner: Runner
 
   /** `scoring`: the step's logits are read back. `context`: positions before the first that is measured. */
   constructor(runner: Runner, vocab: number, { scoring = false, context = 24 } = {}) {
+    this.#runner = runner
     const start = Math.min(context, runner.resident.sizes.contextLength - MAX_DEPTH - 2)
     this.sequence = new Sequence(
       {
@@ -33,6 +35,13 @@ export class Trial {
 
   step(targetPass: Pass, draftPasses: Pass[] = []): Step {
     return { draftPasses, targetPass, guesses: [], choices: new Map() }
+  }
+
+  /** How long a step of these passes takes, in ms. */
+  async time(targetPass: Pass, draftPasses: Pass[] = []): Promise<number> {
+    const begin = performance.now()
+    await this.#runner.execute(this.step(targetPass, draftPasses))
+    return performance.now() - begin
   }
 
   /** `numRows` sampled rows from position `first` on. */

@@ -16,7 +16,7 @@ SYSTEM_MESSAGES = (
 
 class Document(NamedTuple):
     ids: list[int]
-    """For each id, whether the model is to predict it: all of a tale, the answers of a conversation."""
+    # For each id, whether the model is to predict it: all of a tale, the answers of a conversation.
     learned: list[bool]
 
 

@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from documents import Document, conversation_documents, tale_documents
-from family import FROM_SCRATCH, NUM_MEDUSA_HEADS, TARGET, WIDE
+from family import NUM_MEDUSA_HEADS, TARGET, WIDE
 from generation import generate_all
-from llama import Weights, hidden, init, logits
+from llama import Shape, Weights, hidden, logits
 from tasks import conversation
 from tokenizer import ASSISTANT_ID
 from training import Batch
@@ -52,9 +52,13 @@ def divergence(target_scores: Tensor, draft_scores: Tensor, weight: Tensor) -> T
     return (((p.exp() * (p - q)).sum(-1)) * weight).sum() / weight.sum()
 
 
-def init_drafts() -> Weights:
-    """All drafts from scratch side by side, so that what the target says is computed once for all."""
-    return {f"{name}/{key}": w for name, shape in FROM_SCRATCH.items() for key, w in init(shape, 2).items()}
+def side_by_side(models: dict[str, Weights]) -> Weights:
+    """Several models as one to train, so that what the target says is computed once for all."""
+    return {f"{name}/{key}": w for name, weights in models.items() for key, w in weights.items()}
+
+
+def one_of(weights: Weights, name: str) -> Weights:
+    return {key.removeprefix(f"{name}/"): w for key, w in weights.items() if key.startswith(f"{name}/")}
 
 
 def keep_layers(target: Weights, layers: tuple[int, ...]) -> Weights:
@@ -82,29 +86,15 @@ def init_wide(target: Weights, batch: Batch) -> Weights:
     return keep_layers(target, best)
 
 
-def draft_weights(weights: Weights, name: str) -> Weights:
-    return {key.removeprefix(f"{name}/"): w for key, w in weights.items() if key.startswith(f"{name}/")}
-
-
-def draft_losses(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor]]:
+def draft_losses(target: Weights, shapes: dict[str, Shape]) -> Callable[[Weights, Batch], dict[str, Tensor]]:
     def losses(weights: Weights, batch: Batch) -> dict[str, Tensor]:
         tokens = batch.tokens[:, :-1]
         with torch.no_grad():
             wanted = logits(TARGET, target, tokens)
         return {
-            name: divergence(wanted, logits(shape, draft_weights(weights, name), tokens), batch.weight)
-            for name, shape in FROM_SCRATCH.items()
+            name: divergence(wanted, logits(shape, one_of(weights, name), tokens), batch.weight)
+            for name, shape in shapes.items()
         }
-
-    return losses
-
-
-def wide_loss(target: Weights) -> Callable[[Weights, Batch], dict[str, Tensor]]:
-    def losses(weights: Weights, batch: Batch) -> dict[str, Tensor]:
-        tokens = batch.tokens[:, :-1]
-        with torch.no_grad():
-            wanted = logits(TARGET, target, tokens)
-        return {"wide": divergence(wanted, logits(WIDE, weights, tokens), batch.weight)}
 
     return losses
 

@@ -19,7 +19,7 @@ NUM_PER_TASK, LONGEST_WORDS, CONTEXT = 200, 80, 512
 HELD_OUT_TASKS = ("copy", "rename", "spelling", "code", "extract")
 
 
-def test_documents(tokenizer: Tokenizer, tales: list[str]) -> list[list[int]]:
+def tale_ids(tokenizer: Tokenizer, tales: list[str]) -> list[list[int]]:
     return [d.ids for d in tale_documents(tokenizer, tales, random.Random(7), CONTEXT)]
 
 

@@ -5,7 +5,6 @@ python recipe.py [--text FOLDER] [--work FOLDER] [--models FOLDER]
 
 import argparse
 import json
-import random
 from pathlib import Path
 
 import torch
@@ -14,8 +13,8 @@ from torch import Tensor
 
 import drafts
 from acceptance import WORKLOADS, held_out_tasks, table
-from documents import Document, mixture, tale_documents
-from evaluation import exact_match, five_gram_perplexity, perplexity, test_documents
+from documents import Document, mixture
+from evaluation import exact_match, five_gram_perplexity, perplexity, tale_ids
 from fairy_tales import paragraphs
 from family import (
     DRAFT_SCHEDULE,
@@ -26,9 +25,8 @@ from family import (
     TARGET,
     TARGET_MIXES,
     TARGET_SCHEDULE,
-    WIDE,
 )
-from llama import Weights, init, logits, num_parameters
+from llama import Shape, Weights, init, logits, num_parameters
 from model_files import read_gguf, read_heads, write_gguf, write_heads, write_hugging_face_folder
 from tokenizer import load_or_train
 from training import Batch, pack, train
@@ -76,15 +74,18 @@ def main() -> None:
     def own_documents(round: int, rows: int) -> list[Document]:
         return shuffled(own, round)
 
-    side_by_side = train(
-        "drafts", args.work, drafts.init_drafts(), DRAFT_SCHEDULE, own_documents, drafts.draft_losses(target)
-    )
+    def train_drafts(stage: str, begun: dict[str, Weights]) -> dict[str, tuple[Shape, Weights]]:
+        shapes = {name: DRAFTS[name] for name in begun}
+        losses = drafts.draft_losses(target, shapes)
+        trained = train(stage, args.work, drafts.side_by_side(begun), DRAFT_SCHEDULE, own_documents, losses)
+        return {name: (shape, drafts.one_of(trained, name)) for name, shape in shapes.items()}
+
+    models = {"target": (TARGET, target)}
+    models |= train_drafts("drafts", {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH})
     wide = drafts.init_wide(target, next(pack(iter(own_documents(0, 512)), 16, 512)))
-    wide = train("wide", args.work, wide, DRAFT_SCHEDULE, own_documents, drafts.wide_loss(target))
+    models |= train_drafts("wide", {"wide": wide})
     heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
 
-    models = {"target": (TARGET, target), "wide": (WIDE, wide)}
-    models |= {name: (shape, drafts.draft_weights(side_by_side, name)) for name, shape in FROM_SCRATCH.items()}
     for name, (shape, weights) in models.items():
         for kind in ("f16", "q8_0"):
             file = args.models / f"tales-{name}-{kind}.gguf"
@@ -112,11 +113,10 @@ def training_of(log: Path) -> dict:
 
 def evaluate(models: Path, work: Path, tokenizer, tales: list[str], test: list[str]) -> None:
     """Reads the files back, so that what is measured is what is published. Writes results.json."""
-    held_out = test_documents(tokenizer, test)
-    train_ids = [d.ids for d in tale_documents(tokenizer, tales, random.Random(7), 512)]
+    held_out = tale_ids(tokenizer, test)
     results: dict = {
         "training": {stage: training_of(work / f"{stage}.jsonl") for stage in STAGES},
-        "five_gram": five_gram_perplexity(train_ids, held_out, TARGET.vocab, tokenizer),
+        "five_gram": five_gram_perplexity(tale_ids(tokenizer, tales), held_out, TARGET.vocab, tokenizer),
         "models": {},
     }
     print("5-gram", results["five_gram"], flush=True)
