@@ -1,4 +1,4 @@
-"""Drafts and Medusa heads, distilled from the frozen target along texts that the target itself has written."""
+"""Drafts and Medusa heads, distilled from the frozen target along tales and its own writing."""
 
 import itertools
 import random

@@ -5,6 +5,7 @@ python recipe.py [--text FOLDER] [--work FOLDER] [--models FOLDER]
 
 import argparse
 import json
+import random
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 import drafts
 from acceptance import WORKLOADS, held_out_tasks, table
-from documents import Document, mixture
+from documents import Document, mixture, tale_documents
 from evaluation import exact_match, five_gram_perplexity, perplexity, tale_ids
 from fairy_tales import paragraphs
 from family import (
@@ -71,20 +72,20 @@ def main() -> None:
 
     own = drafts.outputs(tokenizer, tales, target, args.work / "outputs.pt")
 
-    def own_documents(round: int, rows: int) -> list[Document]:
-        return shuffled(own, round)
+    def draft_documents(round: int, rows: int) -> list[Document]:
+        return shuffled(own + tale_documents(tokenizer, tales, random.Random(round), rows), round)
 
     def train_drafts(stage: str, begun: dict[str, Weights]) -> dict[str, tuple[Shape, Weights]]:
         shapes = {name: DRAFTS[name] for name in begun}
         losses = drafts.draft_losses(target, shapes)
-        trained = train(stage, args.work, drafts.side_by_side(begun), DRAFT_SCHEDULE, own_documents, losses)
+        trained = train(stage, args.work, drafts.side_by_side(begun), DRAFT_SCHEDULE, draft_documents, losses)
         return {name: (shape, drafts.one_of(trained, name)) for name, shape in shapes.items()}
 
     models = {"target": (TARGET, target)}
     models |= train_drafts("drafts", {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH})
-    wide = drafts.init_wide(target, next(pack(iter(own_documents(0, 512)), 16, 512)))
+    wide = drafts.init_wide(target, next(pack(iter(draft_documents(0, 512)), 16, 512)))
     models |= train_drafts("wide", {"wide": wide})
-    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
+    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, draft_documents, drafts.head_losses(target))
 
     for name, (shape, weights) in models.items():
         for kind in ("f16", "q8_0"):
@@ -108,7 +109,12 @@ def training_of(log: Path) -> dict:
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     ends = [line["loss"] for line in lines[-10:]]
     losses = {part: round(sum(end[part] for end in ends) / len(ends), 4) for part in ends[0]}
-    return {"steps": lines[-1]["step"], "seconds": lines[-1]["seconds"], "loss": losses}
+    return {
+        "steps": lines[-1]["step"],
+        "seconds": lines[-1]["seconds"],
+        "core_seconds": lines[-1]["core_seconds"],
+        "loss": losses,
+    }
 
 
 def evaluate(models: Path, work: Path, tokenizer, tales: list[str], test: list[str]) -> None:
