@@ -9,7 +9,6 @@ import matmul from './matmul.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
-import siluMul from './silu-mul.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
@@ -25,7 +24,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 3
+export const kernelRevision = 4
 
 export const kernels = {
   embed: {
@@ -53,7 +52,6 @@ export const kernels = {
     source: step + attend,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
-  siluMul: { name: 'silu-mul', source: step + siluMul, bindings: ['step', 'write', 'read', 'uniform'] },
   sample: {
     name: 'sample',
     source: step + sample,
@@ -64,17 +62,18 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels
 
-/** Parameters that unpack a weight format: 16-byte groups per block of 32 columns, quads of columns per group. */
+/** Parameters that unpack a weight format: 16-byte chunks per group of 16 columns, quads of columns per chunk. */
 export const formatParams = {
-  f32: { FORMAT: 0, CHUNKS: 8, QUADS: 1 },
-  f16: { FORMAT: 1, CHUNKS: 4, QUADS: 2 },
-  bf16: { FORMAT: 2, CHUNKS: 4, QUADS: 2 },
-  q8_0: { FORMAT: 3, CHUNKS: 2, QUADS: 4 },
-  q4_0: { FORMAT: 4, CHUNKS: 1, QUADS: 8 },
+  f32: { FORMAT: 0, GROUP_CHUNKS: 4, QUADS: 1, QUANTISED: false },
+  f16: { FORMAT: 1, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
+  bf16: { FORMAT: 2, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
+  q8_0: { FORMAT: 3, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  q4_0: { FORMAT: 4, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
 } as const satisfies Record<string, Params>
 
 export type WeightFormat = keyof typeof formatParams
 
 export function kernelText(kernel: Kernel, params: Params): string {
-  return specialise(kernel.source, params)
+  const text = specialise(kernel.source, params)
+  return params.SUBGROUPS ? `enable subgroups;\n${text}` : text
 }

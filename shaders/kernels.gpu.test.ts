@@ -21,19 +21,20 @@ const kvWords: Params[] = [
 ]
 const headDims = [8, 64, 128, 256].map(dim => ({ HEAD_DIM: dim, PAIRS: Math.ceil(dim / 128) }))
 
+const matmulParams = product(
+  combine({ TILE: [1, 3, 8], OUTPUTS: [1, 4] }),
+  product(
+    [{ SUBGROUPS: false }, { SUBGROUPS: true }, { SLICES: 16, SPLIT: true, LANES: 4 }],
+    [{}, { PAIRED: true, MATRICES: 2 }],
+  ),
+)
+
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
   [kernels.rmsNorm, combine({ GATHER: bools })],
-  [
-    kernels.matmul,
-    product(
-      formats,
-      combine({ TILE: [1, 2, 4, 8], OUTPUTS: [1, 2, 4], ACCUMULATE: bools, WORKGROUP: [16, 64] }),
-    ),
-  ],
+  [kernels.matmul, product(formats, matmulParams)],
   [kernels.ropeAppend, product(kvWords, combine({ NEOX: bools }))],
   [kernels.attend, product(kvWords, headDims)],
-  [kernels.siluMul, [{}]],
   [kernels.sample, combine({ CONTEXT: [512, 8192] })],
   [kernels.accept, combine({ CONTEXT: [512, 8192] })],
 ]

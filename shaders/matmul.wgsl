@@ -1,93 +1,190 @@
-// y[row, output] (+)= sum over k of weight[output, k] * x[row, k]
+// y[row, output] (+)= sum over k of weight[output, k] * x[row, k]; with two matrices y = silu(first) * second
+// (SwiGLU: Shazeer, 2002.05202)
 //
-// One order of additions for every number of rows (DESIGN.md section 2): K is cut into segments of 64;
-// inside a segment each block of 32 is a chain of fma, scaled once; segments are added in ascending order.
-// TILE and OUTPUTS say only how many independent sums a thread carries: they cannot change a bit.
-// A weight is loaded and unpacked once for all rows of the tile.
-@group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs, K]
-@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs, blocks / 2] pairs of f16
+// One order of additions for every number of rows (DESIGN.md section 2): K is cut into segments whose length depends on
+// K alone; inside a segment each group of 16 columns is a chain of fma, scaled once; groups, then segments are added in
+// ascending order. TILE, OUTPUTS, LANES and SLICES only say which thread does what: they cannot change a bit.
+// A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring outputs, whose
+// chunks lie side by side.
+@group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs / 16, chunks, 16]
+@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, blocks / 2, 16] pairs of f16
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
-@group(0) @binding(5) var<uniform> shape: vec4<u32>;                  // outputs, blocks per row, stride of y
+@group(0) @binding(5) var<uniform> shape: Shape;
+
+struct Shape {
+  outputs: u32,
+  groups: u32,         // of 16 columns in a row
+  segment: u32,        // groups in a segment
+  stride: u32,         // of y
+  column: u32,         // of y, for output 0
+  first: u32,          // row of output 0
+  second: u32,         // row of the second matrix's output 0
+  count: u32,          // where the number of rows stands in the step data
+  epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = silu(v) * y
+  tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
+}
 
 const TILE = 1u;             // rows of x per thread
-const OUTPUTS = 1u;          // outputs per thread
-const WORKGROUP = 64u;
-const COUNT = 0u;            // where the number of rows stands in the step data
-const ACCUMULATE = false;    // add to y: the residual connection
-const SEGMENT_BLOCKS = 2u;
+const OUTPUTS = 1u;          // outputs per thread and matrix, LANES apart
+const LANES = 16u;           // threads side by side
+const SLICES = 1u;           // threads that share the segments: 1, or at least as many as there are segments
+const SPLIT = false;         // SLICES > 1
+const MATRICES = 1u;
+const PAIRED = false;        // MATRICES == 2
+const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with SPLIT
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let outputs = shape.x;
-  let blocks = shape.y;
-  let num_rows = step[COUNT];
-  let first_output = id.x * OUTPUTS;
-  let first_row = id.y * TILE;
-  if (first_output >= outputs || first_row >= num_rows) { return; }
+//: if SPLIT
+var<workgroup> partials: array<f32, SLICES * MATRICES * OUTPUTS * TILE * LANES>;
+//: end
 
+fn silu(g: f32) -> f32 { return g / (1.0 + exp(min(-g, 80.0))); } // WGSL has no infinity to rely on
+
+@compute @workgroup_size(LANES, SLICES)
+fn main(
+  @builtin(workgroup_id) id: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  //: if SUBGROUPS
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  //: end
+) {
+  let num_rows = step[shape.count];
+  let first_output = id.x * OUTPUTS * LANES + local.x;
+  var first_row = id.y * TILE;
+  if (shape.tile > 0u) { first_row += num_rows / shape.tile * shape.tile; }
+  if (first_row >= num_rows) { return; }
+
+  let groups = shape.groups;
+  //: if SPLIT
+  let slice = local.y;
+  //: else
+  const slice = 0u;
+  //: end
+  //: for m in MATRICES
   //: for r in OUTPUTS
-  let weight_$r = min(first_output + $ru, outputs - 1u) * blocks; // in blocks
+  let row_$m_$r = select(shape.first, shape.second, $mu == 1u) + min(first_output + $ru * LANES, shape.outputs - 1u);
+  let quants_$m_$r = first_chunk(row_$m_$r, groups);
+  let scales_$m_$r = first_scale(row_$m_$r, groups);
+  //: end
   //: end
   //: for c in TILE
-  let x_$c = (first_row + $cu) * blocks * BLOCK_QUADS;
+  let x_$c = (first_row + $cu) * groups * 4u;
   //: end
+  //: for m in MATRICES
   //: for r in OUTPUTS
   //: for c in TILE
-  var total_$r_$c = 0.0;
+  var total_$m_$r_$c = 0.0;
+  //: end
   //: end
   //: end
 
-  for (var segment = 0u; segment < blocks; segment += SEGMENT_BLOCKS) {
+  for (var start = slice * shape.segment; start < groups; start += SLICES * shape.segment) {
+    //: for m in MATRICES
     //: for r in OUTPUTS
     //: for c in TILE
-    var partial_$r_$c = 0.0;
+    var partial_$m_$r_$c = 0.0;
     //: end
     //: end
-    for (var block = segment; block < segment + SEGMENT_BLOCKS; block++) {
+    //: end
+    for (var group = start; group < min(start + shape.segment, groups); group++) {
+      //: for m in MATRICES
       //: for r in OUTPUTS
       //: for c in TILE
-      var sum_$r_$c = 0.0;
+      var sum_$m_$r_$c = 0.0;
       //: end
       //: end
-      //: loop chunk in CHUNKS
-        let quad = block * BLOCK_QUADS + chunk * QUADS;
+      //: end
+      //: if SUBGROUPS
+      //: for c in TILE
+      let held_$c = x[x_$c + group * 4u + (subgroup_lane & 3u)];
+      //: end
+      //: end
+      //: for j in GROUP_CHUNKS
+      {
+        //: for m in MATRICES
         //: for r in OUTPUTS
-        let chunk_$r = quants[(weight_$r + block) * CHUNKS + chunk];
+        let chunk_$m_$r = quants[quants_$m_$r + chunk_at(group, $ju)];
         //: end
-        //: loop q in QUADS
+        //: end
+        //: for q in QUADS
+        {
           //: for c in TILE
-          let v_$c = x[x_$c + quad + q];
+          //: if SUBGROUPS
+          let v_$c = subgroupBroadcast(held_$c, $ju * QUADS + $qu);
+          //: else
+          let v_$c = x[x_$c + group * 4u + $ju * QUADS + $qu];
           //: end
+          //: end
+          //: for m in MATRICES
           //: for r in OUTPUTS
-          let w_$r = unpack_quad(chunk_$r, q);
-          //: for c in TILE
-          sum_$r_$c = fma(w_$r.w, v_$c.w, fma(w_$r.z, v_$c.z, fma(w_$r.y, v_$c.y, fma(w_$r.x, v_$c.x, sum_$r_$c))));
+          {
+            let w = unpack_quad(chunk_$m_$r, $qu, group);
+            //: for c in TILE
+            sum_$m_$r_$c = fma(w.w, v_$c.w, fma(w.z, v_$c.z, fma(w.y, v_$c.y, fma(w.x, v_$c.x, sum_$m_$r_$c))));
+            //: end
+          }
           //: end
           //: end
+        }
         //: end
+      }
       //: end
+      //: for m in MATRICES
       //: for r in OUTPUTS
-      var scale_$r = 1.0;
-      if (FORMAT >= 3u) { scale_$r = unpack2x16float(scales[(weight_$r + block) >> 1u])[block & 1u]; }
-      //: for c in TILE
-      partial_$r_$c = fma(scale_$r, sum_$r_$c, partial_$r_$c);
+      {
+        //: if QUANTISED
+        let scale = scale_of(scales[scales_$m_$r + group / 4u * ROW_TILE], group);
+        //: end
+        //: for c in TILE
+        //: if QUANTISED
+        partial_$m_$r_$c = fma(scale, sum_$m_$r_$c, partial_$m_$r_$c);
+        //: else
+        partial_$m_$r_$c += sum_$m_$r_$c;
+        //: end
+        //: end
+      }
       //: end
       //: end
     }
+    //: for m in MATRICES
     //: for r in OUTPUTS
     //: for c in TILE
-    total_$r_$c += partial_$r_$c;
+    //: if SPLIT
+    partials[(((slice * MATRICES + $mu) * OUTPUTS + $ru) * TILE + $cu) * LANES + local.x] = partial_$m_$r_$c;
+    //: else
+    total_$m_$r_$c += partial_$m_$r_$c;
+    //: end
+    //: end
     //: end
     //: end
   }
 
+  //: if SPLIT
+  workgroupBarrier();
+  if (slice > 0u) { return; }
+  for (var i = 0u; i * shape.segment < groups; i++) {
+    //: for m in MATRICES
+    //: for r in OUTPUTS
+    //: for c in TILE
+    total_$m_$r_$c += partials[(((i * MATRICES + $mu) * OUTPUTS + $ru) * TILE + $cu) * LANES + local.x];
+    //: end
+    //: end
+    //: end
+  }
+  //: end
   //: for c in TILE
   if (first_row + $cu < num_rows) {
-    let at = (first_row + $cu) * shape.z + first_output;
+    let at = (first_row + $cu) * shape.stride + shape.column + first_output;
     //: for r in OUTPUTS
-    if (first_output + $ru < outputs) {
-      if (ACCUMULATE) { y[at + $ru] += total_$r_$c; } else { y[at + $ru] = total_$r_$c; }
+    if (first_output + $ru * LANES < shape.outputs) {
+      //: if PAIRED
+      let value = silu(total_0_$r_$c) * total_1_$r_$c;
+      //: else
+      let value = total_0_$r_$c;
+      //: end
+      if (shape.epilogue == 0u) { y[at + $ru * LANES] = value; }
+      else if (shape.epilogue == 1u) { y[at + $ru * LANES] += value; }
+      else { y[at + $ru * LANES] = silu(value) * y[at + $ru * LANES]; }
     }
     //: end
   }

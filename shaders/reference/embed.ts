@@ -1,6 +1,6 @@
 /** hidden[row, column] = embedding[token at the row's position, column]: embed.wgsl. */
 import { NUM_ROWS, rowAt } from './step'
-import { BLOCK_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
+import { scaleOf, unpack, type Weights } from './weight-format'
 
 export interface EmbedSizes {
   vocab: number
@@ -15,13 +15,12 @@ export function embed(
   hidden: Float32Array, // [rows, columns]
   { vocab, context }: EmbedSizes,
 ): void {
-  const columns = weights.blocks * BLOCK_COLUMNS
+  const { columns } = weights
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
     const token = Math.min(history[row.sequence * context + row.position]!, vocab - 1)
     for (let column = 0; column < columns; column++) {
-      const block = token * weights.blocks + Math.floor(column / BLOCK_COLUMNS)
-      hidden[r * columns + column] = unpack(weights, block, column % BLOCK_COLUMNS) * scaleOf(weights, block)
+      hidden[r * columns + column] = unpack(weights, token, column) * scaleOf(weights, token, column)
     }
   }
 }

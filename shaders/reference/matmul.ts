@@ -1,43 +1,57 @@
-/** y[row, output] (+)= sum over k of weight[output, k] * x[row, k]: matmul.wgsl. */
-import { BLOCK_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
+/** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or silu(first) * second: matmul.wgsl. */
+import { silu } from './silu'
+import { GROUP_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
 import { fma } from './wgsl-builtins'
 
-const SEGMENT_BLOCKS = 2
+/** What becomes of a value v: y = v, y += v, y = silu(v) * y. */
+export type Epilogue = 'set' | 'add' | 'gate'
 
 export interface MatmulSizes {
   numRows: number
   outputs: number
   /** Of y. */
   stride: number
-  /** Add to y. */
-  accumulate: boolean
+  /** Column of y for output 0. */
+  column: number
+  epilogue: Epilogue
+  /** Row of a second matrix's output 0, where there is one. */
+  second?: number
 }
+
+/** Columns of a segment: they depend on K alone, at most 16 segments, none shorter than 256. */
+export const segmentColumns = (k: number): number => 64 * Math.max(4, Math.ceil(k / 1024))
 
 export function matmul(
   weights: Weights, // [outputs, K]
   x: Float32Array, // [rows, K]
   y: Float32Array, // [rows, stride]
-  { numRows, outputs, stride, accumulate }: MatmulSizes,
+  { numRows, outputs, stride, column, epilogue, second }: MatmulSizes,
 ): void {
-  const { blocks } = weights
+  const { columns } = weights
   for (let row = 0; row < numRows; row++) {
-    const values = x.subarray(row * blocks * BLOCK_COLUMNS, (row + 1) * blocks * BLOCK_COLUMNS)
+    const values = x.subarray(row * columns, (row + 1) * columns)
     for (let output = 0; output < outputs; output++) {
-      let total = 0
-      for (let segment = 0; segment < blocks; segment += SEGMENT_BLOCKS) {
-        let partial = 0
-        for (let block = segment; block < segment + SEGMENT_BLOCKS; block++) {
-          const weightBlock = output * blocks + block
-          let sum = 0
-          for (let i = 0; i < BLOCK_COLUMNS; i++) {
-            sum = fma(unpack(weights, weightBlock, i), values[block * BLOCK_COLUMNS + i]!, sum)
-          }
-          partial = fma(scaleOf(weights, weightBlock), sum, partial)
-        }
-        total = Math.fround(total + partial)
-      }
-      const at = row * stride + output
-      y[at] = accumulate ? y[at]! + total : total
+      const first = dot(weights, output, values)
+      const value =
+        second === undefined ? first : Math.fround(silu(first) * dot(weights, second + output, values))
+      const at = row * stride + column + output
+      y[at] = { set: value, add: y[at]! + value, gate: silu(value) * y[at]! }[epilogue]
     }
   }
+}
+
+/** One row of the weights against one row of x. */
+function dot(weights: Weights, output: number, x: Float32Array): number {
+  const segment = segmentColumns(x.length)
+  let total = 0
+  for (let start = 0; start < x.length; start += segment) {
+    let partial = 0
+    for (let group = start; group < Math.min(start + segment, x.length); group += GROUP_COLUMNS) {
+      let sum = 0
+      for (let i = group; i < group + GROUP_COLUMNS; i++) sum = fma(unpack(weights, output, i), x[i]!, sum)
+      partial = fma(scaleOf(weights, output, group), sum, partial)
+    }
+    total = Math.fround(total + partial)
+  }
+  return total
 }

@@ -24,15 +24,18 @@ const layoutEntries: Record<Binding, GPUBufferBindingLayout> = {
 let opened: Promise<GPUDevice> | undefined
 const pipelines = new Map<string, GPUComputePipeline>()
 
-/** A device with the guaranteed limits only. */
+/** A device with the guaranteed limits only, and subgroups where there are some. */
 export function openDevice(): Promise<GPUDevice> {
   opened ??= (async () => {
     const adapter = await navigator.gpu.requestAdapter()
     if (!adapter) throw new Error('No WebGPU adapter.')
-    return adapter.requestDevice()
+    const requiredFeatures: GPUFeatureName[] = adapter.features.has('subgroups') ? ['subgroups'] : []
+    return adapter.requestDevice({ requiredFeatures })
   })()
   return opened
 }
+
+export const hasSubgroups = async (): Promise<boolean> => (await openDevice()).features.has('subgroups')
 
 export async function runKernel(launch: Launch): Promise<void> {
   const device = await openDevice()

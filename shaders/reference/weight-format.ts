@@ -1,24 +1,40 @@
-/** How a word of a packed row becomes numbers: weight-format.wgsl, one element at a time. */
+/** How a packed row becomes numbers: weight-format.wgsl, one element at a time. */
 import { bitcastF32, unpack2x16float } from './wgsl-builtins'
 
 export type Format = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0'
 
-/** Rows of 32-column blocks, padded with zeros to an even number of blocks. */
+/** Rows in tiles of 16, padded with zeros to whole tiles and to a multiple of 64 columns. */
 export interface Weights {
   format: Format
+  /** [tiles, chunks of a row, rows of a tile, 4 words] */
   quants: Uint32Array<ArrayBuffer>
-  /** f16, row-major, two blocks per word, the even block low. Only q8_0 and q4_0 have any. */
+  /** [tiles, pairs of blocks, rows of a tile] f16, the even block low. Only q8_0 and q4_0 have any. */
   scales: Uint32Array<ArrayBuffer>
-  /** Blocks per row. */
-  blocks: number
+  /** Columns of a row. */
+  columns: number
 }
 
-export const BLOCK_COLUMNS = 32
-export const blockWords: Record<Format, number> = { f32: 32, f16: 16, bf16: 16, q8_0: 8, q4_0: 4 }
+export const ROW_TILE = 16
+export const GROUP_COLUMNS = 16
+export const chunkColumns: Record<Format, number> = { f32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 }
+export const isQuantised = (format: Format): boolean => format === 'q8_0' || format === 'q4_0'
 
-/** Element `i` of a block (`block` counts over all rows), without the block's scale. */
-export function unpack({ format, quants }: Weights, block: number, i: number): number {
-  const at = block * blockWords[format]
+/** Index in `quants` of the first word of the chunk in which an element stands. */
+export function chunkOf(
+  { format, columns }: Pick<Weights, 'format' | 'columns'>,
+  row: number,
+  column: number,
+) {
+  const perChunk = chunkColumns[format]
+  const chunk = Math.floor(row / ROW_TILE) * (columns / perChunk) + Math.floor(column / perChunk)
+  return (chunk * ROW_TILE + (row % ROW_TILE)) * 4
+}
+
+/** An element without its block's scale. */
+export function unpack(weights: Weights, row: number, column: number): number {
+  const { format, quants } = weights
+  const at = chunkOf(weights, row, column)
+  const i = column % chunkColumns[format]
   switch (format) {
     case 'f32':
       return bitcastF32(quants[at + i]!)
@@ -28,19 +44,17 @@ export function unpack({ format, quants }: Weights, block: number, i: number): n
       const word = quants[at + (i >> 1)]!
       return bitcastF32(i & 1 ? word & 0xffff0000 : word << 16)
     }
-    case 'q8_0': {
-      const byte = (quants[at + (i >> 2)]! >>> (8 * (i & 3))) & 255
-      return (byte << 24) >> 24
-    }
+    case 'q8_0':
+      return (quants[at + (i >> 2)]! << (24 - 8 * (i & 3))) >> 24
     case 'q4_0': {
       const j = i % 16 // byte j: element j in the low nibble, element j + 16 in the high one
-      const byte = quants[at + (j >> 2)]! >>> (8 * (j & 3))
-      return ((i < 16 ? byte : byte >>> 4) & 15) - 8
+      return (quants[at + (j >> 2)]! << ((i < 16 ? 28 : 24) - 8 * (j & 3))) >> 28
     }
   }
 }
 
-export function scaleOf({ format, scales }: Weights, block: number): number {
-  if (format !== 'q8_0' && format !== 'q4_0') return 1
-  return unpack2x16float(scales[block >> 1]!)[block & 1]!
+export function scaleOf({ format, scales, columns }: Weights, row: number, column: number): number {
+  if (!isQuantised(format)) return 1
+  const pair = Math.floor(row / ROW_TILE) * (columns / 64) + Math.floor(column / 64)
+  return unpack2x16float(scales[pair * ROW_TILE + (row % ROW_TILE)]!)[(column >> 5) & 1]!
 }

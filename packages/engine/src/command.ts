@@ -5,17 +5,19 @@ import type { Pass } from '@foretoken/scheduler'
 export interface Variant {
   tile: number
   pipeline: GPUComputePipeline
+  /** Workgroups in x and y for so many tiles. */
+  grid: (tiles: number) => readonly [number, number]
 }
 
 export interface Command {
   label: string
   bindGroup: GPUBindGroup
+  /** The same for rows that come after all whole tiles of the largest variant. */
+  tailBindGroup?: GPUBindGroup
   /** What the grid counts. A pass that has none skips the command. */
   over: 'rows' | 'samples' | 'verdicts'
-  /** By ascending tile: the first one that covers all rows is taken, else the last. */
+  /** By ascending tile. */
   variants: readonly Variant[]
-  /** Workgroups in x and y for so many tiles. */
-  grid: (tiles: number) => readonly [number, number]
 }
 
 /** Records one pass over its section of the step data. Returns the number of dispatches. */
@@ -27,14 +29,34 @@ export function record(
 ): number {
   let numDispatches = 0
   for (const command of commands) {
-    const count = pass[command.over].length
-    if (count === 0) continue
-    const { tile, pipeline } = command.variants.find(v => v.tile >= count) ?? command.variants.at(-1)!
-    const [x, y] = command.grid(Math.ceil(count / tile))
-    encoder.setPipeline(pipeline)
-    encoder.setBindGroup(0, command.bindGroup, [offset])
-    encoder.dispatchWorkgroups(x, y)
-    numDispatches++
+    for (const { variant, tiles, isTail } of parts(command, pass[command.over].length)) {
+      const [x, y] = variant.grid(tiles)
+      encoder.setPipeline(variant.pipeline)
+      encoder.setBindGroup(0, isTail ? command.tailBindGroup! : command.bindGroup, [offset])
+      encoder.dispatchWorkgroups(x, y)
+      numDispatches++
+    }
   }
   return numDispatches
+}
+
+interface Part {
+  variant: Variant
+  tiles: number
+  isTail: boolean
+}
+
+/** As many whole tiles of the largest variant as there are rows for, and the smallest variant that covers the rest. */
+export function parts({ variants, tailBindGroup }: Command, count: number): Part[] {
+  const body = variants.at(-1)!
+  const rest = count % body.tile
+  const tail = variants.find(({ tile }) => tile >= rest)!
+  const whole = (count - rest) / body.tile
+  if (whole === 0) return rest === 0 ? [] : [{ variant: tail, tiles: 1, isTail: false }]
+  if (rest === 0) return [{ variant: body, tiles: whole, isTail: false }]
+  if (tail === body || !tailBindGroup) return [{ variant: body, tiles: whole + 1, isTail: false }]
+  return [
+    { variant: body, tiles: whole, isTail: false },
+    { variant: tail, tiles: 1, isTail: true },
+  ]
 }

@@ -31,6 +31,8 @@ export class Gpu {
   private constructor(
     readonly device: GPUDevice,
     readonly adapterName: string,
+    /** The adapter is a CPU. */
+    readonly isSoftware: boolean,
   ) {
     this.failed = new Promise(resolve => {
       void device.lost.then(({ message, reason }) => {
@@ -65,9 +67,11 @@ export class Gpu {
     const { vendor, architecture, device: model, description } = adapter.info
     const name = [vendor, architecture, model, description].filter(Boolean).join(' ') || 'unknown adapter'
     try {
-      const wanted: GPUFeatureName[] = timestamps ? ['timestamp-query'] : []
+      const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
       const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
-      return new Gpu(await adapter.requestDevice({ requiredLimits, requiredFeatures }), name)
+      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
+      const isSoftware = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(name)
+      return new Gpu(device, name, isSoftware)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new EngineError('unsupported-device', `WebGPU gave no device: ${reason}`, {

@@ -6,15 +6,11 @@ import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import type { Command, Variant } from './command'
+import { type DeviceProfile, deviceProfile, GROUP_COLUMNS, segmentGroups } from './device-profile'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
-import type { Matrix, ModelWeights } from './model-weights'
+import type { LayerWeights, Matrix, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
-
-/** Rows that share one unpacked weight. More rows loop over tiles of the largest. */
-const TILES = [1, 2, 4, 8]
-const OUTPUTS_PER_THREAD = 4
-const MATMUL_WORKGROUP = 32
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
@@ -29,8 +25,7 @@ interface Activations {
   k: GPUBuffer // [rows, kvHeads * headDim]
   v: GPUBuffer // [rows, kvHeads * headDim]
   attended: GPUBuffer // [rows, heads * headDim]
-  gate: GPUBuffer // [rows, ffn]
-  up: GPUBuffer // [rows, ffn]
+  gated: GPUBuffer // [rows, ffn]
   logits: GPUBuffer // [samples, vocab]
 }
 
@@ -63,6 +58,7 @@ class LlamaBuilder {
   readonly activations: Activations
   readonly #caches: GPUBuffer[]
   readonly #ropeTable: GPUBuffer
+  readonly profile: DeviceProfile
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
   constructor(
@@ -83,11 +79,11 @@ class LlamaBuilder {
       k: rows('k', maxRows, kvHeads * headDim),
       v: rows('v', maxRows, kvHeads * headDim),
       attended: rows('attended', maxRows, heads * headDim),
-      gate: rows('gate', maxRows, ffn),
-      up: rows('up', maxRows, ffn),
+      gated: rows('gated', maxRows, ffn),
       logits: rows('logits', maxSamples, vocab),
     }
     this.#kernels = { ...kernels, ...options.kernels }
+    this.profile = deviceProfile(gpu)
     const cacheBytes = kvBlockBytes(config, options.kvType) * numBlocks
     this.#caches = Array.from({ length: layers }, (_, i) => gpu.buffer(`KV ${i}`, cacheBytes, 'kv'))
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
@@ -97,7 +93,7 @@ class LlamaBuilder {
 
   /** One pass: tokens of the rows in, one token per sample out. */
   forward(): Array<Promise<Command>> {
-    const { hidden, normed, q, k, v, attended, gate, up, logits } = this.activations
+    const { hidden, normed, q, k, v, attended, gated, logits } = this.activations
     const { embedding, layers, outputNorm, head } = this.weights
     return [
       this.#embed(embedding, hidden),
@@ -108,16 +104,14 @@ class LlamaBuilder {
         this.#matmul(layer.v, normed, v),
         this.#ropeAppend(q, k, v, this.#caches[i]!),
         this.#attend(q, this.#caches[i]!, attended),
-        this.#matmul(layer.output, attended, hidden, { ACCUMULATE: true }),
+        this.#matmul(layer.output, attended, hidden, { epilogue: 'add' }),
         this.#norm(hidden, layer.ffnNorm, normed),
-        this.#matmul(layer.gate, normed, gate),
-        this.#matmul(layer.up, normed, up),
-        this.#siluMul(gate, up),
-        this.#matmul(layer.down, gate, hidden, { ACCUMULATE: true }),
+        ...this.#gateUp(layer, normed, gated),
+        this.#matmul(layer.down, gated, hidden, { epilogue: 'add' }),
       ]),
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
-      this.#matmul(head, normed, logits, { COUNT: 1 }),
+      this.#matmul(head, normed, logits, { over: 'samples' }),
       this.#sample(logits),
     ]
   }
@@ -127,7 +121,7 @@ class LlamaBuilder {
     return this.#command('embed', {
       params: { ...formatParams[table.format], CONTEXT: params.CONTEXT },
       buffers: [history, table.quants, table.scales, hidden],
-      shape: [paddedColumns(table.columns) / 32, table.rows],
+      shape: [paddedColumns(table.columns) / GROUP_COLUMNS, table.rows],
       grid: tiles => [tiles, 1],
     })
   }
@@ -143,21 +137,60 @@ class LlamaBuilder {
     })
   }
 
-  #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
-    const groups = Math.ceil(matrix.rows / (MATMUL_WORKGROUP * OUTPUTS_PER_THREAD))
-    return this.#command('matmul', {
-      params: {
+  /** y = x times the matrix; with `second` y = silu(x times the matrix) * (x times the second). */
+  async #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command> {
+    const {
+      epilogue = 'set',
+      over = 'rows',
+      column = 0,
+      stride = paddedColumns(matrix.rows),
+      second,
+    } = options
+    const { lanes, slices, subgroups, tiles } = this.profile.matmul
+    const columns = paddedColumns(matrix.columns)
+    const matrices = second ? 2 : 1
+    const bodyTile = tiles.at(-1)!.rows
+    const shape = [
+      matrix.rows,
+      columns / GROUP_COLUMNS,
+      segmentGroups(columns),
+      stride,
+      column,
+      matrix.firstRow,
+      second ? second.firstRow : 0,
+      over === 'samples' ? 1 : 0,
+      epilogues.indexOf(epilogue),
+    ]
+    const buffers = [matrix.quants, matrix.scales, x, y]
+    const bind = (tile: number): GPUBindGroup => this.#bind(this.#kernels.matmul, buffers, [...shape, tile])
+    const variants = tiles.map(async ({ rows, outputs }) => {
+      const perMatrix = Math.max(1, outputs / matrices)
+      const pipeline = await this.gpu.pipeline(this.#kernels.matmul, {
         ...formatParams[matrix.format],
-        ...params,
-        OUTPUTS: OUTPUTS_PER_THREAD,
-        WORKGROUP: MATMUL_WORKGROUP,
-      },
-      tiles: TILES,
-      buffers: [matrix.quants, matrix.scales, x, y],
-      shape: [matrix.rows, paddedColumns(matrix.columns) / 32, paddedColumns(matrix.rows)],
-      over: params.COUNT === 1 ? 'samples' : 'rows',
-      grid: tiles => [groups, tiles],
+        TILE: rows,
+        OUTPUTS: perMatrix,
+        LANES: lanes,
+        SLICES: slices,
+        SPLIT: slices > 1,
+        SUBGROUPS: subgroups,
+        MATRICES: matrices,
+        PAIRED: matrices === 2,
+      })
+      const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
+      return { tile: rows, pipeline, grid: (count: number) => [groups, count] as const }
     })
+    return {
+      label: 'matmul',
+      bindGroup: bind(0),
+      tailBindGroup: bind(bodyTile),
+      over,
+      variants: await Promise.all(variants),
+    }
+  }
+
+  #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command>> {
+    if (gate.quants === up.quants) return [this.#matmul(gate, x, y, { second: up })]
+    return [this.#matmul(up, x, y), this.#matmul(gate, x, y, { epilogue: 'gate' })]
   }
 
   #ropeAppend(q: GPUBuffer, k: GPUBuffer, v: GPUBuffer, cache: GPUBuffer): Promise<Command> {
@@ -194,16 +227,6 @@ class LlamaBuilder {
     })
   }
 
-  #siluMul(gate: GPUBuffer, up: GPUBuffer): Promise<Command> {
-    const { ffn } = this.config
-    return this.#command('siluMul', {
-      params: {},
-      buffers: [gate, up],
-      shape: [ffn, paddedColumns(ffn)],
-      grid: tiles => [tiles, 1],
-    })
-  }
-
   #sample(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, params } = this.resident
     return this.#command('sample', {
@@ -222,19 +245,18 @@ class LlamaBuilder {
 
   async #command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
     const kernel = this.#kernels[name]
-    const { over = 'rows', tiles = [1], grid } = spec
-    const bindGroup = this.gpu.bindGroup(kernel, [
-      this.resident.stepBinding,
-      ...spec.buffers,
-      this.gpu.uniform(spec.shape),
-    ])
-    const variants: Variant[] = await Promise.all(
-      tiles.map(async tile => {
-        const params = tiles.length > 1 ? { ...spec.params, TILE: tile } : spec.params
-        return { tile, pipeline: await this.gpu.pipeline(kernel, params) }
-      }),
-    )
-    return { label: name, bindGroup, over, variants, grid }
+    const { over = 'rows', grid, buffers, shape, params } = spec
+    const pipeline = await this.gpu.pipeline(kernel, params)
+    return {
+      label: name,
+      bindGroup: this.#bind(kernel, buffers, shape),
+      over,
+      variants: [{ tile: 1, pipeline, grid }],
+    }
+  }
+
+  #bind(kernel: Kernel, buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {
+    return this.gpu.bindGroup(kernel, [this.resident.stepBinding, ...buffers, this.gpu.uniform(shape)])
   }
 }
 
@@ -244,8 +266,19 @@ interface CommandSpec {
   /** The kernel's `shape`: u32 words, floats as their bits. */
   shape: readonly number[]
   over?: Command['over']
-  tiles?: readonly number[]
-  grid: Command['grid']
+  grid: Variant['grid']
+}
+
+/** What becomes of a value v: y = v, y += v, y = silu(v) * y. By their numbers in matmul.wgsl. */
+const epilogues = ['set', 'add', 'gate'] as const
+
+interface MatmulOptions {
+  epilogue?: (typeof epilogues)[number]
+  over?: Command['over']
+  /** Of y, for output 0. */
+  column?: number
+  stride?: number
+  second?: Matrix
 }
 
 /** Bytes of one KV block in one layer. */

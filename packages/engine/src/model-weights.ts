@@ -1,14 +1,23 @@
 /** A model's tensors on the GPU, streamed there group by group as the file arrives, quantised as they are. */
 import { EngineError, throwIfAborted } from '@foretoken/errors'
-import { type GgufReader, packedSize, packRows, type TensorInfo, toFloat32 } from '@foretoken/weights'
+import {
+  type GgufReader,
+  packedSize,
+  packRows,
+  paddedRows,
+  type TensorInfo,
+  toFloat32,
+} from '@foretoken/weights'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
 
-/** A matrix [rows, columns] in the layout that kernels unpack. */
+/** A matrix [rows, columns] in the layout that kernels unpack. Several may lie in the same buffers. */
 export interface Matrix {
   format: TensorInfo['type']
   rows: number
   columns: number
+  /** Where the matrix begins in its buffers, in rows: a whole number of tiles. */
+  firstRow: number
   quants: GPUBuffer
   scales: GPUBuffer
 }
@@ -53,9 +62,12 @@ export async function uploadWeights(
   const vectors = new Map<string, Float32Array>()
   await gpu.allocating(() => {
     for (const tensor of reader.tensors) {
-      if (tensor.rows > 1 || expected.get(tensor.name)!.length > 1)
-        matrices.set(tensor.name, allocate(gpu, tensor))
-      else vectors.set(tensor.name, new Float32Array(tensor.columns))
+      if (tensor.rows === 1 && expected.get(tensor.name)!.length === 1)
+        vectors.set(tensor.name, new Float32Array(tensor.columns))
+      else if (!matrices.has(tensor.name))
+        allocate(gpu, neighbours(tensor, tensors)).forEach(
+          ([name, matrix]) => void matrices.set(name, matrix),
+        )
     }
   })
 
@@ -68,19 +80,9 @@ export async function uploadWeights(
       continue
     }
     const { quants, scales } = packRows(tensor.type, tensor.columns, data)
-    const perRow = packedSize(tensor.type, 1, tensor.columns)
-    gpu.device.queue.writeBuffer(
-      matrix.quants,
-      firstRow * perRow.quantBytes,
-      quants as Uint32Array<ArrayBuffer>,
-    )
-    if (scales.length > 0) {
-      gpu.device.queue.writeBuffer(
-        matrix.scales,
-        firstRow * perRow.scaleBytes,
-        scales as Uint32Array<ArrayBuffer>,
-      )
-    }
+    const before = packedSize(tensor.type, matrix.firstRow + firstRow, tensor.columns)
+    gpu.device.queue.writeBuffer(matrix.quants, before.quantBytes, quants)
+    if (scales.length > 0) gpu.device.queue.writeBuffer(matrix.scales, before.scaleBytes, scales)
     pending += data.byteLength
     if (pending >= FLUSH_BYTES) {
       pending = 0
@@ -143,11 +145,34 @@ function checkTensors(expected: ReadonlyMap<string, number[]>, found: ReadonlyMa
   })
 }
 
-function allocate(gpu: Gpu, { name, type, rows, columns }: TensorInfo): Matrix {
-  const { quantBytes, scaleBytes } = packedSize(type, rows, columns)
-  const quants = gpu.buffer(name, quantBytes, 'weights')
-  const scales = gpu.buffer(`${name} scales`, scaleBytes, 'weights')
-  return { format: type, rows, columns, quants, scales }
+/** Matrices that one dispatch multiplies, in the order of their outputs. */
+const fused = [
+  ['attn_q', 'attn_k', 'attn_v'],
+  ['ffn_gate', 'ffn_up'],
+]
+
+/** The tensors that share their buffers with this one: those fused with it, if all are of one type. */
+function neighbours(tensor: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>): TensorInfo[] {
+  const [, prefix, kind] = /^(blk\.\d+\.)(\w+)\.weight$/.exec(tensor.name) ?? []
+  const kinds = fused.find(group => group.includes(kind!))
+  if (!kinds) return [tensor]
+  const group = kinds.map(name => tensors.get(`${prefix}${name}.weight`)!)
+  return group.every(({ type }) => type === tensor.type) ? group : [tensor]
+}
+
+function allocate(gpu: Gpu, group: readonly TensorInfo[]): Array<[string, Matrix]> {
+  const { type, columns } = group[0]!
+  const label = group.map(({ name }) => name).join(', ')
+  const allRows = group.reduce((sum, { rows }) => sum + paddedRows(rows), 0)
+  const { quantBytes, scaleBytes } = packedSize(type, allRows, columns)
+  const quants = gpu.buffer(label, quantBytes, 'weights')
+  const scales = gpu.buffer(`${label} scales`, scaleBytes, 'weights')
+  let firstRow = 0
+  return group.map(({ name, rows }) => {
+    const matrix = { format: type, rows, columns, firstRow, quants, scales }
+    firstRow += paddedRows(rows)
+    return [name, matrix]
+  })
 }
 
 function assemble(

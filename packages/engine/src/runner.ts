@@ -50,8 +50,7 @@ export class Runner {
       label: 'accept',
       bindGroup: gpu.bindGroup(kernel, [stepBinding, sampled, history, verdicts]),
       over: 'verdicts',
-      variants: [{ tile: 32, pipeline }],
-      grid: tiles => [tiles, 1],
+      variants: [{ tile: 32, pipeline, grid: tiles => [tiles, 1] }],
     }
     return new Runner(gpu, resident, stepData, target!, draft, accept, timer)
   }

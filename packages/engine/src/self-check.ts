@@ -42,6 +42,10 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
 }
 
 function keepTiles(command: Command, refused: readonly number[]): void {
-  if (command.variants.length === 1) return
-  command.variants = command.variants.filter(({ tile }) => !refused.includes(tile))
+  if (command.variants.length === 1 || refused.length === 0) return
+  const kept = command.variants.filter(({ tile }) => !refused.includes(tile))
+  // The tail's rows come after whole tiles of the largest: without that one, all rows are the body's.
+  const hasBody = kept.at(-1) === command.variants.at(-1)
+  command.variants = hasBody ? kept : kept.slice(-1)
+  if (!hasBody) delete command.tailBindGroup
 }

@@ -126,12 +126,12 @@ describe('GgufReader', () => {
     expect(read.slice(14)).toEqual([['a', '', '\ufeff'], [1, -0.5], [true, false], [[1, 2], ['x'], []], []])
   })
 
-  test('gives groups of at most 4 MiB, but at least one row', async () => {
+  test('gives groups of whole tiles of at most 4 MiB, but at least one tile', async () => {
     const wide = {
       name: 'wide',
       type: 'f32',
-      dims: [2 ** 20 + 1, 2],
-      data: new Uint8Array(8 * (2 ** 20 + 1)),
+      dims: [2 ** 16 + 1, 20],
+      data: new Uint8Array(80 * (2 ** 16 + 1)),
     } as const
     const long = {
       name: 'long',
@@ -143,8 +143,8 @@ describe('GgufReader', () => {
     const groups: [string, number, number][] = []
     for await (const group of reader.rows()) groups.push([group.tensor.name, group.firstRow, group.numRows])
     expect(groups).toEqual([
-      ['wide', 0, 1],
-      ['wide', 1, 1],
+      ['wide', 0, 16],
+      ['wide', 16, 4],
       ['long', 0, 2048],
       ['long', 2048, 952],
     ])

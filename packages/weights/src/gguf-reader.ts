@@ -3,6 +3,7 @@ import { ByteStream, type ReadOptions } from './byte-stream'
 import { type GgufHeader, parseGgufHeader } from './gguf-header'
 import type { Metadata, TensorInfo } from './gguf-value'
 import { type GgufSource, openModelStream } from './model-stream'
+import { rowsPerTile } from './row-packing'
 import { truncatedTensor } from './tensor-layout'
 
 /** Consecutive rows of one tensor, as they stand in the file. */
@@ -49,8 +50,8 @@ export class GgufReader {
   }
 
   /**
-   * All tensors in file order, in groups of whole rows of at most 4 MiB (one row at least). Can be read
-   * once; leaving the loop early closes the file.
+   * All tensors in file order, in groups of whole tiles of rows (the last one may be cut) of at most 4 MiB, one tile at
+   * least. Can be read once; leaving the loop early closes the file.
    */
   async *rows(): AsyncGenerator<RowGroup> {
     if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
@@ -75,7 +76,8 @@ export class GgufReader {
     const gap = tensor.offset - this.#stream.position
     if ((await this.#stream.skip(gap)) < gap) throw truncatedTensor(tensor, this.#stream.position)
     const bytesPerRow = tensor.bytes / tensor.rows
-    const rowsPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow))
+    const tilesPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / rowsPerTile))
+    const rowsPerGroup = tilesPerGroup * rowsPerTile
     for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
       const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
       const data = await this.#stream.read(numRows * bytesPerRow)

@@ -3,13 +3,22 @@ import { isQuantised, rowBytes, type TensorType } from './tensor-type'
 
 const columnMultiple = 64
 const blockElements = 32
-/** In q4_0 a nibble of 8 means zero. */
-const zeroNibbles = 0x88
+const chunkWords = 4
+
+/** Rows that are interleaved on the GPU, so that neighbouring threads read neighbouring words. */
+export const rowsPerTile = 16
 
 /** Columns of a row on the GPU: every row is filled up with zeros to a multiple of 64. */
 export const paddedColumns = (columns: number) => Math.ceil(columns / columnMultiple) * columnMultiple
 
+/** Rows of a matrix on the GPU: filled up with zeros to whole tiles. */
+export const paddedRows = (rows: number) => Math.ceil(rows / rowsPerTile) * rowsPerTile
+
 const quantBits: Record<TensorType, number> = { f32: 32, f16: 16, bf16: 16, q8_0: 8, q4_0: 4 }
+
+const wordsPerRow = (type: TensorType, columns: number) => (paddedColumns(columns) * quantBits[type]) / 32
+const scaleWordsPerRow = (type: TensorType, columns: number) =>
+  isQuantised(type) ? paddedColumns(columns) / blockElements / 2 : 0
 
 /** Bytes that `packRows` makes of a [rows, columns] tensor. */
 export function packedSize(
@@ -17,22 +26,21 @@ export function packedSize(
   rows: number,
   columns: number,
 ): { quantBytes: number; scaleBytes: number } {
-  const numElements = rows * paddedColumns(columns)
   return {
-    quantBytes: (numElements * quantBits[type]) / 8,
-    scaleBytes: isQuantised(type) ? (numElements / blockElements) * 2 : 0,
+    quantBytes: paddedRows(rows) * wordsPerRow(type, columns) * 4,
+    scaleBytes: paddedRows(rows) * scaleWordsPerRow(type, columns) * 4,
   }
 }
 
 /**
- * Rows of a file in the layout of the GPU; `data` is [rows, bytes of a row]. Rows are padded to
- * `paddedColumns`.
+ * Rows of a file in the layout of the GPU; `data` is [rows, bytes of a row]. Rows are padded to `paddedColumns`, their
+ * number to `paddedRows`. Rows that follow others of the same tensor begin at a multiple of `rowsPerTile`.
  *
- * quants [rows, words of a padded row]: f32 one element per u32; f16 and bf16 two, the low half first;
- * q8_0 four int8, the lowest byte first; q4_0 the file's 16 nibble bytes of a block as 4 words (byte j:
- * element j in the low nibble, element j + 16 in the high one).
+ * quants [tiles, chunks of a row, rows of a tile, 4 words]: a chunk is 16 bytes of one row, so 4 columns of f32, 8 of f16
+ * or bf16 (the low half first), 16 of q8_0 (int8, the lowest byte first), and the 32 of a q4_0 block: byte j holds
+ * element j in its low nibble and element j + 16 in the high one, each a signed number, where the file has it plus 8.
  *
- * scales [rows, padded columns / 64], q types only: the f16 scales of two blocks per u32, the even block low.
+ * scales [tiles, words of a row, rows of a tile], q types only: the f16 scales of two blocks per u32, the even block low.
  *
  * Relies on a little-endian CPU, as WebGPU does.
  */
@@ -47,40 +55,44 @@ export function packRows(
   const { quantBytes, scaleBytes } = packedSize(type, rows, columns)
   const quants = new Uint32Array(quantBytes / 4)
   const scales = new Uint32Array(scaleBytes / 4)
-  if (isQuantised(type)) splitBlocks(type, rows, data, quants, scales)
-  else copyRows(rows, data, quants)
+  const row = new Uint32Array(wordsPerRow(type, columns))
+  const rowScales = new Uint32Array(scaleWordsPerRow(type, columns))
+  for (let i = 0; i < rows; i++) {
+    const bytes = data.subarray(i * bytesPerRow, (i + 1) * bytesPerRow)
+    if (isQuantised(type)) splitBlocks(type, bytes, row, rowScales)
+    else new Uint8Array(row.buffer).set(bytes)
+    interleave(row, i, chunkWords, quants)
+    interleave(rowScales, i, 1, scales)
+  }
   return { quants, scales }
 }
 
-function copyRows(rows: number, data: Uint8Array, quants: Uint32Array): void {
-  const target = new Uint8Array(quants.buffer)
-  const from = data.length / rows
-  const to = target.length / rows
-  for (let row = 0; row < rows; row++) target.set(data.subarray(row * from, (row + 1) * from), row * to)
+/** Puts the pieces of one row, of `size` words each, between those of the other rows of its tile. */
+function interleave(row: Uint32Array, index: number, size: number, target: Uint32Array): void {
+  const lane = index % rowsPerTile
+  let to = (index - lane) * row.length + lane * size
+  for (let from = 0; from < row.length; to += rowsPerTile * size) {
+    for (let i = 0; i < size; i++) target[to + i] = row[from++]!
+  }
 }
 
 function splitBlocks(
   type: TensorType,
-  rows: number,
-  data: Uint8Array,
-  quants: Uint32Array<ArrayBuffer>,
-  scales: Uint32Array<ArrayBuffer>,
+  bytes: Uint8Array,
+  row: Uint32Array<ArrayBuffer>,
+  rowScales: Uint32Array<ArrayBuffer>,
 ): void {
-  if (type === 'q4_0') new Uint8Array(quants.buffer).fill(zeroNibbles)
-  const source = halves(data)
-  const quantHalves = new Uint16Array(quants.buffer)
-  const scaleHalves = new Uint16Array(scales.buffer)
+  const source = halves(bytes)
+  const quantHalves = new Uint16Array(row.buffer)
+  const scaleHalves = new Uint16Array(rowScales.buffer)
   const halvesPerBlock = (blockElements * quantBits[type]) / 16
-  const blocksPerRow = source.length / rows / (halvesPerBlock + 1)
-  const paddedBlocksPerRow = scaleHalves.length / rows
+  const toSigned = type === 'q4_0' ? 0x8888 : 0
+  const numBlocks = source.length / (halvesPerBlock + 1)
   let from = 0
-  for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocksPerRow; block++) {
-      const target = row * paddedBlocksPerRow + block
-      scaleHalves[target] = source[from++]!
-      const end = (target + 1) * halvesPerBlock
-      for (let to = target * halvesPerBlock; to < end; to++) quantHalves[to] = source[from++]!
-    }
+  let to = 0
+  for (let block = 0; block < numBlocks; block++) {
+    scaleHalves[block] = source[from++]!
+    for (let i = 0; i < halvesPerBlock; i++) quantHalves[to++] = source[from++]! ^ toSigned
   }
 }
 

@@ -1,0 +1,68 @@
+/** How work is cut up on a device. Nothing here can change a bit of a result. */
+import type { Gpu } from './gpu'
+
+/** A matmul variant: rows that share an unpacked weight, and outputs per thread. */
+export interface MatmulTile {
+  rows: number
+  outputs: number
+}
+
+export interface DeviceProfile {
+  matmul: {
+    /** Threads side by side, each with its own outputs. */
+    lanes: number
+    /** Threads that share the segments of K: 1, or MAX_SEGMENTS. */
+    slices: number
+    subgroups: boolean
+    /** By ascending rows. More rows than the last has loop over its tiles. */
+    tiles: readonly MatmulTile[]
+  }
+}
+
+/** Segments that K is cut into, at most: `segmentGroups`. */
+const MAX_SEGMENTS = 16
+export const GROUP_COLUMNS = 16
+
+/**
+ * Groups of 16 columns in a segment of K (DESIGN.md section 2): at most 16 segments, none shorter than 256 columns.
+ * Part of the results: nothing but K may decide it.
+ */
+export const segmentGroups = (columns: number): number =>
+  (64 * Math.max(4, Math.ceil(columns / (64 * MAX_SEGMENTS)))) / GROUP_COLUMNS
+
+/** Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. */
+const software: DeviceProfile = {
+  matmul: {
+    lanes: 4,
+    slices: 1,
+    subgroups: true,
+    tiles: [
+      { rows: 1, outputs: 8 },
+      { rows: 2, outputs: 8 },
+      { rows: 3, outputs: 8 },
+      { rows: 4, outputs: 8 },
+      { rows: 6, outputs: 8 },
+      { rows: 8, outputs: 8 },
+    ],
+  },
+}
+
+/** Many threads in flight hide the memory's latency: K is shared by 16 of them, registers stay free. */
+const hardware: DeviceProfile = {
+  matmul: {
+    lanes: 16,
+    slices: MAX_SEGMENTS,
+    subgroups: false,
+    tiles: [
+      { rows: 1, outputs: 2 },
+      { rows: 2, outputs: 2 },
+      { rows: 4, outputs: 2 },
+      { rows: 8, outputs: 1 },
+    ],
+  },
+}
+
+export function deviceProfile({ isSoftware, device }: Pick<Gpu, 'isSoftware' | 'device'>): DeviceProfile {
+  const { matmul, ...rest } = isSoftware ? software : hardware
+  return { ...rest, matmul: { ...matmul, subgroups: matmul.subgroups && device.features.has('subgroups') } }
+}
