@@ -1,15 +1,22 @@
-// Measurements by suite, in a headless browser: see `npm run bench -- --help`.
+// Measurements by suite, in a headless browser or in Node: see `npm run bench -- --help`.
 import process from 'node:process'
 import { benchHelp, parseBenchFlags } from '../e2e/cli/bench-flags.mjs'
+import { benchSuites } from '../e2e/cli/workspace.mjs'
 import { runMain, setup } from './setup.mjs'
 
 await runMain(async () => {
-  const flags = parseBenchFlags(process.argv.slice(2))
+  const suites = benchSuites()
+  const flags = parseBenchFlags(process.argv.slice(2), suites)
   if (flags.help) {
-    process.stdout.write(benchHelp())
+    process.stdout.write(benchHelp(suites))
     return 0
   }
-  await setup({ browser: true })
-  const { bench } = await import('../e2e/cli/bench.mjs')
-  return bench(flags)
+  if (flags.host === 'browser') {
+    await setup({ browser: true })
+    const { bench } = await import('../e2e/cli/bench.mjs')
+    return bench(flags)
+  }
+  await setup({ browser: false })
+  const { nodeBench } = await import('../e2e/cli/node-bench.mjs')
+  return nodeBench(flags)
 })

@@ -10,6 +10,8 @@ export interface BenchContext {
 export interface BenchDevice {
   /** The adapter as WebGPU describes it. */
   adapter: string
+  /** The CPU plays the GPU. */
+  isSoftware: boolean
   features: string[]
   /** Logical cores. */
   numCores: number

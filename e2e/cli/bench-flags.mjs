@@ -1,42 +1,60 @@
-// The command line of `npm run bench`.
-import { readdirSync } from 'node:fs'
+// The command lines of `npm run bench` and of a bench bundle's run.mjs. Both get the names of the suites.
 import { BadFlag, parseFlags } from './bad-flag.mjs'
 
-const suiteEnding = '.bench.ts'
+const hosts = ['browser', 'node']
 
-function knownSuites() {
-  return readdirSync(new URL('../bench/', import.meta.url))
-    .filter(name => name.endsWith(suiteEnding))
-    .map(name => name.slice(0, -suiteEnding.length))
-    .sort()
-}
+export const benchHelp = suites => `npm run bench -- SUITE [flags]
 
-export const benchHelp = () => `npm run bench -- SUITE [flags]
-
-  SUITE                ${knownSuites().join(', ')}
-  --json FILE          writes { suite, adapter, date, commit, rows } to FILE
+  SUITE                ${suites.join(', ')}
+  --json FILE          writes { suite, host, adapter, date, commit, rows } to FILE
   --quick              all row names within minutes, on any machine
-  --host browser|node  where the engine runs; node is not there yet
+  --host browser|node  where the engine runs: a headless browser (default), or Node on Dawn
   --help               this
 
-Rows go to stdout as they come.
+Rows go to stdout as they come. FORETOKEN_ADAPTER=gpu|software asks for an adapter. For a machine with a GPU and
+nothing else: npm run bench:bundle.
 `
 
-const options = {
+export const runHelp = suites => `node run.mjs SUITE [flags]
+
+  SUITE             ${suites.join(', ')}
+  --json FILE       writes { suite, host, adapter, date, commit, rows } to FILE
+  --quick           all row names within minutes, on any machine
+  --allow-software  runs on a software adapter (SwiftShader, llvmpipe) too, which is refused without it
+  --adapter         no suite: prints the adapter that a suite would run on
+  --help            this
+
+Needs Node 20.19 or newer and, on Linux, a Vulkan driver with its loader; VK_DRIVER_FILES names a driver.
+`
+
+const shared = {
   json: { type: 'string' },
   quick: { type: 'boolean', default: false },
-  host: { type: 'string', default: 'browser' },
   help: { type: 'boolean', default: false },
 }
 
-export function parseBenchFlags(args) {
+export function parseBenchFlags(args, suites) {
+  const options = { ...shared, host: { type: 'string', default: 'browser' } }
   const { values, positionals } = parseFlags({ args, options, allowPositionals: true })
   if (values.help) return { help: true }
-  const [suite, ...others] = positionals
-  const suites = knownSuites()
+  const { host, quick, json } = values
+  const suite = oneSuite(positionals, suites)
+  if (!hosts.includes(host)) throw new BadFlag(`--host is '${host}'; allowed: ${hosts.join(', ')}.`)
+  return { help: false, suite, host, quick, json }
+}
+
+export function parseRunFlags(args, suites) {
+  const flag = { type: 'boolean', default: false }
+  const options = { ...shared, 'allow-software': flag, adapter: flag }
+  const { values, positionals } = parseFlags({ args, options, allowPositionals: true })
+  if (values.help) return { help: true }
+  const { adapter, quick, json, 'allow-software': allowSoftware } = values
+  if (adapter) return { help: false, adapter, allowSoftware }
+  return { help: false, adapter, suite: oneSuite(positionals, suites), quick, json, allowSoftware }
+}
+
+function oneSuite([suite, ...others], suites) {
   if (others.length > 0) throw new BadFlag(`One suite at a time, not also ${others.join(', ')}.`)
   if (!suites.includes(suite)) throw new BadFlag(`SUITE is '${suite ?? ''}'; allowed: ${suites.join(', ')}.`)
-  if (values.host === 'node') throw new BadFlag('--host node is not there yet; use --host browser.')
-  if (values.host !== 'browser') throw new BadFlag(`--host is '${values.host}'; allowed: browser, node.`)
-  return { help: false, suite, quick: values.quick, json: values.json }
+  return suite
 }

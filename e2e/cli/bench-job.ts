@@ -1,4 +1,4 @@
-/** `npm run bench`, the page's side. */
+/** `npm run bench`, the browser code's side. It also runs in Node, on Dawn. */
 import type { BenchContext, BenchDevice, BenchSuite } from '../bench/bench-context.ts'
 import { type PrintedError, printedError } from './terminal-event.ts'
 
@@ -10,21 +10,28 @@ export interface BenchJob {
 }
 
 export interface BenchReport {
-  adapter: string
   error?: PrintedError
 }
 
-const suites = import.meta.glob<{ default: BenchSuite }>('../bench/*.bench.ts')
+const loaders = import.meta.glob<{ default: BenchSuite }>('../bench/*.bench.ts')
+
+const suites = new Map(
+  Object.entries(loaders).map(([path, load]) => [path.slice('../bench/'.length, -'.bench.ts'.length), load]),
+)
+
+export const suiteNames: string[] = [...suites.keys()].sort()
 
 export async function runBench(job: BenchJob): Promise<BenchReport> {
   const device = await describeDevice()
-  const report: BenchReport = { adapter: device.adapter }
+  const report: BenchReport = {}
   const fetchModel: BenchContext['fetchModel'] = name => {
     const address = job.models[name]
-    return address === undefined ? undefined : new URL(address, location.href)
+    // Node has no location; there the addresses are whole.
+    return address === undefined ? undefined : new URL(address, globalThis.location?.href)
   }
+  await emitToTerminal({ type: 'adapter', adapter: device.adapter })
   try {
-    const load = suites[`../bench/${job.suite}.bench.ts`]
+    const load = suites.get(job.suite)
     if (!load) throw new Error(`There is no suite ${job.suite}.`)
     const { default: suite } = await load()
     for await (const row of suite({ quick: job.quick, fetchModel, device })) {
@@ -36,11 +43,12 @@ export async function runBench(job: BenchJob): Promise<BenchReport> {
   return report
 }
 
-async function describeDevice(): Promise<BenchDevice> {
-  const adapter = await navigator.gpu?.requestAdapter()
+export async function describeDevice(): Promise<BenchDevice> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   const { vendor = '', architecture = '', device = '', description = '' } = adapter?.info ?? {}
   return {
     adapter: [vendor, architecture, device, description].filter(Boolean).join(' ') || 'none',
+    isSoftware: adapter?.info.isFallbackAdapter ?? false,
     features: [...(adapter?.features ?? [])].sort(),
     numCores: navigator.hardwareConcurrency,
     userAgent: navigator.userAgent,

@@ -1,11 +1,12 @@
 /** What the page tells the terminal while a job runs. */
+import { isEngineError } from '@foretoken/errors'
 import type { LoadProgress } from 'foretoken'
-import { isEngineError } from 'foretoken'
 import type { BenchRow } from '../bench/bench-context.ts'
 
 export type TerminalEvent =
   | { type: 'progress'; progress: LoadProgress }
   | { type: 'text'; text: string }
+  | { type: 'adapter'; adapter: string }
   | { type: 'row'; row: BenchRow }
 
 /** An error as the terminal prints it. */
