@@ -12,6 +12,8 @@ export interface Command {
   bindGroup: GPUBindGroup
   /** What the grid counts. A pass that has none skips the command. */
   over: 'rows' | 'samples' | 'verdicts'
+  /** Passes that need it; absent: all. */
+  when?: (pass: Pass) => boolean
   /** By ascending tile: the first one that covers all rows is taken, else the last. */
   variants: readonly Variant[]
   /** Workgroups in x and y for so many tiles. */
@@ -28,7 +30,7 @@ export function record(
   let numDispatches = 0
   for (const command of commands) {
     const count = pass[command.over].length
-    if (count === 0) continue
+    if (count === 0 || command.when?.(pass) === false) continue
     const { tile, pipeline } = command.variants.find(v => v.tile >= count) ?? command.variants.at(-1)!
     const [x, y] = command.grid(Math.ceil(count / tile))
     encoder.setPipeline(pipeline)

@@ -5,8 +5,10 @@
 import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
+import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import type { Command, Variant } from './command'
 import type { Gpu } from './gpu'
+import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import type { ModelConfig } from './model-config'
 import type { Matrix, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
@@ -118,7 +120,14 @@ class LlamaBuilder {
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
       this.#matmul(head, normed, logits, { COUNT: 1 }),
+      only(adjustsLogits, this.#adjustLogits(logits)),
       this.#sample(logits),
+      // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
+      only(
+        pass => wantsLogProbs(pass) && adjustsLogits(pass),
+        this.#matmul(head, normed, logits, { COUNT: 1 }),
+      ),
+      only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }
 
@@ -204,11 +213,34 @@ class LlamaBuilder {
     })
   }
 
+  #adjustLogits(logits: GPUBuffer): Promise<Command> {
+    const { history, counts, adjustments, params } = this.resident
+    const { CONTEXT, VOCAB } = params
+    return this.#command('adjustLogits', {
+      params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      buffers: [history, counts, adjustments, logits],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
   #sample(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, params } = this.resident
     return this.#command('sample', {
       params: { CONTEXT: params.CONTEXT, WORKGROUP: vocabWorkgroup(this.config.vocab) },
       buffers: [logits, sampled, history],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #logProbs(logits: GPUBuffer): Promise<Command> {
+    const { sampled, logProbs } = this.resident
+    return this.#command('logProbs', {
+      params: { LOG_PROB_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      buffers: [logits, sampled, logProbs],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],
@@ -246,6 +278,10 @@ interface CommandSpec {
   over?: Command['over']
   tiles?: readonly number[]
   grid: Command['grid']
+}
+
+async function only(when: NonNullable<Command['when']>, command: Promise<Command>): Promise<Command> {
+  return { ...(await command), when }
 }
 
 /** Bytes of one KV block in one layer. */
