@@ -42,7 +42,7 @@ export function wrongRequests(): WrongOptions[] {
     ...each(['presencePenalty', 'frequencyPenalty'], [...noNumbers, -2.1, 2.1]),
     ...each(['topLogprobs'], [...wrongNumbers, 1.5, 21, 3]),
     ...each(['logprobs'], [1, 'yes']),
-    ...each(['logitBias'], [3, 'x', [1], new Map([[1, 1]])]),
+    ...each(['logitBias'], [3, 'x', [1]]),
     ...[512, -1, 'x', '01'].map(id => ({
       options: { logitBias: { [id]: 1 } },
       argument: `logitBias[${id}]`,
