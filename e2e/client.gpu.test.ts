@@ -207,6 +207,31 @@ describe('an engine', () => {
     expect(total_tokens).toBe(prompt_tokens + completion_tokens)
   })
 
+  it('takes penalties and bias and tells log-probabilities, at once and streaming', async () => {
+    const request = {
+      messages,
+      max_tokens: 6,
+      temperature: 0,
+      frequency_penalty: 0.5,
+      repetition_penalty: 1.2,
+      logit_bias: { '300': 100 },
+      logprobs: true,
+      top_logprobs: 2,
+    }
+    const { choices } = await engine.chat.completions.create(request)
+    const told = choices[0]!.logprobs!.content
+    expect(told).toHaveLength(6)
+    expect(new Set(told.map(({ token }) => token)).size).toBe(1) // bias forces it
+    for (const { logprob, bytes, top_logprobs } of told) {
+      expect(bytes!.length).toBeGreaterThan(0)
+      expect(top_logprobs[0]!.logprob).toBeGreaterThanOrEqual(logprob)
+      expect(top_logprobs).toHaveLength(2)
+    }
+    const chunks = await collect(await engine.chat.completions.create({ ...request, stream: true }))
+    const streamed = chunks.flatMap(chunk => chunk.choices[0]?.logprobs?.content ?? [])
+    expect(streamed).toEqual(told)
+  })
+
   it('refuses what it does not support in OpenAI’s request', async () => {
     const request = { messages, n: 2 }
     const error = await rejection(engine.chat.completions.create(request))

@@ -1,6 +1,8 @@
 /** The part of `npm run bench -- exactness` that every change must pass. */
 import { describe, expect, it } from 'vitest'
 import { measureFormat } from './bench/exactness.bench'
+import { adjustedSamplings, plainOf, prompts } from './bench/exactness-cases'
+import { ExactnessRig } from './bench/exactness-rig'
 
 const shared = import.meta.env.VITE_SHARED
 
@@ -24,4 +26,21 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
     },
     600_000,
   )
+
+  it('penalties and bias do, or comparing them would prove nothing', async () => {
+    const model = new URL(`${shared}/models/stories260K-f32.gguf`, location.href)
+    const rig = await ExactnessRig.load(model, draft)
+    for (const sampling of adjustedSamplings) {
+      for (const prompt of prompts) {
+        const options = { prompt, maxTokens: 64, ignoreEos: true, speculation: 'off' } as const
+        const [adjusted, plain] = [
+          await rig.generate({ ...options, ...sampling }),
+          await rig.generate({ ...options, ...plainOf(sampling) }),
+        ]
+        const same = adjusted.tokens.filter((id, i) => id === plain.tokens[i]).length
+        expect(same, JSON.stringify(sampling)).toBeLessThan(32)
+      }
+    }
+    await rig.engine.dispose()
+  })
 })

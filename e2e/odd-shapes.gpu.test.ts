@@ -19,10 +19,15 @@ it.each(shapes)('%o', async shape => {
     const models = { model: randomModel(1, shape), draft, maxConcurrent: 3 }
     const engine = await Engine.load(models, { skipCalibration: true })
     const tokens = Array.from({ length: 70 }, (_, i) => (i * i) % vocab)
-    for (const temperature of [0, 1.1]) {
+    for (const [temperature, frequencyPenalty] of [
+      [0, 0],
+      [1.1, 0],
+      [1.1, 0.7],
+    ] as const) {
       const request = {
         tokens,
         temperature,
+        frequencyPenalty,
         seed: 7,
         maxTokens: 60,
         ignoreEos: true,

@@ -4,33 +4,46 @@ import { kernels } from './index'
 import { accept } from './reference/accept'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { type Verdict, writeStep } from './reference/step'
+import { BIASED, PENALISED, type Sample, type Verdict, writeStep } from './reference/step'
 
 const context = 100
 const numSequences = 40
 const resultWords = 32
+const vocab = 50
+const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, draft: false, row: 0, position: 0 }
 
 interface Case {
   verdicts: Verdict[]
   sampled: Uint32Array<ArrayBuffer>
   history: Uint32Array<ArrayBuffer>
+  /** Whether a verdict's samples are drawn with penalties. */
+  penalised?: (verdict: number) => boolean
 }
 
-async function expectAgreement({ verdicts, sampled, history }: Case, section: number) {
-  const step = writeStep([], [], verdicts)
+async function expectAgreement({ verdicts, sampled, history, penalised }: Case, section: number) {
+  const samples = verdicts.flatMap(({ sequence, depth }, i) =>
+    new Array<Sample>(depth + 1).fill({
+      ...sampling,
+      sequence,
+      adjustments: penalised?.(i) ? PENALISED : BIASED,
+    }),
+  )
+  const step = writeStep([], samples, verdicts)
   const results = new Uint32Array(numSequences * resultWords).fill(77)
-  const [expectedHistory, expected] = [history.slice(), results.slice()]
-  accept(step, sampled, expectedHistory, expected, { context })
+  const counts = new Uint32Array(numSequences * vocab).map((_, i) => (i % 3 === 0 ? 0x80000000 : 0) + (i % 5))
+  const [expectedHistory, expected, expectedCounts] = [history.slice(), results.slice(), counts.slice()]
+  accept(step, sampled, expectedHistory, expected, expectedCounts, { context, vocab })
   await runKernel({
     kernel: kernels.accept,
-    params: { CONTEXT: context },
-    data: [step, sampled, history, results],
+    params: { CONTEXT: context, VOCAB: vocab },
+    data: [step, sampled, history, results, counts],
     groups: [Math.ceil(verdicts.length / 32)],
     stepOffset: section * 256,
   })
   expect(results).toEqual(expected)
   expect(history).toEqual(expectedHistory)
-  return results
+  expect(counts).toEqual(expectedCounts)
+  return { results, counts }
 }
 
 /** Drafts agree with the samples with the given probability; tokens are few, so stops hit inside drafts. */
@@ -50,7 +63,12 @@ function randomCase(seed: number, depths: readonly number[], agreement: number):
       sampled.push(agrees ? drafted! : random.integer(0, 9))
     }
   }
-  return { verdicts, sampled: new Uint32Array(sampled), history }
+  return {
+    verdicts,
+    sampled: new Uint32Array(sampled),
+    history,
+    penalised: i => (seed >> (i % 8)) % 2 === 0,
+  }
 }
 
 describe('accept', () => {
@@ -80,7 +98,7 @@ describe('accept', () => {
       const history = new Uint32Array(numSequences * context).fill(5)
       const sampled = new Uint32Array((depth + 1) ** 2).fill(5)
       for (const i of accepted) sampled[i * (depth + 1) + i] = 6 // the first that differs
-      const results = await expectAgreement({ verdicts, sampled, history }, 0)
+      const { results } = await expectAgreement({ verdicts, sampled, history }, 0)
       for (const i of accepted) {
         const tokens = [...Array(i).fill(5), 6]
         const words = results.slice(i * resultWords, i * resultWords + 4 + tokens.length)
@@ -93,7 +111,8 @@ describe('accept', () => {
     const history = new Uint32Array(numSequences * context).fill(5)
     history[12] = 8
     const verdicts = [{ sequence: 0, length: 10, firstSample: 0, depth: 4, stops: [3, 8] }]
-    const results = await expectAgreement({ verdicts, sampled: new Uint32Array([5, 5, 8, 5, 5]), history }, 1)
+    const sampled = new Uint32Array([5, 5, 8, 5, 5])
+    const { results } = await expectAgreement({ verdicts, sampled, history }, 1)
     expect([...results.slice(0, 8)]).toEqual([3, 3, 1, 77, 5, 5, 8, 77])
   })
 
@@ -102,5 +121,18 @@ describe('accept', () => {
     const verdicts = [{ sequence: 0, length: context, firstSample: 0, depth: 0, stops: [] }]
     await expectAgreement({ verdicts, sampled: new Uint32Array([9]), history }, 0)
     expect(history.includes(9)).toBe(false)
+  })
+
+  it('counts what it commits, and only where there are penalties', async () => {
+    const history = new Uint32Array(numSequences * context).fill(5)
+    const verdicts = [0, 1].map(i => ({ sequence: i, length: 10, firstSample: 4 * i, depth: 3, stops: [] }))
+    const sampled = new Uint32Array([5, 5, 8, 5, 5, 5, 8, 5]) // the last of each is drawn behind a rejected token
+    const before = await expectAgreement({ verdicts: [], sampled, history: history.slice() }, 0)
+    const { counts } = await expectAgreement({ verdicts, sampled, history, penalised: i => i === 1 }, 0)
+    const gained = [...counts].map((count, at) => count - before.counts[at]!)
+    expect(gained.flatMap((gain, at) => (gain ? [[at, gain]] : []))).toEqual([
+      [vocab + 5, 2],
+      [vocab + 8, 1],
+    ])
   })
 })

@@ -1,13 +1,18 @@
 // Compares what the target sampled with what was drafted, sequence by sequence, and commits the verdict.
 // Token j of the step is the target's own sample at position length + j; it stands whatever the draft said.
 // The draft token there is accepted if it is the same, and then the next sample is valid too. (DESIGN.md section 2)
+// Where samples are drawn with penalties, the committed tokens are counted for the next step's.
 // One thread per verdict.
 @group(0) @binding(1) var<storage, read> sampled: array<u32>;            // [samples]
 @group(0) @binding(2) var<storage, read_write> history: array<u32>;      // [sequences, CONTEXT]
 @group(0) @binding(3) var<storage, read_write> verdicts: array<u32>;     // [sequences, RESULT_WORDS]
+@group(0) @binding(4) var<storage, read_write> counts: array<u32>;       // [sequences, VOCAB]
 
 const CONTEXT = 512u;
+const VOCAB = 512u;
 const WORKGROUP = 32u;
+const SAMPLE_WORDS = 12u;
+const PENALISED = 2u;
 const VERDICT_WORDS = 16u;
 const RESULT_WORDS = 32u;   // number of tokens, accepted drafts, stopped, 0, tokens
 
@@ -20,6 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let first_sample = step[record + 2u];
   let depth = step[record + 3u];
   let num_stops = step[record + 4u];
+  let penalised = (step[step[SAMPLES_AT] + first_sample * SAMPLE_WORDS + 9u] & PENALISED) != 0u;
   let result = sequence * RESULT_WORDS;
 
   var num_tokens = 0u;
@@ -31,6 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = sequence * CONTEXT + position;
     let matches = num_tokens < depth && history[at] == token;
     if (position < CONTEXT) { history[at] = token; } // the token after a full context has no place there
+    if (penalised) { counts[sequence * VOCAB + token]++; }
     verdicts[result + 4u + num_tokens] = token;
     num_tokens++;
     if (matches) { num_accepted++; }

@@ -3,9 +3,12 @@
  * data, at a dynamic offset: the section of the pass.
  */
 import accept from './accept.wgsl?raw'
+import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
 import embed from './embed.wgsl?raw'
+import logProbs from './log-probs.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
@@ -52,12 +55,22 @@ export const kernels = {
     source: step + attend,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
+  adjustLogits: {
+    name: 'adjust-logits',
+    source: step + adjustLogits,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
   sample: {
     name: 'sample',
-    source: step + sample,
+    source: step + reduce + sample,
     bindings: ['step', 'read', 'write', 'write', 'uniform'],
   },
-  accept: { name: 'accept', source: step + accept, bindings: ['step', 'read', 'write', 'write'] },
+  logProbs: {
+    name: 'log-probs',
+    source: step + reduce + logProbs,
+    bindings: ['step', 'read', 'read', 'write', 'uniform'],
+  },
+  accept: { name: 'accept', source: step + accept, bindings: ['step', 'read', 'write', 'write', 'write'] },
 } as const satisfies Record<string, Kernel>
 
 export type KernelName = keyof typeof kernels

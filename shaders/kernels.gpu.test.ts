@@ -35,8 +35,10 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.matmul, product(formats, matmulParams)],
   [kernels.ropeAppend, product(kvWords, combine({ NEOX: bools }))],
   [kernels.attend, product(kvWords, headDims)],
+  [kernels.adjustLogits, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
   [kernels.sample, combine({ CONTEXT: [512, 8192] })],
-  [kernels.accept, combine({ CONTEXT: [512, 8192] })],
+  [kernels.logProbs, combine({ WORKGROUP: [32, 256] })],
+  [kernels.accept, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
 ]
 
 it.each(variants)('$name compiles in every variant, without a warning', async (kernel, paramSets) => {

@@ -12,51 +12,12 @@
 @group(0) @binding(4) var<uniform> shape: vec4<u32>;                     // vocab, stride
 
 const CONTEXT = 512u;
-const WORKGROUP = 256u;
 const SAMPLE_WORDS = 12u;
 const MASS_ONE = 1073741824.0; // 2^30 stands for probability 1
 const COLDEST = 1e-5;          // any colder is the plain argmax: (value - top) / T must stay finite
-const LOWEST = -3.0e38;        // WGSL has no infinity to rely on
 
-var<workgroup> best_value: array<f32, WORKGROUP>;
-var<workgroup> best_token: array<u32, WORKGROUP>;
 var<workgroup> histogram: array<atomic<u32>, 256>;
 var<workgroup> chosen: vec2<u32>; // digit found, mass still wanted below it
-
-struct Best { value: f32, token: u32 }
-
-// The largest value of the workgroup; the lowest token wins ties.
-fn reduce_best(mine: Best, t: u32) -> Best {
-  best_value[t] = mine.value;
-  best_token[t] = mine.token;
-  workgroupBarrier();
-  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    if (t < half) {
-      let value = best_value[t + half];
-      let token = best_token[t + half];
-      if (value > best_value[t] || (value == best_value[t] && token < best_token[t])) {
-        best_value[t] = value;
-        best_token[t] = token;
-      }
-    }
-    workgroupBarrier();
-  }
-  let result = Best(best_value[0], best_token[0]);
-  workgroupBarrier();
-  return result;
-}
-
-fn reduce_sum(mine: f32, t: u32) -> f32 {
-  best_value[t] = mine;
-  workgroupBarrier();
-  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    if (t < half) { best_value[t] += best_value[t + half]; }
-    workgroupBarrier();
-  }
-  let result = best_value[0];
-  workgroupBarrier();
-  return result;
-}
 
 // u32 keys in the order of the floats.
 fn key_of(value: f32) -> u32 {

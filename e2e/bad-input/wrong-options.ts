@@ -5,7 +5,9 @@ export interface WrongOptions {
 }
 
 /** Wrong for every numeric option. */
-const wrongNumbers = [Number.NaN, -1, Number.POSITIVE_INFINITY, '1', true, [1], {}]
+const noNumbers = [Number.NaN, Number.POSITIVE_INFINITY, '1', true, [1], {}]
+/** Wrong where nothing below 0 is allowed. */
+const wrongNumbers = [...noNumbers, -1]
 
 const each = (names: readonly string[], values: readonly unknown[]): WrongOptions[] =>
   names.flatMap(name => values.map(value => ({ options: { [name]: value }, argument: name })))
@@ -36,6 +38,19 @@ export function wrongRequests(): WrongOptions[] {
   const prompt = undefined
   return [
     ...each(['maxTokens', 'temperature', 'topK', 'topP', 'minP', 'seed'], wrongNumbers),
+    ...each(['repetitionPenalty'], [...wrongNumbers, 0, 1e7]),
+    ...each(['presencePenalty', 'frequencyPenalty'], [...noNumbers, -2.1, 2.1]),
+    ...each(['topLogprobs'], [...wrongNumbers, 1.5, 21, 3]),
+    ...each(['logprobs'], [1, 'yes']),
+    ...each(['logitBias'], [3, 'x', [1]]),
+    ...[512, -1, 'x', '01'].map(id => ({
+      options: { logitBias: { [id]: 1 } },
+      argument: `logitBias[${id}]`,
+    })),
+    ...[...noNumbers, null, 101, -101].map(bias => ({
+      options: { logitBias: { 3: bias } },
+      argument: 'logitBias[3]',
+    })),
     ...each(['maxTokens', 'topK', 'seed'], [1.5]),
     ...each(['maxTokens', 'topP'], [0]),
     ...each(['topP', 'minP'], [1.01]),
@@ -68,7 +83,9 @@ export function wrongChats(): WrongOptions[] {
     ...each(['n', 'best_of'], [2]),
     ...each(['n'], [2n]),
     ...each(['topP'], [0.5]),
-    ...each(['frequency_penalty'], [Number.NaN, 1]),
+    ...each(['frequency_penalty', 'presence_penalty'], [Number.NaN, -3, 3]),
+    ...each(['repetition_penalty', 'top_logprobs'], wrongNumbers),
+    { options: { logit_bias: { 3: 101 } }, argument: 'logit_bias[3]' },
     ...each(['model'], ['gpt-4']),
     ...each(['messages'], ['Hi', []]),
     ...each(['stop'], [3]),

@@ -9,14 +9,34 @@ export const prompts = [
   'Tom and his dog went to the park. The dog saw a cat and ran. Tom and his dog went',
 ]
 
+/** Strong enough to change ids; what a guess adds to the counts decides many of them. */
+export const adjustedSamplings: Sampling[] = [
+  { temperature: 0, seed: 101, repetitionPenalty: 1.3, presencePenalty: 0.6, frequencyPenalty: 0.5 },
+  {
+    temperature: 0.8,
+    seed: 102,
+    repetitionPenalty: 1.2,
+    frequencyPenalty: 0.8,
+    logitBias: { 432: -100, 426: 1.5, 261: 2, 13: -2 },
+  },
+]
+
 const companions = [
-  { prompt: 'One day, a big red ball', joins: 3, maxTokens: 20, speculation: 'off' },
-  { prompt: 'The sun was hot and the', joins: 6, maxTokens: 30, speculation: { method: 'lookup', depth: 3 } },
+  // Never with penalties or bias: all kinds of requests share their passes.
+  { prompt: 'One day, a big red ball', joins: 3, maxTokens: 20, speculation: 'off', plain: true },
+  {
+    prompt: 'The sun was hot and the',
+    joins: 6,
+    maxTokens: 30,
+    speculation: { method: 'lookup', depth: 3 },
+    plain: false,
+  },
   {
     prompt: 'Ben had a toy car. He liked',
     joins: 12,
     maxTokens: 24,
     speculation: { method: 'draft', depth: 2 },
+    plain: false,
   },
 ] as const
 
@@ -74,6 +94,9 @@ function ahead(
   return expected.slice(from, from + depth)
 }
 
+/** The same without penalties and bias. */
+export const plainOf = ({ temperature, seed }: Sampling): Sampling => ({ temperature, seed })
+
 /** Alone, or with three others that join while it runs and leave before it ends. Returns the runs that differ. */
 export async function compare(
   rig: ExactnessRig,
@@ -85,14 +108,18 @@ export async function compare(
   const expected = await rig.reference(prompt, sampling, NUM_TOKENS)
   const others = together ? companions : []
   const wanted: number[][] = []
-  for (const other of others) wanted.push(await rig.reference(other.prompt, sampling, other.maxTokens))
+  const samplingOf = (other: { plain: boolean }): Sampling => (other.plain ? plainOf(sampling) : sampling)
+  for (const other of others) {
+    wanted.push(await rig.reference(other.prompt, samplingOf(other), other.maxTokens))
+  }
   const joined: Array<Promise<Run> | undefined> = []
   const run = await rig.run(
     mode,
     { prompt, ...sampling, maxTokens: NUM_TOKENS, ignoreEos: true },
     numTokens => {
-      others.forEach(({ joins, ...options }, i) => {
-        if (numTokens >= joins) joined[i] ??= rig.generate({ ...options, ...sampling, ignoreEos: true })
+      others.forEach(({ joins, plain, ...options }, i) => {
+        if (numTokens < joins) return
+        joined[i] ??= rig.generate({ ...options, ...samplingOf({ plain }), ignoreEos: true })
       })
     },
   )

@@ -10,7 +10,9 @@ export interface Mode {
   policy?: (step: number) => Choice
 }
 
-export interface Sampling {
+/** How tokens are drawn. Temperature and seed tell the samplings of a bench apart. */
+export interface Sampling
+  extends Pick<GenerateOptions, 'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty' | 'logitBias'> {
   temperature: number
   seed: number
 }
@@ -92,8 +94,10 @@ export class ExactnessRig {
   }
 }
 
-const keyOf = (prompt: readonly number[], { temperature, seed }: Sampling): string =>
-  `${temperature}/${seed}/${prompt.join()}`
+const keyOf = (
+  prompt: readonly number[],
+  { temperature, seed }: Pick<Sampling, 'temperature' | 'seed'>,
+): string => `${temperature}/${seed}/${prompt.join()}`
 
 export const sameIds = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((id, i) => id === b[i])

@@ -1,5 +1,6 @@
 /**
- * Promise 1: the ids with speculation are those without, for every format, mode, depth, temperature and company.
+ * Promise 1: the ids with speculation are those without, for every format, mode, depth, temperature and company,
+ * with penalties and logit bias as without.
  * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
  */
 import type { BenchContext, BenchRow } from './bench-context'
@@ -29,6 +30,7 @@ export async function* measureFormat(
   const samplings: Sampling[] = [
     { temperature: 0, seed: 0 },
     ...seeds.map(seed => ({ temperature: 0.8, seed })),
+    ...cases.adjustedSamplings,
   ]
   const modes = [
     cases.offMode,

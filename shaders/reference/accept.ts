@@ -1,5 +1,5 @@
 /** Compares what the target sampled with what was drafted, and commits the verdicts: accept.wgsl. */
-import { NUM_VERDICTS, VERDICT_WORDS, VERDICTS_AT } from './step'
+import { NUM_VERDICTS, PENALISED, SAMPLE_WORDS, SAMPLES_AT, VERDICT_WORDS, VERDICTS_AT } from './step'
 
 const RESULT_WORDS = 32 // number of tokens, accepted drafts, stopped, 0, tokens
 
@@ -8,12 +8,14 @@ export function accept(
   sampled: Uint32Array, // [samples]
   history: Uint32Array, // [sequences, context]
   verdicts: Uint32Array, // [sequences, RESULT_WORDS]
-  { context }: { context: number },
+  counts: Uint32Array, // [sequences, vocab]
+  { context, vocab }: { context: number; vocab: number },
 ): void {
   for (let v = 0; v < step[NUM_VERDICTS]!; v++) {
     const record = step[VERDICTS_AT]! + v * VERDICT_WORDS
     const [sequence, length, firstSample, depth, numStops] = step.subarray(record)
     const stops = step.subarray(record + 5, record + 5 + numStops!)
+    const flags = step[step[SAMPLES_AT]! + firstSample! * SAMPLE_WORDS + 9]!
     const result = sequence! * RESULT_WORDS
 
     let numTokens = 0
@@ -25,6 +27,7 @@ export function accept(
       const at = sequence! * context + position
       const matches = numTokens < depth! && history[at] === token
       if (position < context) history[at] = token
+      if (flags & PENALISED) counts[sequence! * vocab + token]!++
       verdicts[result + 4 + numTokens] = token
       numTokens++
       if (matches) numAccepted++

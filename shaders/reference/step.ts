@@ -13,6 +13,10 @@ const ROW_WORDS = 4
 export const SAMPLE_WORDS = 12
 export const VERDICT_WORDS = 16
 
+/** Flags of a sample: what is done to its logits. */
+export const BIASED = 1
+export const PENALISED = 2
+
 /** A row: one query position of one sequence. */
 export interface Row {
   sequence: number
@@ -32,6 +36,12 @@ export interface Sample {
   minP: number
   seed: number
   draft: boolean
+  /** BIASED | PENALISED. */
+  adjustments?: number
+  /** Committed tokens of its sequence; those from here to `position` are drafted. */
+  length?: number
+  /** 0: none, else 1 + how many of the best tokens have theirs told too. */
+  logProbs?: number
 }
 
 export interface Verdict {
@@ -63,7 +73,8 @@ export function writeStep(
   for (const [i, s] of samples.entries()) {
     const floats = [s.topP, s.minP].map(bitcastU32)
     const place = [s.row, s.sequence, s.position, bitcastU32(s.temperature)]
-    step.set([...place, s.topK, ...floats, s.seed, Number(s.draft)], samplesAt + i * SAMPLE_WORDS)
+    const extras = [s.adjustments ?? 0, s.length ?? s.position, s.logProbs ?? 0]
+    step.set([...place, s.topK, ...floats, s.seed, Number(s.draft), ...extras], samplesAt + i * SAMPLE_WORDS)
   }
   for (const [i, { sequence, length, firstSample, depth, stops }] of verdicts.entries()) {
     const record = [sequence, length, firstSample, depth, stops.length, ...stops]

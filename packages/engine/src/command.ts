@@ -16,6 +16,8 @@ export interface Command {
   tailBindGroup?: GPUBindGroup
   /** What the grid counts. A pass that has none skips the command. */
   over: 'rows' | 'samples' | 'verdicts'
+  /** Passes that need it; absent: all. */
+  when?: (pass: Pass) => boolean
   /** By ascending tile. */
   variants: readonly Variant[]
 }
@@ -29,6 +31,7 @@ export function record(
 ): number {
   let numDispatches = 0
   for (const command of commands) {
+    if (command.when?.(pass) === false) continue
     for (const { variant, tiles, isTail } of parts(command, pass[command.over].length)) {
       const [x, y] = variant.grid(tiles)
       encoder.setPipeline(variant.pipeline)

@@ -9,7 +9,9 @@ import { Counters } from './counters'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { bad, checkIds, contextFull, parseRequest } from './request'
+import type { StepOutcome } from './runner'
 import { TextStream } from './text-stream'
+import { tokenLogprobs } from './token-logprobs'
 import { Trial } from './trial'
 import type { EngineOptions, EngineStats, ForwardResult, GenerateOptions, TokenBatch } from './types'
 
@@ -211,7 +213,7 @@ export class Engine {
 
         const cpuMs = performance.now() - begin - stepMs
         this.#counters.observe(progress, outcome, { stepMs, cpuMs })
-        this.#deliver(progress, { stepMs, cpuMs })
+        this.#deliver(progress, { stepMs, cpuMs }, outcome.logProbs)
         if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
         if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
       }
@@ -224,10 +226,16 @@ export class Engine {
     }
   }
 
-  #deliver(progress: readonly Progress[], timings: TokenBatch['timings']): void {
+  #deliver(
+    progress: readonly Progress[],
+    timings: TokenBatch['timings'],
+    logProbs: StepOutcome['logProbs'],
+  ): void {
+    const { tokenizer } = this.#parts.target
     for (const gain of progress) {
       const generation = this.#generations.get(gain.sequence)
-      if (generation?.advance(gain, timings)) this.#leave(gain.sequence)
+      const logprobs = logProbs.get(gain.sequence)?.map(token => tokenLogprobs(token, tokenizer))
+      if (generation?.advance(gain, timings, logprobs)) this.#leave(gain.sequence)
     }
   }
 

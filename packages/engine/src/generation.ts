@@ -2,7 +2,7 @@
 import type { EngineError } from '@foretoken/errors'
 import type { Progress, Sequence } from '@foretoken/scheduler'
 import type { TextStream } from './text-stream'
-import type { FinishReason, StepTimings, TokenBatch, Usage } from './types'
+import type { FinishReason, StepTimings, TokenBatch, TokenLogprobs, Usage } from './types'
 
 export class Generation {
   readonly #queue: TokenBatch[] = []
@@ -24,7 +24,7 @@ export class Generation {
   }
 
   /** Takes in what a step committed; true when the answer is complete, by a stop text too. */
-  advance(progress: Progress, timings: StepTimings): boolean {
+  advance(progress: Progress, timings: StepTimings, logprobs?: TokenLogprobs[]): boolean {
     let text = ''
     let stopped = false
     let count = 0
@@ -50,6 +50,7 @@ export class Generation {
       tokens: progress.tokens.slice(0, count),
       text,
       sources: progress.sources.slice(0, count),
+      ...(logprobs ? { logprobs: logprobs.slice(0, count) } : {}),
       speculation: progress.choice,
       timings,
       ...(finish ? { finishReason: finish, usage: this.#usage() } : {}),

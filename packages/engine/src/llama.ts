@@ -5,9 +5,11 @@
 import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
+import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS, segmentGroups } from './device-profile'
 import type { Gpu } from './gpu'
+import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, Matrix, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
@@ -112,7 +114,14 @@ class LlamaBuilder {
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
       this.#matmul(head, normed, logits, { over: 'samples' }),
+      only(adjustsLogits, this.#adjustLogits(logits)),
       this.#sample(logits),
+      // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
+      only(
+        pass => wantsLogProbs(pass) && adjustsLogits(pass),
+        this.#matmul(head, normed, logits, { over: 'samples' }),
+      ),
+      only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }
 
@@ -227,11 +236,34 @@ class LlamaBuilder {
     })
   }
 
+  #adjustLogits(logits: GPUBuffer): Promise<Command> {
+    const { history, counts, adjustments, params } = this.resident
+    const { CONTEXT, VOCAB } = params
+    return this.#command('adjustLogits', {
+      params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      buffers: [history, counts, adjustments, logits],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
   #sample(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, params } = this.resident
     return this.#command('sample', {
       params: { CONTEXT: params.CONTEXT, WORKGROUP: vocabWorkgroup(this.config.vocab) },
       buffers: [logits, sampled, history],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #logProbs(logits: GPUBuffer): Promise<Command> {
+    const { sampled, logProbs } = this.resident
+    return this.#command('logProbs', {
+      params: { LOG_PROB_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      buffers: [logits, sampled, logProbs],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],
@@ -279,6 +311,10 @@ interface MatmulOptions {
   column?: number
   stride?: number
   second?: Matrix
+}
+
+async function only(when: NonNullable<Command['when']>, command: Promise<Command>): Promise<Command> {
+  return { ...(await command), when }
 }
 
 /** Bytes of one KV block in one layer. */

@@ -140,6 +140,7 @@ function planSizes(gpu: Gpu, settings: Settings, configs: readonly ModelConfig[]
   return {
     maxConcurrent: settings.maxConcurrent,
     contextLength,
+    vocab: Math.max(...configs.map(config => config.vocab)),
     numBlocks,
     maxRows: MAX_ROWS,
     maxSamples: MAX_SAMPLES,

@@ -1,7 +1,9 @@
 /** Turns a caller's options into a sequence request, or says what is wrong with them. */
 import { EngineError } from '@foretoken/errors'
-import { MAX_DEPTH, type SequenceRequest } from '@foretoken/scheduler'
+import { MAX_DEPTH, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
 import type { Tokenizer } from '@foretoken/tokenizer'
+import { MAX_BIASES } from './adjustments'
+import { MAX_TOP_LOG_PROBS } from './log-probs'
 import { MAX_END_IDS } from './step-data'
 import type { GenerateOptions, Speculation } from './types'
 
@@ -33,6 +35,12 @@ const known = new Set<keyof GenerateOptions>([
   'topP',
   'minP',
   'seed',
+  'repetitionPenalty',
+  'presencePenalty',
+  'frequencyPenalty',
+  'logitBias',
+  'logprobs',
+  'topLogprobs',
 ])
 
 export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, limits: RequestLimits): Request {
@@ -41,20 +49,70 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
     throw bad(name, (options as Record<string, unknown>)[name], `one of ${[...known].join(', ')}`)
   }
   const maxTokens = number('maxTokens', options.maxTokens, DEFAULT_MAX_TOKENS, 1, 2 ** 31 - 1, true)
-  const sampling = {
-    temperature: number('temperature', options.temperature, 0, 0, 100),
-    topK: number('topK', options.topK, 0, 0, 2 ** 31 - 1, true),
-    topP: number('topP', options.topP, 1, Number.MIN_VALUE, 1),
-    minP: number('minP', options.minP, 0, 0, 1),
-    seed: number('seed', options.seed, randomSeed(), 0, 2 ** 32 - 1, true),
-  }
+  const sampling = parseSampling(options, limits.vocab)
+  const logProbs = parseLogprobs(options, limits.vocab)
   // A plain transcript has no end of turn: the next speaker's name is it.
   const isTranscript = options.messages !== undefined && !tokenizer.hasChatTemplate
   const stops = [...parseStops(options.stop), ...(isTranscript ? ['\nUser:'] : [])]
   const speculation = parseSpeculation(options.speculation, limits.hasDraft)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const prompt = promptTokens(options, tokenizer, limits)
-  return { sequence: { prompt, maxTokens, sampling, endIds, speculation }, stops }
+  return {
+    sequence: {
+      prompt,
+      maxTokens,
+      sampling,
+      endIds,
+      speculation,
+      ...(logProbs === undefined ? {} : { logProbs }),
+    },
+    stops,
+  }
+}
+
+function parseSampling(options: GenerateOptions, vocab: number): Sampling {
+  const penalties = {
+    repetition: number('repetitionPenalty', options.repetitionPenalty, 1, 1e-6, 1e6),
+    presence: number('presencePenalty', options.presencePenalty, 0, -2, 2),
+    frequency: number('frequencyPenalty', options.frequencyPenalty, 0, -2, 2),
+  }
+  const neutral = penalties.repetition === 1 && penalties.presence === 0 && penalties.frequency === 0
+  const logitBias = parseLogitBias(options.logitBias, vocab)
+  return {
+    temperature: number('temperature', options.temperature, 0, 0, 100),
+    topK: number('topK', options.topK, 0, 0, 2 ** 31 - 1, true),
+    topP: number('topP', options.topP, 1, Number.MIN_VALUE, 1),
+    minP: number('minP', options.minP, 0, 0, 1),
+    seed: number('seed', options.seed, randomSeed(), 0, 2 ** 32 - 1, true),
+    ...(neutral ? {} : { penalties }),
+    ...(logitBias.length > 0 ? { logitBias } : {}),
+  }
+}
+
+function parseLogitBias(biases: GenerateOptions['logitBias'], vocab: number): Array<[number, number]> {
+  // Neither a list nor a Map.
+  const isRecord = Object.prototype.toString.call(biases ?? {}) === '[object Object]'
+  const pairs = isRecord ? Object.entries(biases ?? {}) : undefined
+  if (!pairs || pairs.length > MAX_BIASES) {
+    const found = pairs ? `${pairs.length} ids` : biases
+    throw bad('logitBias', found, `{ id: bias }, at most ${MAX_BIASES} ids`)
+  }
+  return pairs.map(([key, bias]) => {
+    const id = Number(key)
+    if (String(id) !== key || !Number.isInteger(id) || id < 0 || id >= vocab) {
+      throw bad(`logitBias[${key}]`, key, `ids from 0 to ${vocab - 1}`)
+    }
+    return [id, number(`logitBias[${key}]`, bias, Number.NaN, -100, 100)]
+  })
+}
+
+/** How many of the most likely tokens have their log-probabilities told; undefined: no log-probabilities. */
+function parseLogprobs(options: GenerateOptions, vocab: number): number | undefined {
+  const logprobs = options.logprobs ?? false
+  if (typeof logprobs !== 'boolean') throw bad('logprobs', logprobs, 'true or false')
+  const top = number('topLogprobs', options.topLogprobs, 0, 0, MAX_TOP_LOG_PROBS, true)
+  if (top > 0 && !logprobs) throw bad('topLogprobs', top, '0, or more with logprobs: true')
+  return logprobs ? Math.min(top, vocab) : undefined
 }
 
 /** Ids of the prompt, in whichever form it came; refused if they leave no room for an answer. */

@@ -2,10 +2,12 @@
 import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
+import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
 import { type Command, record } from './command'
 import type { Gpu } from './gpu'
 import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
+import { LogProbReadback, type TokenLogProbs } from './log-probs'
 import { RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
@@ -19,10 +21,13 @@ export interface StepOutcome {
   gpuMs: number | undefined
   /** Logits of the target pass's samples if any sequence is being scored: [samples, stride]. */
   logits: Float32Array | undefined
+  /** Of the sequences that want them, one per committed token. */
+  logProbs: ReadonlyMap<Sequence, TokenLogProbs[]>
 }
 
 export class Runner {
   readonly #readback: GPUBuffer
+  readonly #logProbReadback: LogProbReadback
 
   private constructor(
     readonly gpu: Gpu,
@@ -35,6 +40,7 @@ export class Runner {
   ) {
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
     this.#readback = gpu.buffer('readback', resident.verdicts.size, 'work', usage)
+    this.#logProbReadback = new LogProbReadback(gpu, resident.logProbs)
   }
 
   static async create(
@@ -44,22 +50,27 @@ export class Runner {
     [target, draft]: readonly Llama[],
     { accept: kernel = kernels.accept, timer }: { accept?: Kernel; timer?: GpuTimer | undefined },
   ): Promise<Runner> {
-    const { stepBinding, sampled, history, verdicts, params } = resident
-    const pipeline = await gpu.pipeline(kernel, { CONTEXT: params.CONTEXT, RESULT_WORDS })
+    const { stepBinding, sampled, history, verdicts, counts, params } = resident
+    const { CONTEXT, VOCAB } = params
+    const pipeline = await gpu.pipeline(kernel, { CONTEXT, VOCAB, RESULT_WORDS })
     const accept: Command = {
       label: 'accept',
-      bindGroup: gpu.bindGroup(kernel, [stepBinding, sampled, history, verdicts]),
+      bindGroup: gpu.bindGroup(kernel, [stepBinding, sampled, history, verdicts, counts]),
       over: 'verdicts',
       variants: [{ tile: 32, pipeline, grid: tiles => [tiles, 1] }],
     }
     return new Runner(gpu, resident, stepData, target!, draft, accept, timer)
   }
 
-  /** Brings an admitted sequence's tokens and block table to the GPU. */
+  /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
   admit(sequence: Sequence): void {
-    const { history, blocks, params } = this.resident
-    this.#write(history, sequence.index * params.CONTEXT, sequence.tokens)
-    this.#write(blocks, sequence.index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
+    const { history, blocks, counts, adjustments, params } = this.resident
+    const { index, request } = sequence
+    this.#write(history, index * params.CONTEXT, sequence.tokens)
+    this.#write(blocks, index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
+    const flags = adjustmentFlags(request.sampling)
+    if (flags) this.#write(adjustments, index * ADJUSTMENT_WORDS, adjustmentWords(request.sampling))
+    if (flags & PENALISED) this.#write(counts, index * params.VOCAB, tokenCounts(sequence, params.VOCAB))
   }
 
   async execute(step: Step): Promise<StepOutcome> {
@@ -87,6 +98,7 @@ export class Runner {
     pass.end()
     this.timer?.resolve(encoder)
     encoder.copyBufferToBuffer(this.resident.verdicts, 0, this.#readback, 0, this.#readback.size)
+    this.#logProbReadback.copy(encoder, step.targetPass)
     device.queue.submit([encoder.finish()])
     const recordMs = performance.now() - begin
 
@@ -96,11 +108,12 @@ export class Runner {
     const results = new Uint32Array(this.#readback.getMappedRange())
     const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))
     this.#readback.unmap()
+    const logProbs = await this.#logProbReadback.read(step.targetPass, verdicts)
     const gpuMs = await this.timer?.read()
-    return { verdicts, numDispatches, recordMs, gpuMs, logits }
+    return { verdicts, numDispatches, recordMs, gpuMs, logits, logProbs }
   }
 
-  #write(buffer: GPUBuffer, index: number, values: readonly number[]): void {
+  #write(buffer: GPUBuffer, index: number, values: ArrayLike<number>): void {
     this.gpu.device.queue.writeBuffer(buffer, index * 4, new Uint32Array(values))
   }
 

@@ -4,6 +4,7 @@
  */
 import { invariant } from '@foretoken/errors'
 import type { Pass, Step } from '@foretoken/scheduler'
+import { adjustmentFlags } from './adjustments'
 
 const HEADER_WORDS = 8
 const ROW_WORDS = 4
@@ -62,8 +63,11 @@ export class StepData {
     })
     pass.samples.forEach(({ row, sequence, position }, i) => {
       const at = start + samplesAt + i * SAMPLE_WORDS
-      const { temperature, topK, topP, minP, seed } = sequence.request.sampling
+      const { sampling, logProbs } = sequence.request
+      const { temperature, topK, topP, minP, seed } = sampling
       words.set([row, sequence.index, position, 0, topK, 0, 0, seed, draft ? 1 : 0], at)
+      const wanted = draft || logProbs === undefined ? 0 : 1 + logProbs
+      words.set([adjustmentFlags(sampling), sequence.length, wanted], at + 9)
       this.#floats[at + 3] = temperature
       this.#floats[at + 5] = topP
       this.#floats[at + 6] = minP

@@ -60,6 +60,20 @@ export interface SamplingOptions {
   minP?: number
   /** 0 .. 2^32 - 1. Default: random. */
   seed?: number
+  /**
+   * Divides the positive logits of tokens that stand in prompt or answer, multiplies the negative ones: above 1 they
+   * become less likely. 1e-6 to 1e6, default 1.
+   */
+  repetitionPenalty?: number
+  /** Taken from the logits of tokens that stand in the answer. -2 to 2, default 0. */
+  presencePenalty?: number
+  /** Taken from the logit of a token as often as it stands in the answer. -2 to 2, default 0. */
+  frequencyPenalty?: number
+  /**
+   * Added to the logits of these ids, before the penalties: -100 to 100, at most 300 ids. -100 as good as bans a
+   * token, 100 as good as forces it.
+   */
+  logitBias?: Readonly<Record<number, number>>
 }
 
 export interface GenerateOptions extends SamplingOptions {
@@ -79,6 +93,13 @@ export interface GenerateOptions extends SamplingOptions {
   ignoreEos?: boolean
   /** Default 'auto'. */
   speculation?: Speculation
+  /**
+   * Log-probabilities with every batch: log-softmax of the model's own logits, before bias, penalties, temperature,
+   * top-k, top-p and min-p. Default false.
+   */
+  logprobs?: boolean
+  /** The same for so many of the most likely tokens at each place, 0 to 20; needs `logprobs`. Default 0. */
+  topLogprobs?: number
   signal?: AbortSignal
 }
 
@@ -101,6 +122,21 @@ export interface StepTimings {
   cpuMs: number
 }
 
+export interface TokenLogprob {
+  token: number
+  /** The token alone; U+FFFD stands for half a character, the vocabulary's name for a control token. */
+  text: string
+  /** UTF-8; null for control tokens. */
+  bytes: number[] | null
+  /** Natural logarithm of the probability that the model gives it, whatever bias, penalties and filters say. */
+  logprob: number
+}
+
+/** Of a token of the answer, and of the most likely ones at its place, best first. */
+export interface TokenLogprobs extends TokenLogprob {
+  topLogprobs: TokenLogprob[]
+}
+
 /** What one step committed for one request. */
 export interface TokenBatch {
   /** 1..depth+1 ids; the last batch may hold none. */
@@ -109,6 +145,8 @@ export interface TokenBatch {
   text: string
   /** One per token. */
   sources: TokenSource[]
+  /** One per token, if they were asked for. */
+  logprobs?: TokenLogprobs[]
   /** What the controller chose for this request in this step. */
   speculation: { method: SpeculationMethod | 'off'; depth: number }
   timings: StepTimings

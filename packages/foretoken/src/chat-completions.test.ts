@@ -1,4 +1,4 @@
-import type { GenerateOptions, TokenBatch } from '@foretoken/engine/types'
+import type { GenerateOptions, TokenBatch, TokenLogprobs } from '@foretoken/engine/types'
 import { EngineError, isEngineError } from '@foretoken/errors'
 import { describe, expect, it } from 'vitest'
 import { chatCompletions } from './chat-completions.ts'
@@ -29,11 +29,11 @@ const usage = {
   completion_tokens_details: { accepted_prediction_tokens: 1, rejected_prediction_tokens: 2 },
 }
 
-function completions() {
+function completions(answer = batches) {
   const seen: GenerateOptions[] = []
   const { create } = chatCompletions('tiny', async function* (options) {
     seen.push(options)
-    yield* batches
+    yield* answer
   })
   return { create, seen }
 }
@@ -50,7 +50,14 @@ describe('chat completions', () => {
     expect(completion).toMatchObject({
       object: 'chat.completion',
       model: 'tiny',
-      choices: [{ index: 0, message: { role: 'assistant', content: 'Once upon' }, finish_reason: 'length' }],
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'Once upon' },
+          logprobs: null,
+          finish_reason: 'length',
+        },
+      ],
       usage,
     })
     expect(completion.id).toMatch(/^chatcmpl-/)
@@ -78,6 +85,30 @@ describe('chat completions', () => {
     expect(chunks.slice(0, -1).every(chunk => chunk.usage === null)).toBe(true)
   })
 
+  it('tells log-probabilities in OpenAI’s shape', async () => {
+    const token = (id: number, text: string, logprob: number): TokenLogprobs => {
+      const other = { token: 9, text: '</s>', bytes: null, logprob: -3 }
+      return { token: id, text, bytes: [id], logprob, topLogprobs: [other] }
+    }
+    const told = [[token(7, 'Once', -0.5)], [token(8, ' up', -1), token(9, 'on', -2)], []]
+    const answer = batches.map((batch, i) => ({ ...batch, logprobs: told[i]! }))
+    const shape = (name: string, logprob: number, byte: number) => ({
+      token: name,
+      logprob,
+      bytes: [byte],
+      top_logprobs: [{ token: '</s>', logprob: -3, bytes: null }],
+    })
+    const content = [shape('Once', -0.5, 7), shape(' up', -1, 8), shape('on', -2, 9)]
+    const request = { messages, logprobs: true, top_logprobs: 1 }
+
+    const completion = await completions(answer).create(request)
+    expect(completion.choices[0]!.logprobs).toEqual({ content, refusal: null })
+
+    const chunks = await collect(await completions(answer).create({ ...request, stream: true }))
+    const perChunk = chunks.map(({ choices }) => choices[0]!.logprobs?.content)
+    expect(perChunk).toEqual([undefined, content.slice(0, 1), content.slice(1), [], undefined])
+  })
+
   it('maps the options and leaves out what is null or absent', async () => {
     const { create, seen } = completions()
     const { signal } = new AbortController()
@@ -93,7 +124,13 @@ describe('chat completions', () => {
       stop: ['a'],
       speculation: 'off',
       signal,
-      ...({ n: 1, logprobs: false, response_format: { type: 'text' }, user: null } as object),
+      presence_penalty: 0.1,
+      frequency_penalty: 0.2,
+      repetition_penalty: 1.1,
+      logit_bias: { '7': -100 },
+      logprobs: true,
+      top_logprobs: 2,
+      ...({ n: 1, response_format: { type: 'text' }, user: null } as object),
     })
     expect(seen).toEqual([
       {
@@ -104,6 +141,12 @@ describe('chat completions', () => {
         topK: 40,
         minP: 0.1,
         seed: 3,
+        presencePenalty: 0.1,
+        frequencyPenalty: 0.2,
+        repetitionPenalty: 1.1,
+        logitBias: { '7': -100 },
+        logprobs: true,
+        topLogprobs: 2,
         stop: ['a'],
         speculation: 'off',
         signal,
@@ -114,11 +157,9 @@ describe('chat completions', () => {
   it.each([
     ['n', { n: 2 }],
     ['tools', { tools: [{ type: 'function' }] }],
-    ['logprobs', { logprobs: true }],
     ['n', { n: 2n }],
-    ['frequency_penalty', { frequency_penalty: Number.NaN }],
+    ['frequencyPenalty', { frequencyPenalty: 0.5 }],
     ['response_format', { response_format: { type: 'json_object' } }],
-    ['frequency_penalty', { frequency_penalty: 0.5 }],
     ['maxTokens', { maxTokens: 3 }],
     ['model', { model: 'gpt-4' }],
     ['max_completion_tokens', { max_tokens: 3, max_completion_tokens: 4 }],
@@ -139,6 +180,9 @@ describe('chat completions', () => {
     ['max_tokens', 'maxTokens', { max_tokens: -1 }],
     ['top_p', 'topP', { top_p: 2 }],
     ['temperature', 'temperature', { temperature: -1 }],
+    ['frequency_penalty', 'frequencyPenalty', { frequency_penalty: 3 }],
+    ['logit_bias[7]', 'logitBias[7]', { logit_bias: { 7: -101 } }],
+    ['top_logprobs', 'topLogprobs', { top_logprobs: 21 }],
   ])('names %s as the caller does', async (argument, engineName, options) => {
     const { create } = chatCompletions('tiny', async function* () {
       yield batches[0]!

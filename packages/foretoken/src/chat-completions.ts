@@ -1,5 +1,6 @@
 /** OpenAI's chat completions on top of `generate`. */
-import type { GenerateOptions, TokenBatch, Usage } from '@foretoken/engine/types'
+import type { GenerateOptions, TokenBatch, TokenLogprobs, Usage } from '@foretoken/engine/types'
+import { chatLogprobs } from './chat-logprobs.ts'
 import { inRequestNames, toGenerateOptions } from './chat-request.ts'
 import type {
   ChatCompletion,
@@ -21,7 +22,7 @@ export function chatCompletions(model: string, generate: Generate): ChatCompleti
     request: ChatCompletionRequest,
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const batches = named(generate(toGenerateOptions(request, model)), request)
-    if (!request.stream) return complete(batches, model)
+    if (!request.stream) return complete(batches, model, request.logprobs ?? false)
     return chunks(batches, model, request.stream_options?.include_usage ?? false)
   }
   return { create }
@@ -39,18 +40,29 @@ async function* named(
   }
 }
 
-async function complete(batches: AsyncIterable<TokenBatch>, model: string): Promise<ChatCompletion> {
+async function complete(
+  batches: AsyncIterable<TokenBatch>,
+  model: string,
+  wantsLogprobs: boolean,
+): Promise<ChatCompletion> {
   let content = ''
+  const logprobs: TokenLogprobs[] = []
   let last: TokenBatch | undefined
   for await (const batch of batches) {
     content += batch.text
+    logprobs.push(...(batch.logprobs ?? []))
     last = batch
   }
   return {
     ...completionHead(model),
     object: 'chat.completion',
     choices: [
-      { index: 0, message: { role: 'assistant', content }, finish_reason: last?.finishReason ?? 'stop' },
+      {
+        index: 0,
+        message: { role: 'assistant', content },
+        logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null,
+        finish_reason: last?.finishReason ?? 'stop',
+      },
     ],
     usage: completionUsage(last?.usage),
   }
@@ -63,21 +75,18 @@ async function* chunks(
   includeUsage: boolean,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
   const head = { ...completionHead(model), object: 'chat.completion.chunk' as const }
-  const chunk = (
-    delta: ChunkChoice['delta'],
-    finish_reason: ChunkChoice['finish_reason'] = null,
-  ): ChatCompletionChunk => ({
+  const chunk = (delta: ChunkChoice['delta'], others: Partial<ChunkChoice> = {}): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, finish_reason }],
+    choices: [{ index: 0, delta, finish_reason: null, ...others }],
     ...(includeUsage ? { usage: null } : {}),
   })
   let last: TokenBatch | undefined
   yield chunk({ role: 'assistant', content: '' })
   for await (const batch of batches) {
-    yield chunk({ content: batch.text })
+    yield chunk({ content: batch.text }, batch.logprobs ? { logprobs: chatLogprobs(batch.logprobs) } : {})
     last = batch
   }
-  yield chunk({}, last?.finishReason ?? 'stop')
+  yield chunk({}, { finish_reason: last?.finishReason ?? 'stop' })
   if (includeUsage) yield { ...head, choices: [], usage: completionUsage(last?.usage) }
 }
 

@@ -14,6 +14,12 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['top_k', 'topK'],
   ['min_p', 'minP'],
   ['seed', 'seed'],
+  ['presence_penalty', 'presencePenalty'],
+  ['frequency_penalty', 'frequencyPenalty'],
+  ['repetition_penalty', 'repetitionPenalty'],
+  ['logit_bias', 'logitBias'],
+  ['logprobs', 'logprobs'],
+  ['top_logprobs', 'topLogprobs'],
   ['stop', 'stop'],
   ['speculation', 'speculation'],
   ['signal', 'signal'],
@@ -25,13 +31,9 @@ const defaults = { temperature: 1, maxTokens: 2 ** 31 - 1 } satisfies GenerateOp
 /** Options of OpenAI that are accepted at the value that changes nothing, as JSON. */
 const neutral = new Map<string, string>([
   ['n', '1'],
-  ['logprobs', 'false'],
   ['tools', '[]'],
   ['tool_choice', '"none"'],
   ['response_format', '{"type":"text"}'],
-  ['frequency_penalty', '0'],
-  ['presence_penalty', '0'],
-  ['logit_bias', '{}'],
 ])
 
 export function toGenerateOptions(request: ChatCompletionRequest, model: string): GenerateOptions {
@@ -50,12 +52,14 @@ export function toGenerateOptions(request: ChatCompletionRequest, model: string)
 /** The engine's error by the name that the caller used, such as max_tokens for maxTokens. */
 export function inRequestNames(error: unknown, request: ChatCompletionRequest): unknown {
   if (!isEngineError(error) || error.code !== 'bad-request') return error
-  const { argument } = error.details
-  const isGiven = ([name, value]: [string, unknown]) => value != null && renamed.get(name) === argument
+  // An option, perhaps with the place in it: logitBias[3].
+  const [, option, place] = /^(\w+)(.*)$/.exec(String(error.details.argument)) ?? []
+  const isGiven = ([name, value]: [string, unknown]) => value != null && renamed.get(name) === option
   const given = Object.entries(request).find(isGiven)?.[0]
   if (given === undefined) return error
-  const message = error.message.replace(`"${argument}"`, `"${given}"`)
-  return new EngineError('bad-request', message, { ...error.details, argument: given })
+  const argument = `${given}${place}`
+  const message = error.message.replace(`"${error.details.argument}"`, `"${argument}"`)
+  return new EngineError('bad-request', message, { ...error.details, argument })
 }
 
 function setOnce(options: Record<string, unknown>, name: string, argument: string, value: unknown): void {

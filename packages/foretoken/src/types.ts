@@ -8,7 +8,7 @@ import type {
   TokenBatch,
 } from '@foretoken/engine/types'
 
-/** OpenAI's request shape; `speculation`, `top_k` and `min_p` are ours. */
+/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's, `speculation` is ours. */
 export interface ChatCompletionRequest {
   messages: readonly ChatMessage[]
   /** The loaded model's name. May be left out: an engine has one model. */
@@ -24,6 +24,14 @@ export interface ChatCompletionRequest {
   top_k?: number
   min_p?: number
   seed?: number
+  presence_penalty?: number
+  frequency_penalty?: number
+  repetition_penalty?: number
+  /** By token id, -100 to 100. */
+  logit_bias?: Readonly<Record<string, number>>
+  /** Of the model's own logits, whatever the options of sampling. */
+  logprobs?: boolean
+  top_logprobs?: number
   stop?: string | readonly string[]
   speculation?: Speculation
   signal?: AbortSignal
@@ -36,6 +44,17 @@ export interface CompletionUsage {
   completion_tokens_details: { accepted_prediction_tokens: number; rejected_prediction_tokens: number }
 }
 
+export interface ChatTokenLogprob {
+  token: string
+  logprob: number
+  bytes: number[] | null
+}
+
+export interface ChatLogprobs {
+  content: Array<ChatTokenLogprob & { top_logprobs: ChatTokenLogprob[] }>
+  refusal: null
+}
+
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
@@ -44,6 +63,7 @@ export interface ChatCompletion {
   choices: Array<{
     index: number
     message: { role: 'assistant'; content: string }
+    logprobs: ChatLogprobs | null
     finish_reason: 'stop' | 'length'
   }>
   usage: CompletionUsage
@@ -57,6 +77,8 @@ export interface ChatCompletionChunk {
   choices: Array<{
     index: number
     delta: { role?: 'assistant'; content?: string }
+    /** Of the tokens of this chunk, if they were asked for. */
+    logprobs?: ChatLogprobs
     finish_reason: 'stop' | 'length' | null
   }>
   usage?: CompletionUsage | null

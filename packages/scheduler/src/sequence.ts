@@ -7,12 +7,25 @@ export interface Sampling {
   topP: number
   minP: number
   seed: number
+  /** Absent where all are neutral. */
+  penalties?: Penalties
+  /** What is added to the logits of which ids; absent where there is none. */
+  logitBias?: ReadonlyArray<readonly [token: number, bias: number]>
+}
+
+/** Against repeating a token of prompt or output; a token of the output, once, and by its count. */
+export interface Penalties {
+  repetition: number
+  presence: number
+  frequency: number
 }
 
 export interface SequenceRequest {
   prompt: readonly number[]
   maxTokens: number
   sampling: Sampling
+  /** How many of the most likely tokens have their log-probabilities told, beside the one drawn; absent: no one's. */
+  logProbs?: number
   /** Ids that end the sequence; at most 11, as many as a verdict record holds. */
   endIds: readonly number[]
   speculation: 'auto' | 'off' | { method: Method; depth: number }

@@ -1,0 +1,84 @@
+import { isEngineError } from '@foretoken/errors'
+import type { Tokenizer } from '@foretoken/tokenizer'
+import { describe, expect, it } from 'vitest'
+import { parseRequest } from './request'
+import type { GenerateOptions } from './types'
+
+const vocab = 512
+const tokenizer = { endIds: [2], hasChatTemplate: false } as unknown as Tokenizer
+const parse = (options: GenerateOptions) =>
+  parseRequest({ tokens: [1, 5], ...options }, tokenizer, { contextLength: 64, vocab, hasDraft: false })
+
+/** The argument that a refusal names. */
+function refused(options: object): unknown {
+  try {
+    parse(options)
+  } catch (error) {
+    return isEngineError(error) && error.code === 'bad-request' && error.details.argument
+  }
+  return 'nothing'
+}
+
+describe('a request', () => {
+  it('without penalties, or with neutral ones, has none', () => {
+    for (const options of [
+      {},
+      { repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: {} },
+    ]) {
+      const { sequence } = parse({ seed: 1, ...options })
+      expect(sequence.sampling).toEqual({ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 })
+      expect(sequence).not.toHaveProperty('logProbs')
+    }
+  })
+
+  it('carries penalties and biases', () => {
+    const options = { presencePenalty: -2, frequencyPenalty: 2, logitBias: { 0: -100, 511: 100, 7: 0.5 } }
+    expect(parse(options).sequence.sampling).toMatchObject({
+      penalties: { repetition: 1, presence: -2, frequency: 2 },
+      logitBias: [
+        [0, -100],
+        [7, 0.5],
+        [511, 100],
+      ],
+    })
+  })
+
+  it('says how many log-probabilities it wants, at most one per token there is', () => {
+    expect(parse({ logprobs: true }).sequence.logProbs).toBe(0)
+    expect(parse({ logprobs: true, topLogprobs: 20 }).sequence.logProbs).toBe(20)
+    expect(parse({ logprobs: false, topLogprobs: 0 }).sequence.logProbs).toBeUndefined()
+    const few = parseRequest({ tokens: [1], logprobs: true, topLogprobs: 9 }, tokenizer, {
+      contextLength: 64,
+      vocab: 4,
+      hasDraft: false,
+    })
+    expect(few.sequence.logProbs).toBe(4)
+  })
+
+  const many = Object.fromEntries(Array.from({ length: 301 }, (_, i) => [i, 1]))
+  it.each<[string, object]>([
+    ['repetitionPenalty', { repetitionPenalty: 0 }],
+    ['repetitionPenalty', { repetitionPenalty: -1 }],
+    ['repetitionPenalty', { repetitionPenalty: Number.POSITIVE_INFINITY }],
+    ['presencePenalty', { presencePenalty: 2.1 }],
+    ['frequencyPenalty', { frequencyPenalty: Number.NaN }],
+    ['logitBias', { logitBias: many }],
+    ['logitBias', { logitBias: [1, 2] }],
+    ['logitBias', { logitBias: new Map([[1, 2]]) }],
+    ['logitBias', { logitBias: 'all' }],
+    ['logitBias[512]', { logitBias: { 512: 1 } }],
+    ['logitBias[-1]', { logitBias: { '-1': 1 } }],
+    ['logitBias[1.5]', { logitBias: { 1.5: 1 } }],
+    ['logitBias[01]', { logitBias: { '01': 1 } }],
+    ['logitBias[cat]', { logitBias: { cat: 1 } }],
+    ['logitBias[3]', { logitBias: { 3: 101 } }],
+    ['logitBias[3]', { logitBias: { 3: null } }],
+    ['logitBias[3]', { logitBias: { 3: '1' } }],
+    ['logprobs', { logprobs: 1 }],
+    ['topLogprobs', { logprobs: true, topLogprobs: 21 }],
+    ['topLogprobs', { logprobs: true, topLogprobs: 1.5 }],
+    ['topLogprobs', { topLogprobs: 3 }],
+  ])('is refused for its %s: %o', (argument, options) => {
+    expect(refused(options)).toBe(argument)
+  })
+})
