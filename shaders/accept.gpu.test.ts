@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kernels } from './index'
-import { accept } from './reference/accept'
+import { accept, NONE } from './reference/accept'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
 import { BIASED, PENALISED, type Sample, type Verdict, writeStep } from './reference/step'
@@ -31,18 +31,21 @@ async function expectAgreement({ verdicts, sampled, history, penalised }: Case, 
   const step = writeStep([], samples, verdicts)
   const results = new Uint32Array(numSequences * resultWords).fill(77)
   const counts = new Uint32Array(numSequences * vocab).map((_, i) => (i % 3 === 0 ? 0x80000000 : 0) + (i % 5))
+  const lengths = new Uint32Array(numSequences).fill(7)
   const [expectedHistory, expected, expectedCounts] = [history.slice(), results.slice(), counts.slice()]
-  accept(step, sampled, expectedHistory, expected, expectedCounts, { context, vocab })
+  const expectedLengths = lengths.slice()
+  accept(step, sampled, expectedHistory, expected, expectedCounts, expectedLengths, { context, vocab })
   await runKernel({
     kernel: kernels.accept,
     params: { CONTEXT: context, VOCAB: vocab },
-    data: [step, sampled, history, results, counts],
+    data: [step, sampled, history, results, counts, lengths],
     groups: [Math.ceil(verdicts.length / 32)],
     stepOffset: section * 256,
   })
   expect(results).toEqual(expected)
   expect(history).toEqual(expectedHistory)
   expect(counts).toEqual(expectedCounts)
+  expect(lengths).toEqual(expectedLengths)
   return { results, counts }
 }
 
@@ -60,6 +63,8 @@ function randomCase(seed: number, depths: readonly number[], agreement: number):
     for (let j = 0; j <= depth; j++) {
       const drafted = history[order[i]! * context + length + j]
       const agrees = j < depth && random.word() < agreement * 2 ** 32
+      // A lookup that found less than was asked for.
+      if (random.integer(0, 20) === 0) history[order[i]! * context + length + j] = NONE
       sampled.push(agrees ? drafted! : random.integer(0, 9))
     }
   }
@@ -102,7 +107,7 @@ describe('accept', () => {
       for (const i of accepted) {
         const tokens = [...Array(i).fill(5), 6]
         const words = results.slice(i * resultWords, i * resultWords + 4 + tokens.length)
-        expect([...words]).toEqual([i + 1, i, 0, 77, ...tokens])
+        expect([...words]).toEqual([i + 1, i, 0, depth, ...tokens])
       }
     }
   })
@@ -113,7 +118,7 @@ describe('accept', () => {
     const verdicts = [{ sequence: 0, length: 10, firstSample: 0, depth: 4, stops: [3, 8] }]
     const sampled = new Uint32Array([5, 5, 8, 5, 5])
     const { results } = await expectAgreement({ verdicts, sampled, history }, 1)
-    expect([...results.slice(0, 8)]).toEqual([3, 3, 1, 77, 5, 5, 8, 77])
+    expect([...results.slice(0, 8)]).toEqual([3, 3, 1, 4, 5, 5, 8, 77])
   })
 
   it('has no place in the history for the token after a full context', async () => {

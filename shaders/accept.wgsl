@@ -7,6 +7,7 @@
 @group(0) @binding(2) var<storage, read_write> history: array<u32>;      // [sequences, CONTEXT]
 @group(0) @binding(3) var<storage, read_write> verdicts: array<u32>;     // [sequences, RESULT_WORDS]
 @group(0) @binding(4) var<storage, read_write> counts: array<u32>;       // [sequences, VOCAB]
+@group(0) @binding(5) var<storage, read_write> lengths: array<u32>;      // [sequences] committed tokens
 
 const CONTEXT = 512u;
 const VOCAB = 512u;
@@ -14,7 +15,8 @@ const WORKGROUP = 32u;
 const SAMPLE_WORDS = 12u;
 const PENALISED = 2u;
 const VERDICT_WORDS = 16u;
-const RESULT_WORDS = 32u;   // number of tokens, accepted drafts, stopped, 0, tokens
+const RESULT_WORDS = 32u;   // number of tokens, accepted drafts, stopped, drafts, tokens
+const NONE = 0xffffffffu;   // where a lookup found nothing
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -28,6 +30,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let penalised = (step[step[SAMPLES_AT] + first_sample * SAMPLE_WORDS + 9u] & PENALISED) != 0u;
   let result = sequence * RESULT_WORDS;
 
+  var num_drafted = 0u;
+  while (num_drafted < depth && history[sequence * CONTEXT + length + num_drafted] != NONE) { num_drafted++; }
   var num_tokens = 0u;
   var num_accepted = 0u;
   var stopped = 0u;
@@ -35,7 +39,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let token = sampled[first_sample + num_tokens];
     let position = length + num_tokens;
     let at = sequence * CONTEXT + position;
-    let matches = num_tokens < depth && history[at] == token;
+    let matches = num_tokens < num_drafted && history[at] == token;
     if (position < CONTEXT) { history[at] = token; } // the token after a full context has no place there
     if (penalised) { counts[sequence * VOCAB + token]++; }
     verdicts[result + 4u + num_tokens] = token;
@@ -49,4 +53,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   verdicts[result] = num_tokens;
   verdicts[result + 1u] = num_accepted;
   verdicts[result + 2u] = stopped;
+  verdicts[result + 3u] = num_drafted;
+  lengths[sequence] = length + num_tokens;
 }

@@ -1,13 +1,15 @@
 /**
- * The kernels as data: text, parameters and the kinds of their bindings. Binding 0 of every kernel is the step
- * data, at a dynamic offset: the section of the pass.
+ * The kernels as data: text, parameters and the kinds of their bindings. A binding of kind `step` is the step data at a
+ * dynamic offset: the section of the pass.
  */
 import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
+import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import place from './place.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
@@ -60,6 +62,8 @@ export const kernels = {
     source: step + adjustLogits,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
+  place: { name: 'place', source: place, bindings: ['write', 'read', 'read', 'read'] },
+  lookup: { name: 'lookup', source: lookup, bindings: ['read', 'read', 'write'] },
   sample: {
     name: 'sample',
     source: step + reduce + sample,
@@ -70,7 +74,11 @@ export const kernels = {
     source: step + reduce + logProbs,
     bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
-  accept: { name: 'accept', source: step + accept, bindings: ['step', 'read', 'write', 'write', 'write'] },
+  accept: {
+    name: 'accept',
+    source: step + accept,
+    bindings: ['step', 'read', 'write', 'write', 'write', 'write'],
+  },
 } as const satisfies Record<string, Kernel>
 
 export type KernelName = keyof typeof kernels

@@ -9,7 +9,7 @@ export interface Launch {
   /** One per binding; those of kind 'write' are overwritten with the result. */
   data: readonly Data[]
   groups: readonly [number, number?]
-  /** Where the section begins in the step buffer: a multiple of 256 bytes. What lies around it is garbage. */
+  /** Where the section begins in the step buffer, if the kernel has one: a multiple of 256 bytes. What lies around it is garbage. */
   stepOffset?: number
 }
 
@@ -56,7 +56,7 @@ export async function runKernel(launch: Launch): Promise<void> {
   const encoder = device.createCommandEncoder()
   const pass = encoder.beginComputePass()
   pass.setPipeline(pipeline)
-  pass.setBindGroup(0, bindGroup, [stepOffset])
+  pass.setBindGroup(0, bindGroup, kernel.bindings[0] === 'step' ? [stepOffset] : [])
   pass.dispatchWorkgroups(...launch.groups)
   pass.end()
   for (const [i, result] of results.entries()) {

@@ -43,6 +43,24 @@ export function record(
   return numDispatches
 }
 
+/** Records a command that is no part of a pass. Returns the number of dispatches. */
+export function recordAlone(
+  encoder: GPUComputePassEncoder,
+  { pipeline, bindGroup }: LoneCommand,
+  groups: number,
+): number {
+  encoder.setPipeline(pipeline)
+  encoder.setBindGroup(0, bindGroup)
+  encoder.dispatchWorkgroups(groups)
+  return 1
+}
+
+/** A command with data of its own, over a number of workgroups that the caller knows. */
+export interface LoneCommand {
+  pipeline: GPUComputePipeline
+  bindGroup: GPUBindGroup
+}
+
 interface Part {
   variant: Variant
   tiles: number

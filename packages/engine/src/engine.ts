@@ -3,13 +3,13 @@
  * work (DESIGN.md section 2): plan, execute, commit, deliver.
  */
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
-import type { Pass, Progress, Sample, Scheduler, Sequence, SequenceRequest } from '@foretoken/scheduler'
+import type { Pass, Progress, Sample, Scheduler, Sequence, SequenceRequest, Step } from '@foretoken/scheduler'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { bad, checkIds, contextFull, parseRequest } from './request'
-import type { StepOutcome } from './runner'
+import type { StepOutcome, SubmittedStep } from './runner'
 import { TextStream } from './text-stream'
 import { tokenLogprobs } from './token-logprobs'
 import { Trial } from './trial'
@@ -195,27 +195,33 @@ export class Engine {
     this.#loop = this.#run()
   }
 
-  /** The step loop: plan, execute, commit, deliver, until nothing runs. */
+  /**
+   * The step loop: plan, submit, commit, deliver, until nothing runs. Where the scheduler can plan a step before the
+   * verdict of the one in flight is read, the GPU has it already when that one ends.
+   */
   async #run(): Promise<void> {
     const { runner } = this.#parts
+    const scheduler = this.#scheduler
+    let current: SubmittedStep | undefined
+    let lastEnd = 0
     try {
       while (!this.#failure) {
         const begin = performance.now()
         this.#dropLeaving()
-        for (const sequence of this.#scheduler.admit()) runner.admit(sequence)
-        const step = this.#scheduler.plan()
-        if (!step) return
-
-        const submitted = performance.now()
-        const outcome = await runner.execute(step)
-        const stepMs = performance.now() - submitted
-        const progress = this.#scheduler.commit(step, outcome.verdicts, stepMs)
-
-        const cpuMs = performance.now() - begin - stepMs
-        this.#counters.observe(progress, outcome, { stepMs, cpuMs })
-        this.#deliver(progress, { stepMs, cpuMs }, outcome.logProbs)
-        if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
-        if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
+        for (const sequence of scheduler.admit()) runner.admit(sequence)
+        const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
+        const next = step && runner.submit(step)
+        if (!current && !next) return
+        if (current) {
+          const waitBegin = performance.now()
+          const outcome = await current.outcome
+          const waitEnd = performance.now()
+          // Of two steps in flight, each has the time from the end of the one before.
+          const stepMs = waitEnd - Math.max(current.submittedAt, lastEnd)
+          lastEnd = waitEnd
+          this.#finish(current.step, outcome, stepMs, waitBegin - begin)
+        }
+        current = next
       }
     } catch (error) {
       this.#fail(await this.#parts.gpu.explain(error))
@@ -224,6 +230,17 @@ export class Engine {
       this.#active = false
       this.#dropLeaving()
     }
+  }
+
+  /** Takes in what a step gave. */
+  #finish(step: Step, outcome: StepOutcome, stepMs: number, planMs: number): void {
+    const begin = performance.now()
+    const progress = this.#scheduler.commit(step, outcome.verdicts, stepMs)
+    const timings = { stepMs, cpuMs: planMs + performance.now() - begin }
+    this.#counters.observe(progress, outcome, timings)
+    this.#deliver(progress, timings, outcome.logProbs)
+    if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
+    if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
   }
 
   #deliver(

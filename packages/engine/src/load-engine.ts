@@ -6,7 +6,6 @@ import type { Tokenizer } from '@foretoken/tokenizer'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
 import { Gpu } from './gpu'
-import { GpuTimer } from './gpu-timer'
 import { buildLlama, kvBlockBytes, type Llama } from './llama'
 import { checkDraft, type LoadContext, type OpenModel, openModel, upload } from './load-model'
 import type { ModelConfig } from './model-config'
@@ -184,7 +183,7 @@ async function build(
   throwIfAborted(signal, 'compile')
   const runner = await Runner.create(gpu, resident, stepData, llamas, {
     ...(kernels?.accept ? { accept: kernels.accept } : {}),
-    timer: profile ? GpuTimer.create(gpu) : undefined,
+    timed: profile,
   })
   const scheduler = new Scheduler({
     ...sizes,

@@ -6,9 +6,9 @@ import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
 import { ADJUSTMENT_WORDS } from './adjustments'
 import type { Gpu } from './gpu'
 import { LOG_PROB_WORDS } from './log-probs'
-import type { StepData } from './step-data'
+import { MAX_PLACES, PLACE_WORDS, type StepData } from './step-data'
 
-/** Per sequence: number of tokens, accepted drafts, stopped, 0, then the tokens. */
+/** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
 export const RESULT_WORDS = 32
 
 export interface Sizes {
@@ -29,6 +29,9 @@ export interface Resident {
   stepBinding: GPUBufferBinding
   history: GPUBuffer // [sequences, context]
   blocks: GPUBuffer // [sequences, blocks per sequence]
+  lengths: GPUBuffer // [sequences] committed tokens
+  places: GPUBuffer // what place.wgsl is to do: number, then PLACE_WORDS each
+  lookups: GPUBuffer // what lookup.wgsl is to do: number, then sequence and depth each
   sampled: GPUBuffer // [samples]
   verdicts: GPUBuffer // [sequences, RESULT_WORDS]
   counts: GPUBuffer // [sequences, vocab]
@@ -47,6 +50,9 @@ export function createResident(gpu: Gpu, sizes: Sizes, stepData: StepData): Resi
     stepBinding: { buffer: step, size: stepData.bindingBytes },
     history: gpu.buffer('history', maxConcurrent * contextLength * 4, 'work'),
     blocks: gpu.buffer('blocks', maxConcurrent * blocksFor(contextLength) * 4, 'work'),
+    lengths: gpu.buffer('lengths', maxConcurrent * 4, 'work'),
+    places: gpu.buffer('places', (1 + MAX_PLACES * PLACE_WORDS) * 4, 'work'),
+    lookups: gpu.buffer('lookups', (1 + maxConcurrent * 2) * 4, 'work'),
     sampled: gpu.buffer('sampled', maxSamples * 4, 'work'),
     verdicts: gpu.buffer('verdicts', maxConcurrent * RESULT_WORDS * 4, 'work'),
     counts: gpu.buffer('token counts', maxConcurrent * vocab * 4, 'work'),

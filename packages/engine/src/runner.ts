@@ -3,11 +3,12 @@ import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
-import { type Command, record } from './command'
+import { record, recordAlone } from './command'
 import type { Gpu } from './gpu'
-import type { GpuTimer } from './gpu-timer'
+import { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
+import { type OwnCommands, ownCommands } from './own-commands'
 import { RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
@@ -25,9 +26,33 @@ export interface StepOutcome {
   logProbs: ReadonlyMap<Sequence, TokenLogProbs[]>
 }
 
+/** A step that the GPU has been given. */
+export interface SubmittedStep {
+  step: Step
+  /** On performance.now()'s clock. */
+  submittedAt: number
+  outcome: Promise<StepOutcome>
+}
+
+/** Steps that may be under way: one is read while the next one runs. */
+const MAX_IN_FLIGHT = 2
+
+/** What one step in flight is read back through. */
+interface Slot {
+  verdicts: GPUBuffer
+  timer: GpuTimer | undefined
+}
+
+interface Extras {
+  accept?: Kernel
+  /** Measure the GPU's own time of every step, where it can. */
+  timed?: boolean | undefined
+}
+
 export class Runner {
-  readonly #readback: GPUBuffer
+  readonly #slots: Slot[]
   readonly #logProbReadback: LogProbReadback
+  #numSubmitted = 0
 
   private constructor(
     readonly gpu: Gpu,
@@ -35,11 +60,15 @@ export class Runner {
     readonly stepData: StepData,
     readonly target: Llama,
     readonly draft: Llama | undefined,
-    readonly accept: Command,
-    readonly timer: GpuTimer | undefined,
+    /** Commands beside the models'. */
+    readonly own: OwnCommands,
+    timed = false,
   ) {
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    this.#readback = gpu.buffer('readback', resident.verdicts.size, 'work', usage)
+    this.#slots = Array.from({ length: MAX_IN_FLIGHT }, () => ({
+      verdicts: gpu.buffer('readback', resident.verdicts.size, 'work', usage),
+      timer: timed ? GpuTimer.create(gpu) : undefined,
+    }))
     this.#logProbReadback = new LogProbReadback(gpu, resident.logProbs)
   }
 
@@ -48,69 +77,91 @@ export class Runner {
     resident: Resident,
     stepData: StepData,
     [target, draft]: readonly Llama[],
-    { accept: kernel = kernels.accept, timer }: { accept?: Kernel; timer?: GpuTimer | undefined },
+    { accept = kernels.accept, timed }: Extras,
   ): Promise<Runner> {
-    const { stepBinding, sampled, history, verdicts, counts, params } = resident
-    const { CONTEXT, VOCAB } = params
-    const pipeline = await gpu.pipeline(kernel, { CONTEXT, VOCAB, RESULT_WORDS })
-    const accept: Command = {
-      label: 'accept',
-      bindGroup: gpu.bindGroup(kernel, [stepBinding, sampled, history, verdicts, counts]),
-      over: 'verdicts',
-      variants: [{ tile: 32, pipeline, grid: tiles => [tiles, 1] }],
-    }
-    return new Runner(gpu, resident, stepData, target!, draft, accept, timer)
+    const own = await ownCommands(gpu, resident, accept)
+    return new Runner(gpu, resident, stepData, target!, draft, own, timed)
   }
 
   /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
   admit(sequence: Sequence): void {
-    const { history, blocks, counts, adjustments, params } = this.resident
+    const { history, blocks, lengths, counts, adjustments, params } = this.resident
     const { index, request } = sequence
     this.#write(history, index * params.CONTEXT, sequence.tokens)
     this.#write(blocks, index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
+    this.#write(lengths, index, [sequence.length])
     const flags = adjustmentFlags(request.sampling)
     if (flags) this.#write(adjustments, index * ADJUSTMENT_WORDS, adjustmentWords(request.sampling))
     if (flags & PENALISED) this.#write(counts, index * params.VOCAB, tokenCounts(sequence, params.VOCAB))
   }
 
-  async execute(step: Step): Promise<StepOutcome> {
+  /** Runs a step alone. */
+  execute(step: Step): Promise<StepOutcome> {
+    return this.submit(step).outcome
+  }
+
+  /** Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. */
+  submit(step: Step): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
-    for (const { sequence, tokens } of step.guesses) {
-      this.#write(
-        this.resident.history,
-        sequence.index * this.resident.params.CONTEXT + sequence.length,
-        tokens,
-      )
-    }
-    const { words, offsets } = this.stepData.encode(step)
-    device.queue.writeBuffer(this.resident.step, 0, words)
-
+    const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
+    const offsets = this.#upload(step)
     const encoder = device.createCommandEncoder()
-    const pass = encoder.beginComputePass(this.timer ? { timestampWrites: this.timer.writes } : {})
+    const pass = encoder.beginComputePass(slot.timer ? { timestampWrites: slot.timer.writes } : {})
     let numDispatches = 0
+    if (step.isAhead) numDispatches += recordAlone(pass, this.own.place, this.own.numPlaceGroups(step))
+    if (step.lookups.length > 0) numDispatches += recordAlone(pass, this.own.lookup, step.lookups.length)
     step.draftPasses.forEach((draftPass, i) => {
       numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
     })
     const last = offsets.at(-1)!
     numDispatches += record(pass, this.target.commands, step.targetPass, last)
-    numDispatches += record(pass, [this.accept], step.targetPass, last)
+    numDispatches += record(pass, [this.own.accept], step.targetPass, last)
     pass.end()
-    this.timer?.resolve(encoder)
-    encoder.copyBufferToBuffer(this.resident.verdicts, 0, this.#readback, 0, this.#readback.size)
+    slot.timer?.resolve(encoder)
+    encoder.copyBufferToBuffer(this.resident.verdicts, 0, slot.verdicts, 0, slot.verdicts.size)
     this.#logProbReadback.copy(encoder, step.targetPass)
     device.queue.submit([encoder.finish()])
     const recordMs = performance.now() - begin
+    const outcome = this.#read(step, slot, { numDispatches, recordMs })
+    // Whoever waits for it hears of a failure; nobody does where an earlier step has failed already.
+    outcome.catch(() => {})
+    return { step, submittedAt: begin, outcome }
+  }
 
-    const scoring = step.targetPass.rows.some(row => row.sequence.request.scoreOnly)
-    const logits = scoring ? await this.#readLogits(step.targetPass.samples.length) : undefined
-    await this.#readback.mapAsync(GPUMapMode.READ)
-    const results = new Uint32Array(this.#readback.getMappedRange())
-    const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))
-    this.#readback.unmap()
+  /** Writes what the step's kernels read. Returns where each pass's section begins. */
+  #upload(step: Step): number[] {
+    const { history, params } = this.resident
+    for (const { sequence, tokens } of step.guesses)
+      this.#write(history, sequence.index * params.CONTEXT + sequence.length, tokens)
+    if (step.lookups.length > 0) {
+      const words = step.lookups.flatMap(({ sequence, depth }) => [sequence.index, depth])
+      this.#write(this.resident.lookups, 0, [step.lookups.length, ...words])
+    }
+    const { words, offsets, places } = this.stepData.encode(step)
+    const { queue } = this.gpu.device
+    queue.writeBuffer(this.resident.step, 0, words)
+    if (step.isAhead) queue.writeBuffer(this.resident.places, 0, places)
+    return offsets
+  }
+
+  async #read(
+    step: Step,
+    { verdicts: readback, timer }: Slot,
+    recorded: Pick<StepOutcome, 'numDispatches' | 'recordMs'>,
+  ): Promise<StepOutcome> {
+    const { rows, samples, verdicts: requests } = step.targetPass
+    const scoring = rows.some(row => row.sequence.request.scoreOnly)
+    // The sequences as they are placed now: one that leaves meanwhile loses its place.
+    const indices = requests.map(({ sequence }) => sequence.index)
+    const logits = scoring ? await this.#readLogits(samples.length) : undefined
+    await readback.mapAsync(GPUMapMode.READ)
+    const results = new Uint32Array(readback.getMappedRange())
+    const verdicts = requests.map(({ sequence }, i) => readVerdict(results, sequence, indices[i]!))
+    readback.unmap()
     const logProbs = await this.#logProbReadback.read(step.targetPass, verdicts)
-    const gpuMs = await this.timer?.read()
-    return { verdicts, numDispatches, recordMs, gpuMs, logits, logProbs }
+    const gpuMs = await timer?.read()
+    return { ...recorded, verdicts, gpuMs, logits, logProbs }
   }
 
   #write(buffer: GPUBuffer, index: number, values: ArrayLike<number>): void {
@@ -136,13 +187,14 @@ export class Runner {
   }
 }
 
-function readVerdict(results: Uint32Array, sequence: Sequence): Verdict {
-  const at = sequence.index * RESULT_WORDS
+function readVerdict(results: Uint32Array, sequence: Sequence, index: number): Verdict {
+  const at = index * RESULT_WORDS
   const numTokens = results[at]!
   invariant(numTokens >= 1 && numTokens <= MAX_DEPTH + 1, () => `verdict of ${numTokens} tokens`)
   return {
     sequence,
     tokens: [...results.subarray(at + 4, at + 4 + numTokens)],
+    numDrafted: results[at + 3]!,
     numAccepted: results[at + 1]!,
     stopped: results[at + 2] === 1,
   }

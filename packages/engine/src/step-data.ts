@@ -3,7 +3,7 @@
  * bound by a dynamic offset. Kernels read them through shaders/step.wgsl.
  */
 import { invariant } from '@foretoken/errors'
-import type { Pass, Step } from '@foretoken/scheduler'
+import type { Pass, Sequence, Step } from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
 
 const HEADER_WORDS = 8
@@ -12,11 +12,28 @@ const SAMPLE_WORDS = 12
 const VERDICT_WORDS = 16
 const ALIGN_WORDS = 64
 export const MAX_END_IDS = VERDICT_WORDS - 5
+/** Positions that the GPU fills in, in a step that is planned ahead: place.wgsl. */
+export const MAX_PLACES = 4096
+export const PLACE_WORDS = 3
 
 const sectionWords = (rows: number, samples: number, verdicts: number): number =>
   Math.ceil(
     (HEADER_WORDS + rows * ROW_WORDS + samples * SAMPLE_WORDS + verdicts * VERDICT_WORDS) / ALIGN_WORDS,
   ) * ALIGN_WORDS
+
+/** Positions that the GPU has to fill in if the step is planned ahead. */
+export function numPlaces({ draftPasses, targetPass }: Step): number {
+  return [...draftPasses, targetPass].reduce(
+    (sum, { rows, samples, verdicts }) => sum + rows.length + 2 * samples.length + verdicts.length,
+    0,
+  )
+}
+
+export interface EncodedStep {
+  words: Uint32Array<ArrayBuffer>
+  offsets: number[]
+  places: Uint32Array<ArrayBuffer>
+}
 
 export class StepData {
   /** What a kernel sees of the buffer: a whole section, whatever its size. */
@@ -24,6 +41,7 @@ export class StepData {
   readonly bufferBytes: number
   readonly #words: Uint32Array<ArrayBuffer>
   readonly #floats: Float32Array<ArrayBuffer>
+  readonly #places = new Uint32Array(1 + MAX_PLACES * PLACE_WORDS)
 
   constructor(maxRows: number, maxSamples: number, maxConcurrent: number, maxDraftPasses: number) {
     const whole = sectionWords(maxRows, maxSamples, maxConcurrent)
@@ -36,20 +54,40 @@ export class StepData {
     this.#floats = new Float32Array(this.#words.buffer)
   }
 
-  /** Encodes all passes. Returns the words used and where each section begins, in bytes, draft passes first. */
-  encode(step: Step): { words: Uint32Array<ArrayBuffer>; offsets: number[] } {
+  /**
+   * Encodes all passes. Returns the words used, where each section begins, in bytes, draft passes first, and the words
+   * of `places` for a step that is planned ahead.
+   */
+  encode(step: Step): EncodedStep {
     let at = 0
     const offsets: number[] = []
+    this.#places[0] = 0
     for (const pass of [...step.draftPasses, step.targetPass]) {
       offsets.push(at * 4)
-      this.#encodePass(pass, at, pass !== step.targetPass)
+      this.#encodePass(pass, at, pass !== step.targetPass, step.isAhead)
+      if (step.isAhead) this.#encodePlaces(pass, at)
       at += sectionWords(pass.rows.length, pass.samples.length, pass.verdicts.length)
     }
     invariant(at * 4 + this.bindingBytes <= this.bufferBytes, () => `step data of ${at * 4} bytes overflow`)
-    return { words: this.#words.subarray(0, at), offsets }
+    const places = this.#places.subarray(0, 1 + this.#places[0]! * PLACE_WORDS)
+    return { words: this.#words.subarray(0, at), offsets, places }
   }
 
-  #encodePass(pass: Pass, start: number, draft: boolean): void {
+  #encodePlaces({ rows, samples, verdicts }: Pass, start: number): void {
+    const rowsAt = start + HEADER_WORDS
+    const samplesAt = rowsAt + rows.length * ROW_WORDS
+    const verdictsAt = samplesAt + samples.length * SAMPLE_WORDS
+    const add = (at: number, { index }: Sequence, isRow = false): void =>
+      this.#places.set([at, index, Number(isRow)], 1 + this.#places[0]!++ * PLACE_WORDS)
+    rows.forEach(({ sequence }, i) => void add(rowsAt + i * ROW_WORDS + 1, sequence, true))
+    samples.forEach(({ sequence }, i) => {
+      add(samplesAt + i * SAMPLE_WORDS + 2, sequence)
+      add(samplesAt + i * SAMPLE_WORDS + 10, sequence)
+    })
+    verdicts.forEach(({ sequence }, i) => void add(verdictsAt + i * VERDICT_WORDS + 1, sequence))
+  }
+
+  #encodePass(pass: Pass, start: number, draft: boolean, isAhead: boolean): void {
     const words = this.#words
     const rowsAt = HEADER_WORDS
     const samplesAt = rowsAt + pass.rows.length * ROW_WORDS
@@ -59,7 +97,8 @@ export class StepData {
       start,
     )
     pass.rows.forEach(({ sequence, position }, i) => {
-      words.set([sequence.index, position, sequence.slotOf(position), 0], start + rowsAt + i * ROW_WORDS)
+      const slot = position < 0 ? 0 : sequence.slotOf(position)
+      words.set([sequence.index, position, slot, position], start + rowsAt + i * ROW_WORDS)
     })
     pass.samples.forEach(({ row, sequence, position }, i) => {
       const at = start + samplesAt + i * SAMPLE_WORDS
@@ -67,7 +106,7 @@ export class StepData {
       const { temperature, topK, topP, minP, seed } = sampling
       words.set([row, sequence.index, position, 0, topK, 0, 0, seed, draft ? 1 : 0], at)
       const wanted = draft || logProbs === undefined ? 0 : 1 + logProbs
-      words.set([adjustmentFlags(sampling), sequence.length, wanted], at + 9)
+      words.set([adjustmentFlags(sampling), isAhead ? 0 : sequence.length, wanted], at + 9)
       this.#floats[at + 3] = temperature
       this.#floats[at + 5] = topP
       this.#floats[at + 6] = minP

@@ -34,7 +34,7 @@ export class Trial {
   }
 
   step(targetPass: Pass, draftPasses: Pass[] = []): Step {
-    return { draftPasses, targetPass, guesses: [], choices: new Map() }
+    return { isAhead: false, draftPasses, targetPass, guesses: [], lookups: [], choices: new Map() }
   }
 
   /** How long a step of these passes takes, in ms. */

@@ -1,6 +1,7 @@
 export { BLOCK_SIZE, blocksFor } from './block-pool'
 export { type Choice, MAX_DEPTH, type Method, type Situation } from './controller'
 export type { CostTable } from './cost-model'
+export { lookup } from './lookup'
 export { Scheduler, type SchedulerConfig } from './scheduler'
 export { type Penalties, type Progress, type Sampling, Sequence, type SequenceRequest } from './sequence'
 export type { Pass, Row, Sample, Step, Verdict, VerdictRequest } from './step'

@@ -17,7 +17,7 @@ import {
 import { CostModel } from './cost-model'
 import { lookup } from './lookup'
 import { type Progress, Sequence, type SequenceRequest } from './sequence'
-import { emptyPass, type Pass, type Step, type Verdict } from './step'
+import { emptyPass, type Pass, type Row, type Step, type Verdict } from './step'
 
 export interface SchedulerConfig {
   /** Sequences that run together. */
@@ -53,6 +53,8 @@ export class Scheduler {
   readonly #waiting: Sequence[] = []
   readonly #running: Sequence[] = []
   #numDecisions = 0
+  /** The step in flight, while the next one is planned. */
+  #current: Step | undefined
 
   constructor(config: SchedulerConfig) {
     this.#config = config
@@ -111,7 +113,7 @@ export class Scheduler {
     if (this.#running.length === 0) return undefined
     const decoding = this.#running.filter(sequence => sequence.decoding)
     const filling = this.#running.filter(sequence => !sequence.decoding)
-    const step: Step = { draftPasses: [], targetPass: emptyPass(), guesses: [], choices: new Map() }
+    const step = this.#newStep(false)
 
     this.#chooseDrafts(step, decoding, filling)
     this.#addDraftPasses(step)
@@ -119,19 +121,55 @@ export class Scheduler {
     // Scoring takes whatever sample places are left, so it comes last.
     filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
     for (const sequence of filling) this.#addPrefillRows(step.targetPass, sequence)
+    return this.#send(step)
+  }
+
+  /**
+   * The step after `current`, whose verdict is still out: only plain decoding and drafting can be planned blindly.
+   * Undefined where it is better, or necessary, to wait for the verdict.
+   */
+  planAhead(current: Step): Step | undefined {
+    const canJoin = this.#waiting.length > 0 && this.#freeIndices.length > 0
+    const blind = (sequence: Sequence): boolean =>
+      sequence.numInFlight > 0 &&
+      sequence.room >= 0 &&
+      sequence.request.logProbs === undefined &&
+      this.#config.guess?.(sequence, 1) === undefined
+    if (canJoin || this.#running.length === 0 || !this.#running.every(blind)) return undefined
+    const step = this.#newStep(true)
+    this.#current = current
+    this.#chooseDrafts(step, this.#running, [])
+    this.#addDraftPasses(step)
+    for (const sequence of this.#running) this.#addDecodeRows(step, sequence)
+    this.#current = undefined
+    return this.#send(step)
+  }
+
+  #newStep(isAhead: boolean): Step {
+    return { isAhead, draftPasses: [], targetPass: emptyPass(), guesses: [], lookups: [], choices: new Map() }
+  }
+
+  #send(step: Step): Step {
+    for (const { sequence, depth } of step.targetPass.verdicts) sequence.numInFlight += depth + 1
     return step
   }
 
   /** Takes in the GPU's verdicts. Returns what each sequence gained; finished ones have left the scheduler. */
   commit(step: Step, verdicts: readonly Verdict[], stepMs: number): Progress[] {
     this.#observeCost(step, stepMs)
-    for (const { sequence, position } of step.targetPass.rows) {
-      sequence.numComputed = Math.max(sequence.numComputed, position + 1)
+    for (const { sequence, depth } of step.targetPass.verdicts) sequence.numInFlight -= depth + 1
+    // A step planned ahead counted from the lengths that the sequences have now.
+    const positionOf = ({ sequence, position }: Row): number =>
+      position + (step.isAhead ? sequence.length : 0)
+    for (const row of step.targetPass.rows) {
+      row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const { sequence, position } of step.draftPasses.flatMap(pass => pass.rows)) {
-      sequence.numDraftComputed = Math.max(sequence.numDraftComputed, position + 1)
+    for (const row of step.draftPasses.flatMap(pass => pass.rows)) {
+      row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
     }
-    const progress = verdicts.map(verdict => this.#commitVerdict(step, verdict))
+    // One that ended while the step was in flight gained nothing from it.
+    const standing = verdicts.filter(({ sequence }) => sequence.index >= 0)
+    const progress = standing.map(verdict => this.#commitVerdict(step, verdict))
     for (const sequence of [...this.#running]) {
       if (sequence.request.scoreOnly && sequence.numComputed === sequence.length)
         sequence.finishReason = 'scored'
@@ -141,20 +179,25 @@ export class Scheduler {
   }
 
   #commitVerdict(step: Step, verdict: Verdict): Progress {
-    const { sequence, tokens, numAccepted, stopped } = verdict
-    const choice = step.choices.get(sequence) ?? OFF
+    const { sequence, tokens, numDrafted, numAccepted, stopped } = verdict
+    const { method } = (numDrafted > 0 && step.choices.get(sequence)) || OFF
     sequence.tokens.push(...tokens)
     // KV of rejected tokens is dropped by forgetting it: their positions are written again.
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
     sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
-    if (choice.method !== 'off') {
+    if (method !== 'off') {
       // A stop inside the draft hides what would have become of the rest.
-      this.acceptance[choice.method].observe(stopped ? numAccepted : choice.depth, numAccepted)
+      this.acceptance[method].observe(stopped ? numAccepted : numDrafted, numAccepted)
     }
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
-    const method = choice.method === 'off' ? 'target' : choice.method
-    return { sequence, tokens, sources: tokens.map((_, i) => (i < numAccepted ? method : 'target')), choice }
+    const source = method === 'off' ? 'target' : method
+    return {
+      sequence,
+      tokens,
+      sources: tokens.map((_, i) => (i < numAccepted ? source : 'target')),
+      choice: { method, depth: numDrafted },
+    }
   }
 
   /** Fills step.choices and, for lookup, step.guesses. Fixed requests first; the controller decides the rest. */
@@ -165,10 +208,13 @@ export class Scheduler {
     const prefillRows = Math.min(backlog, maxRows - decoding.length)
     const take = (sequence: Sequence, method: Method, depth: number, guessed?: number[]): void => {
       const allowed = Math.max(0, Math.min(depth, sequence.room, free, MAX_DEPTH))
+      if (method === 'draft' && this.#draftLag(sequence) === undefined) return
       const tokens = method === 'lookup' ? (guessed ?? this.#guess(sequence, allowed)).slice(0, allowed) : []
-      const actual = method === 'lookup' ? tokens.length : allowed
+      // The tokens before last say whether there is something to be found, not how much.
+      const actual = method === 'draft' || (step.isAhead && tokens.length > 0) ? allowed : tokens.length
       if (actual === 0) return
-      if (method === 'lookup') step.guesses.push({ sequence, tokens })
+      if (method === 'lookup' && step.isAhead) step.lookups.push({ sequence, depth: actual })
+      else if (method === 'lookup') step.guesses.push({ sequence, tokens })
       step.choices.set(sequence, { method, depth: actual })
       free -= actual
     }
@@ -202,10 +248,21 @@ export class Scheduler {
   }
 
   #contender(sequence: Sequence, numGuessed: number): Contender {
-    const draftLag = sequence.length - sequence.numDraftComputed
-    const draft = this.#config.hasDraft ? Math.max(0, Math.min(MAX_DEPTH, sequence.room)) : 0
+    const draftLag = this.#draftLag(sequence)
+    const canDraft = this.#config.hasDraft && draftLag !== undefined
+    const draft = canDraft ? Math.max(0, Math.min(MAX_DEPTH, sequence.room)) : 0
     const horizon = Math.max(1, Math.min(CATCH_UP_STEPS, sequence.room))
-    return { available: { draft, lookup: numGuessed }, draftLag, horizon }
+    return { available: { draft, lookup: numGuessed }, draftLag: draftLag ?? 0, horizon }
+  }
+
+  /** Tokens that the draft model has not seen; undefined where only the step in flight will tell. */
+  #draftLag(sequence: Sequence): number | undefined {
+    const lag = sequence.length - sequence.numDraftComputed
+    if (!this.#current) return lag
+    const { method, depth } = this.#current.choices.get(sequence) ?? OFF
+    if (depth === 0) return lag + 1
+    // If all of its draft is accepted, the last token of it is new to the draft model as well.
+    return method === 'draft' ? 2 : undefined
   }
 
   #guess(sequence: Sequence, depth: number): number[] {
@@ -237,20 +294,22 @@ export class Scheduler {
     const first = emptyPass()
     let room = this.#config.maxRows
     for (const sequence of drafting) {
-      const lag = sequence.length - sequence.numDraftComputed
+      const lag = this.#draftLag(sequence)!
       const count = Math.min(lag, room)
+      const begin = this.#begin(step, sequence) - lag
       room -= count
-      for (let i = 0; i < count; i++) first.rows.push({ sequence, position: sequence.numDraftComputed + i })
+      for (let i = 0; i < count; i++) first.rows.push({ sequence, position: begin + i })
       if (count < lag) step.choices.delete(sequence)
-      else first.samples.push({ row: first.rows.length - 1, sequence, position: sequence.length })
+      else first.samples.push({ row: first.rows.length - 1, sequence, position: begin + lag })
     }
     step.draftPasses.push(first)
     for (let i = 1; i < MAX_DEPTH; i++) {
       const pass = emptyPass()
       for (const sequence of drafting) {
         if ((step.choices.get(sequence)?.depth ?? 0) <= i) continue
-        pass.rows.push({ sequence, position: sequence.length + i - 1 })
-        pass.samples.push({ row: pass.rows.length - 1, sequence, position: sequence.length + i })
+        const position = this.#begin(step, sequence) + i
+        pass.rows.push({ sequence, position: position - 1 })
+        pass.samples.push({ row: pass.rows.length - 1, sequence, position })
       }
       if (pass.rows.length === 0) break
       step.draftPasses.push(pass)
@@ -258,14 +317,21 @@ export class Scheduler {
   }
 
   /** The last token and its draft: depth + 1 rows, each sampled, judged together. */
-  #addDecodeRows({ targetPass, choices }: Step, sequence: Sequence): void {
+  #addDecodeRows(step: Step, sequence: Sequence): void {
+    const { targetPass, choices } = step
     const depth = choices.get(sequence)?.depth ?? 0
+    const length = this.#begin(step, sequence)
     const firstSample = targetPass.samples.length
     for (let i = 0; i <= depth; i++) {
-      targetPass.rows.push({ sequence, position: sequence.length - 1 + i })
-      targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: sequence.length + i })
+      targetPass.rows.push({ sequence, position: length - 1 + i })
+      targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: length + i })
     }
-    targetPass.verdicts.push({ sequence, length: sequence.length, firstSample, depth })
+    targetPass.verdicts.push({ sequence, length, firstSample, depth })
+  }
+
+  /** The position of the next token, as the step counts. */
+  #begin(step: Step, sequence: Sequence): number {
+    return step.isAhead ? 0 : sequence.length
   }
 
   /** As much of the prompt as still fits; its last row, if it is among them, draws the first token. */

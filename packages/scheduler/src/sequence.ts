@@ -57,6 +57,8 @@ export class Sequence {
   index = -1
   blocks: number[] = []
   finishReason: FinishReason | undefined
+  /** Tokens that the step in flight may add; 0 when there is none. */
+  numInFlight = 0
 
   constructor(
     readonly request: SequenceRequest,
@@ -76,9 +78,9 @@ export class Sequence {
     return !this.request.scoreOnly && this.numComputed === this.length - 1
   }
 
-  /** Draft tokens that fit before maxLength, with one place left for the target's own. */
+  /** Draft tokens that fit before maxLength whatever the step in flight adds, with one place left for the target's own. */
   get room(): number {
-    return this.maxLength - this.length - 1
+    return this.maxLength - this.length - this.numInFlight - 1
   }
 
   /** Physical place of a position's KV, the same in both models' caches. */

@@ -31,12 +31,20 @@ export interface Pass {
   verdicts: VerdictRequest[]
 }
 
-/** All the GPU work of one step: one submit. */
+/**
+ * All the GPU work of one step: one submit.
+ *
+ * A step that is planned ahead, while the one before is in flight, does not know how long its sequences are: the
+ * positions of its rows and samples and the lengths of its verdicts count from the length that the GPU will find.
+ */
 export interface Step {
+  isAhead: boolean
   draftPasses: Pass[]
   targetPass: Pass
   /** Draft tokens found by the CPU, to be written behind the sequence's last token. */
   guesses: Array<{ sequence: Sequence; tokens: number[] }>
+  /** Prompt lookups for the GPU to do, where the CPU does not know the tokens yet. */
+  lookups: Array<{ sequence: Sequence; depth: number }>
   choices: Map<Sequence, Choice>
 }
 
@@ -45,6 +53,8 @@ export interface Verdict {
   sequence: Sequence
   /** Committed tokens; the last one is never a draft's unless it stopped the sequence. */
   tokens: number[]
+  /** Guesses that there were: a lookup may find fewer than the depth of its verdict request. */
+  numDrafted: number
   numAccepted: number
   stopped: boolean
 }
