@@ -4,7 +4,7 @@ import { kernels } from './index'
 import { accept, NONE } from './reference/accept'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { BIASED, PENALISED, type Sample, type Verdict, writeStep } from './reference/step'
+import { BIASED, PENALISED, plainRow, type Row, type Sample, type Verdict, writeStep } from './reference/step'
 
 const context = 100
 const numSequences = 40
@@ -18,17 +18,21 @@ interface Case {
   history: Uint32Array<ArrayBuffer>
   /** Whether a verdict's samples are drawn with penalties. */
   penalised?: (verdict: number) => boolean
+  /** Of trees. */
+  rows?: Row[]
+  samples?: Sample[]
 }
 
-async function expectAgreement({ verdicts, sampled, history, penalised }: Case, section: number) {
-  const samples = verdicts.flatMap(({ sequence, depth }, i) =>
+async function expectAgreement(test: Case, section: number) {
+  const { verdicts, sampled, history, penalised, rows = [] } = test
+  const plain = verdicts.flatMap(({ sequence, depth }, i) =>
     new Array<Sample>(depth + 1).fill({
       ...sampling,
       sequence,
       adjustments: penalised?.(i) ? PENALISED : BIASED,
     }),
   )
-  const step = writeStep([], samples, verdicts)
+  const step = writeStep(rows, test.samples ?? plain, verdicts)
   const results = new Uint32Array(numSequences * resultWords).fill(77)
   const counts = new Uint32Array(numSequences * vocab).map((_, i) => (i % 3 === 0 ? 0x80000000 : 0) + (i % 5))
   const lengths = new Uint32Array(numSequences).fill(7)
@@ -110,6 +114,33 @@ describe('accept', () => {
         expect([...words]).toEqual([i + 1, i, 0, depth, ...tokens])
       }
     }
+  })
+
+  it('follows a tree as its reference does', async () => {
+    const property = fc.asyncProperty(fc.nat(), fc.nat(3), async (seed, section) => {
+      const random = new Random(seed)
+      const history = new Uint32Array(numSequences * context).map(() => random.integer(0, 2))
+      const rows: Row[] = []
+      const samples: Sample[] = []
+      const verdicts = random
+        .shuffled(numSequences)
+        .slice(0, 6)
+        .map(sequence => {
+          const depth = random.integer(1, 16)
+          const length = random.integer(1, context - depth)
+          const firstSample = samples.length
+          for (let node = 0; node <= depth; node++) {
+            const parent = node === 0 ? 0 : random.integer(0, node - 1)
+            samples.push({ ...sampling, sequence, row: rows.length })
+            rows.push({ ...plainRow(sequence, length), parent })
+          }
+          const stops = random.integer(0, 3) === 0 ? [1] : []
+          return { sequence, length, firstSample, depth, stops, isTree: true }
+        })
+      const sampled = new Uint32Array(samples.length).map(() => random.integer(0, 2))
+      await expectAgreement({ verdicts, sampled, history, rows, samples }, section)
+    })
+    await fc.assert(property, { numRuns: 40 })
   })
 
   it('ends at a stop inside the draft', async () => {

@@ -11,7 +11,7 @@ import {
 import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { BIASED, PENALISED, type Sample, writeStep } from './reference/step'
+import { BIASED, PENALISED, plainRow, type Row, type Sample, writeStep } from './reference/step'
 
 const context = 64
 const numSequences = 3
@@ -34,6 +34,7 @@ function randomCase(seed: number, vocab: number, requests: readonly Request[]) {
   const history = new Uint32Array(numSequences * context).map(() => random.integer(0, Math.min(vocab, 9) - 1))
   const adjustments = new Uint32Array(numSequences * ADJUSTMENT_WORDS).fill(0xffffffff)
   const samples: Sample[] = []
+  const rows: Row[] = []
   for (const [sequence, { penalties, numBiases, flags, depth }] of requests.entries()) {
     const biased = random.shuffled(vocab).slice(0, numBiases)
     const words = adjustmentWords(
@@ -43,13 +44,26 @@ function randomCase(seed: number, vocab: number, requests: readonly Request[]) {
     adjustments.set(words, sequence * ADJUSTMENT_WORDS)
     const length = random.integer(1, context - 16)
     for (let i = 0; i <= depth; i++) {
-      samples.push({ ...sampling, sequence, position: length + i, length, adjustments: flags })
+      // A tree's row has i ancestors among 16 nodes, itself one of them.
+      const nodes = random.shuffled(16).slice(0, i)
+      const mask = sequence % 2 === 1 ? nodes.reduce((bits, node) => bits | (2 << node), 1) : 0
+      const position = length + i
+      samples.push({ ...sampling, sequence, position, length, adjustments: flags, row: rows.length })
+      rows.push({ ...plainRow(sequence, position - 1), mask })
     }
   }
   const count = () => [0, 0, 0, 1, 5, IN_PROMPT, IN_PROMPT + 2][random.integer(0, 6)]!
   const counts = new Uint32Array(numSequences * countStride).map(count)
   const logits = random.matrix(samples.length, vocab, stride, 8)
-  return { samples, history, counts, adjustments, logits, sizes: { vocab, stride, context, countStride } }
+  return {
+    rows,
+    samples,
+    history,
+    counts,
+    adjustments,
+    logits,
+    sizes: { vocab, stride, context, countStride },
+  }
 }
 
 const penalties = fc.record({
@@ -76,8 +90,8 @@ describe('adjust-logits', () => {
       fc.constantFrom(32, 256),
       fc.nat(3),
       async (seed, vocab, mix, workgroup, section) => {
-        const { samples, history, counts, adjustments, logits, sizes } = randomCase(seed, vocab, mix)
-        const step = writeStep([], samples)
+        const { rows, samples, history, counts, adjustments, logits, sizes } = randomCase(seed, vocab, mix)
+        const step = writeStep(rows, samples)
         const expected = logits.slice()
         adjustLogits(step, history, counts, adjustments, expected, sizes)
         await runKernel({
@@ -106,7 +120,7 @@ describe('adjust-logits', () => {
         kernel: kernels.adjustLogits,
         params: { CONTEXT: context, VOCAB: 64 },
         data: [
-          writeStep([], [sample]),
+          writeStep([plainRow(0, position - 1)], [sample]),
           history,
           counts,
           adjustments,

@@ -4,8 +4,9 @@
 //   x = x > 0 ? x / repetition : x * repetition    tokens of the prompt and of the output (CTRL, 1909.05858)
 //   x -= frequency * count + presence              tokens of the output, count times each (OpenAI)
 //
-// A sample's output is what is committed, counted in `counts`, and the drafted tokens before its own position: it is
-// drawn as if they stood, and if they do not it is thrown away. So guesses change no id.
+// A sample's output is what is committed, counted in `counts`, and the drafted tokens before its own position, in a tree
+// those of its row's ancestors: it is drawn as if they stood, and if they do not it is thrown away. So guesses change no
+// id.
 // One workgroup per sample.
 @group(0) @binding(1) var<storage, read> history: array<u32>;            // [sequences, CONTEXT]
 @group(0) @binding(2) var<storage, read> counts: array<u32>;             // [sequences, VOCAB]
@@ -51,7 +52,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   if ((flags & PENALISED) == 0u) { return; }
 
   let num_drafted = position - length;
-  if (t < num_drafted) { drafted[t] = history[sequence * CONTEXT + length + t]; }
+  let ancestors = step[step[ROWS_AT] + step[record] * ROW_WORDS + 5u] >> 1u; // bit i: the i-th token after the last one
+  if (ancestors == 0u) {
+    if (t < num_drafted) { drafted[t] = history[sequence * CONTEXT + length + t]; }
+  } else {
+    for (var i = t; i < 31u; i += WORKGROUP) {
+      if (((ancestors >> i) & 1u) == 0u) { continue; }
+      drafted[countOneBits(ancestors & ((1u << i) - 1u))] = history[sequence * CONTEXT + length + i];
+    }
+  }
   workgroupBarrier();
   let repetition = float_at(request);
   let presence = float_at(request + 1u);

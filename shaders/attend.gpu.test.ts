@@ -6,7 +6,7 @@ import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
 import { type RopeSizes, ropeAppend } from './reference/rope-append'
 import { runKernel } from './reference/run-kernel'
-import { type Row, writeStep } from './reference/step'
+import { plainRow, type Row, writeStep } from './reference/step'
 import { bitcastU32, pack2x16float, unpack2x16float } from './reference/wgsl-builtins'
 
 const BLOCK = 64
@@ -39,7 +39,7 @@ function blockTable(random: Random): Uint32Array<ArrayBuffer> {
 function rowsAt(blocks: Uint32Array, places: readonly { sequence: number; position: number }[]): Row[] {
   return places.map(({ sequence, position }) => {
     const block = blocks[sequence * blocksPerSequence + Math.floor(position / BLOCK)]!
-    return { sequence, position, slot: block * BLOCK + (position % BLOCK) }
+    return plainRow(sequence, position, block * BLOCK + (position % BLOCK))
   })
 }
 

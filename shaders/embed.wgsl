@@ -1,4 +1,4 @@
-// hidden[row, column] = embedding[token at the row's position, column]
+// hidden[row, column] = embedding[the row's token, column]
 // One thread per quad of four columns. Token ids live on the GPU: a draft pass reads what the last one sampled.
 @group(0) @binding(1) var<storage, read> history: array<u32>;              // [sequences, CONTEXT]
 @group(0) @binding(2) var<storage, read> quants: array<vec4<u32>>;         // [vocab / 16, chunks, 16]
@@ -13,7 +13,7 @@ const WORKGROUP = 64u;
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let row = row_at(id.x);
   let groups = shape.x;
-  let token = min(history[row.sequence * CONTEXT + row.position], shape.y - 1u);
+  let token = min(history[row.sequence * CONTEXT + row.token_at], shape.y - 1u);
   for (var quad = local.x; quad < groups * 4u; quad += WORKGROUP) {
     let group = quad / 4u;
     let chunk = quants[first_chunk(token, groups) + chunk_at(group, quad % 4u / QUADS)];

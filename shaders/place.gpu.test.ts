@@ -18,9 +18,9 @@ describe('place', () => {
       const step = new Uint32Array(1000).map(() => random.word())
       const places = new Uint32Array(1 + numPlaces * 3)
       places[0] = numPlaces
-      for (const [i, at] of random.shuffled(240).slice(0, numPlaces).entries()) {
-        places.set([at * 4, random.integer(0, numSequences - 1), random.integer(0, 1)], 1 + i * 3)
-        step[at * 4] = random.integer(-3, 20)
+      for (const [i, at] of random.shuffled(190).slice(0, numPlaces).entries()) {
+        places.set([at * 5, random.integer(0, numSequences - 1), random.integer(0, 1)], 1 + i * 3)
+        step[at * 5] = random.integer(-3, 20)
       }
       const expected = step.slice()
       place(expected, lengths, blocks, places, { blocksPerSequence, block })

@@ -8,7 +8,7 @@
 const BLOCKS_PER_SEQUENCE = 8u;
 const BLOCK = 64u;
 const WORKGROUP = 64u;
-const PLACE_WORDS = 3u;  // where the position stands in `step`, of which sequence, 1: a row, whose slot stands behind it
+const PLACE_WORDS = 3u;  // where the position stands in `step`, of which sequence, 1: a row, whose slot, token and base stand behind it
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -21,5 +21,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (places[record + 2u] == 1u) {
     step[at + 1u] = blocks[sequence * BLOCKS_PER_SEQUENCE + position / BLOCK] * BLOCK + position % BLOCK;
     step[at + 2u] = position; // of its token
+    step[at + 3u] = position + 1u; // sees all before
   }
 }

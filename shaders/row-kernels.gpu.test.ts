@@ -7,7 +7,7 @@ import { padded, Random } from './reference/random'
 import { columnsFor, randomWeights } from './reference/random-weights'
 import { rmsNorm } from './reference/rms-norm'
 import { runKernel } from './reference/run-kernel'
-import { type Row, type Sample, writeStep } from './reference/step'
+import { plainRow, type Row, type Sample, writeStep } from './reference/step'
 import { bitcastU32 } from './reference/wgsl-builtins'
 
 const formats = Object.keys(formatParams) as WeightFormat[]
@@ -20,11 +20,7 @@ const shapes = {
 
 function randomRows(random: Random, numRows: number, numSequences: number, context: number): Row[] {
   return Array.from({ length: numRows }, () => {
-    return {
-      sequence: random.integer(0, numSequences - 1),
-      position: random.integer(0, context - 1),
-      slot: 0,
-    }
+    return plainRow(random.integer(0, numSequences - 1), random.integer(0, context - 1))
   })
 }
 

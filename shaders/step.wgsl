@@ -9,11 +9,12 @@ const ROWS_AT = 3u;
 const SAMPLES_AT = 4u;
 const VERDICTS_AT = 5u;
 
-// A row: one query position of one sequence.
-const ROW_WORDS = 4u;
-struct Row { sequence: u32, position: u32, slot: u32 }
+// A row: one query position of one sequence. It sees the slots below `base`, and slot base + j where bit j of `mask`
+// is set: the nodes of a draft tree on the way to the row. A row of no tree has base = position + 1 and mask = 0.
+const ROW_WORDS = 8u; // the seventh: the node that a tree's row follows
+struct Row { sequence: u32, position: u32, slot: u32, token_at: u32, base: u32, mask: u32 }
 
 fn row_at(row: u32) -> Row {
   let at = step[ROWS_AT] + row * ROW_WORDS;
-  return Row(step[at], step[at + 1u], step[at + 2u]);
+  return Row(step[at], step[at + 1u], step[at + 2u], step[at + 3u], step[at + 4u], step[at + 5u]);
 }

@@ -1,5 +1,5 @@
 /** What is compared: modes, companions, and endings that fall inside a draft. */
-import type { Choice } from '@foretoken/scheduler'
+import type { Choice, Guess, Sequence } from '@foretoken/scheduler'
 import { type ExactnessRig, type Mode, type Run, type Sampling, sameIds } from './exactness-rig'
 
 export const NUM_TOKENS = 64
@@ -69,21 +69,47 @@ export const adversarialModes: Mode[] = [
   {
     name: 'always-wrong',
     speculation: lookupAt(8),
-    guess: (expected, sequence, depth) => ahead(expected, sequence, depth).map(id => (id + 1) % 512),
+    guess: (expected, sequence, depth) => ({
+      tokens: ahead(expected, sequence, depth).map(id => (id + 1) % 512),
+    }),
   },
-  { name: 'oracle', speculation: lookupAt(16), guess: ahead },
+  {
+    name: 'oracle',
+    speculation: lookupAt(16),
+    guess: (expected, sequence, depth) => ({ tokens: ahead(expected, sequence, depth) }),
+  },
   {
     name: 'random-lengths',
     speculation: lookupAt(16),
     // Right for a pseudo-random number of tokens, wrong from there on.
     guess: (expected, sequence, depth) => {
       const dice = Math.imul(sequence.length, 2654435761) >>> 28
-      return ahead(expected, sequence, Math.min(depth, dice + 1)).map((id, i) =>
-        i < dice / 2 ? id : (id + 7) % 512,
-      )
+      const tokens = ahead(expected, sequence, Math.min(depth, dice + 1))
+      return { tokens: tokens.map((id, i) => (i < dice / 2 ? id : (id + 7) % 512)) }
     },
   },
+  { name: 'random-trees', speculation: lookupAt(16), guess: randomTree },
 ]
+
+/** Nodes that follow any earlier one; most that follow the right path so far go on with it. */
+function randomTree(expected: readonly number[], sequence: Sequence, numNodes: number): Guess {
+  const right = ahead(expected, sequence, numNodes)
+  const dice = (i: number): number => Math.imul(sequence.length * 64 + i, 2654435761) >>> 16
+  const tokens: number[] = []
+  const parents: number[] = []
+  const rightDepth: Array<number | undefined> = [0] // of each node; undefined off the right path
+  for (let i = 1; i <= right.length; i++) {
+    // The node before, or any: long paths and wide trees.
+    const parent = dice(i) % 3 > 0 ? i - 1 : (dice(i) >> 3) % i
+    const depth = rightDepth[parent]
+    const isRight = depth !== undefined && dice(i + 32) % 4 > 0
+    const token = isRight ? right[depth]! : dice(i) % 512
+    rightDepth[i] = depth !== undefined && token === right[depth] ? depth + 1 : undefined
+    tokens.push(token)
+    parents.push(parent)
+  }
+  return { tokens, parents }
+}
 
 function ahead(
   expected: readonly number[],

@@ -1,12 +1,12 @@
 /** Runs requests in every mode and compares their ids with those of speculation off, alone. */
 import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
-import type { Choice, Sequence } from '@foretoken/scheduler'
+import type { Choice, Guess, Sequence } from '@foretoken/scheduler'
 
 /** How a run guesses. `guess` stands in for prompt lookup, `policy` for the controller. */
 export interface Mode {
   name: string
   speculation: Speculation
-  guess?: (expected: readonly number[], sequence: Sequence, depth: number) => number[]
+  guess?: (expected: readonly number[], sequence: Sequence, depth: number) => Guess
   policy?: (step: number) => Choice
 }
 
@@ -45,7 +45,7 @@ export class ExactnessRig {
     return rig
   }
 
-  guess(sequence: Sequence, depth: number): number[] | undefined {
+  guess(sequence: Sequence, depth: number): Guess | undefined {
     const { temperature, seed } = sequence.request.sampling
     const expected = this.#references.get(keyOf(sequence.request.prompt, { temperature, seed }))
     return expected && this.#mode?.guess?.(expected, sequence, depth)

@@ -1,7 +1,18 @@
 /** Compares what the target sampled with what was drafted, and commits the verdicts: accept.wgsl. */
-import { NUM_VERDICTS, PENALISED, SAMPLE_WORDS, SAMPLES_AT, VERDICT_WORDS, VERDICTS_AT } from './step'
+import {
+  NUM_VERDICTS,
+  PENALISED,
+  ROW_WORDS,
+  ROWS_AT,
+  SAMPLE_WORDS,
+  SAMPLES_AT,
+  VERDICT_WORDS,
+  VERDICTS_AT,
+} from './step'
 
 const RESULT_WORDS = 32 // number of tokens, accepted drafts, stopped, drafts, tokens
+/** Nodes that the tokens were sampled at, one per byte. */
+const PATH_AT = 24
 /** Where a lookup found nothing. */
 export const NONE = 0xffffffff
 
@@ -16,29 +27,39 @@ export function accept(
 ): void {
   for (let v = 0; v < step[NUM_VERDICTS]!; v++) {
     const record = step[VERDICTS_AT]! + v * VERDICT_WORDS
-    const [sequence, length, firstSample, depth, numStops] = step.subarray(record)
-    const stops = step.subarray(record + 5, record + 5 + numStops!)
-    const flags = step[step[SAMPLES_AT]! + firstSample! * SAMPLE_WORDS + 9]!
+    const [sequence, length, firstSample, depth, stopWord] = step.subarray(record) as unknown as number[]
+    const [numStops, isTree] = [stopWord! & 0xff, stopWord! > 0xff]
+    const stops = step.subarray(record + 5, record + 5 + numStops)
+    const sample = step[SAMPLES_AT]! + firstSample! * SAMPLE_WORDS
+    const parentOf = (node: number) => step[step[ROWS_AT]! + (step[sample]! + node) * ROW_WORDS + 6]!
+    const isPenalised = (step[sample + 9]! & PENALISED) !== 0
     const result = sequence! * RESULT_WORDS
 
-    const drafts = history.subarray(sequence! * context + length!).subarray(0, depth)
+    const drafts = history.slice(sequence! * context + length!).subarray(0, depth)
     const numDrafted = drafts.includes(NONE) ? drafts.indexOf(NONE) : depth!
-    let numTokens = 0
-    let numAccepted = 0
+    const path: number[] = []
+    const tokens: number[] = []
     let stopped = 0
+    let node = 0
+    let numAccepted = 0
     for (;;) {
-      const token = sampled[firstSample! + numTokens]!
-      const position = length! + numTokens
-      const at = sequence! * context + position
-      const matches = numTokens < numDrafted && history[at] === token
-      if (position < context) history[at] = token
-      if (flags & PENALISED) counts[sequence! * vocab + token]!++
-      verdicts[result + 4 + numTokens] = token
-      numTokens++
-      if (matches) numAccepted++
+      const token = sampled[firstSample! + node]!
+      path.push(node)
+      tokens.push(token)
+      if (isPenalised) counts[sequence! * vocab + token]!++
       if (stops.includes(token)) stopped = 1
-      if (!matches || stopped) break
+      const follows = (i: number) => (isTree ? parentOf(i + 1) === node : i === node)
+      const next = drafts
+        .subarray(0, numDrafted)
+        .findIndex((draft, i) => draft === token && i >= node && follows(i))
+      if (next >= 0) numAccepted++
+      if (next < 0 || stopped) break
+      node = next + 1
     }
+    const numTokens = tokens.length
+    history.set(tokens.slice(0, context - length!), sequence! * context + length!)
+    verdicts.set(tokens, result + 4)
+    if (isTree) new Uint8Array(verdicts.buffer, (result + PATH_AT) * 4).set(path)
     verdicts.set([numTokens, numAccepted, stopped, numDrafted], result)
     lengths[sequence!] = length! + numTokens
   }

@@ -1,5 +1,5 @@
 /** Logit bias and penalties, in place, for the samples whose request has them: adjust-logits.wgsl. */
-import { BIASED, NUM_SAMPLES, PENALISED, SAMPLE_WORDS, SAMPLES_AT } from './step'
+import { BIASED, NUM_SAMPLES, PENALISED, rowAt, SAMPLE_WORDS, SAMPLES_AT } from './step'
 import { bitcastF32, bitcastU32, fma } from './wgsl-builtins'
 
 /** Repetition, presence, frequency, number of biases, then up to 300 pairs of token and bias. */
@@ -38,7 +38,12 @@ export function adjustLogits(
     if (flags & BIASED) addBiases(row, request)
     if (!(flags & PENALISED)) continue
     const [repetition, presence, frequency] = Array.from(request.subarray(0, 3), bitcastF32)
-    const drafted = history.subarray(sequence * context + length, sequence * context + position)
+    const ahead = history.subarray(sequence * context + length)
+    const { mask } = rowAt(step, record[0]!)
+    // In a tree the row's ancestors, node i being token i - 1 after the last one.
+    const drafted = mask
+      ? ahead.filter((_, i) => i < 31 && ((mask >>> (i + 1)) & 1) === 1)
+      : ahead.slice(0, position - length)
     for (const [token, value] of row.entries()) {
       const count = drafted.reduce(
         (sum, id) => sum + Number(id === token),

@@ -14,6 +14,6 @@ export function place(
     step[at] = position
     if (isRow === 0) continue
     const physical = blocks[sequence * blocksPerSequence + Math.floor(position / block)]!
-    step.set([physical * block + (position % block), position], at + 1)
+    step.set([physical * block + (position % block), position, position + 1], at + 1)
   }
 }

@@ -9,7 +9,7 @@ export const SAMPLES_AT = 4
 export const VERDICTS_AT = 5
 
 const HEADER_WORDS = 8
-const ROW_WORDS = 4
+export const ROW_WORDS = 8
 export const SAMPLE_WORDS = 12
 export const VERDICT_WORDS = 16
 
@@ -23,7 +23,25 @@ export interface Row {
   position: number
   /** Where its keys and values go: physical block * 64 + position % 64. */
   slot: number
+  /** Where its token stands in the sequence's history. */
+  tokenAt: number
+  /** Of a tree's row: it sees the slots below base, and base + j where bit j of the mask is set. */
+  base: number
+  mask: number
+  /** The node that a tree's row follows. */
+  parent: number
 }
+
+/** A row of no tree. */
+export const plainRow = (sequence: number, position: number, slot = 0): Row => ({
+  sequence,
+  position,
+  slot,
+  tokenAt: position,
+  base: position + 1,
+  mask: 0,
+  parent: 0,
+})
 
 export interface Sample {
   row: number
@@ -50,11 +68,21 @@ export interface Verdict {
   firstSample: number
   depth: number
   stops: number[]
+  isTree?: boolean
 }
 
 export function rowAt(step: Uint32Array, row: number): Row {
   const at = step[ROWS_AT]! + row * ROW_WORDS
-  return { sequence: step[at]!, position: step[at + 1]!, slot: step[at + 2]! }
+  const [sequence, position, slot, tokenAt, base, mask, parent] = step.subarray(at) as unknown as number[]
+  return {
+    sequence: sequence!,
+    position: position!,
+    slot: slot!,
+    tokenAt: tokenAt!,
+    base: base!,
+    mask: mask!,
+    parent: parent!,
+  }
 }
 
 export function writeStep(
@@ -67,8 +95,8 @@ export function writeStep(
   const verdictsAt = samplesAt + samples.length * SAMPLE_WORDS
   const step = new Uint32Array(verdictsAt + verdicts.length * VERDICT_WORDS)
   step.set([rows.length, samples.length, verdicts.length, rowsAt, samplesAt, verdictsAt])
-  for (const [i, { sequence, position, slot }] of rows.entries()) {
-    step.set([sequence, position, slot], rowsAt + i * ROW_WORDS)
+  for (const [i, { sequence, position, slot, tokenAt, base, mask, parent }] of rows.entries()) {
+    step.set([sequence, position, slot, tokenAt, base, mask, parent], rowsAt + i * ROW_WORDS)
   }
   for (const [i, s] of samples.entries()) {
     const floats = [s.topP, s.minP].map(bitcastU32)
@@ -76,8 +104,8 @@ export function writeStep(
     const extras = [s.adjustments ?? 0, s.length ?? s.position, s.logProbs ?? 0]
     step.set([...place, s.topK, ...floats, s.seed, Number(s.draft), ...extras], samplesAt + i * SAMPLE_WORDS)
   }
-  for (const [i, { sequence, length, firstSample, depth, stops }] of verdicts.entries()) {
-    const record = [sequence, length, firstSample, depth, stops.length, ...stops]
+  for (const [i, { sequence, length, firstSample, depth, stops, isTree }] of verdicts.entries()) {
+    const record = [sequence, length, firstSample, depth, stops.length + (isTree ? 256 : 0), ...stops]
     step.set(record, verdictsAt + i * VERDICT_WORDS)
   }
   return step

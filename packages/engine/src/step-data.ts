@@ -3,14 +3,16 @@
  * bound by a dynamic offset. Kernels read them through shaders/step.wgsl.
  */
 import { invariant } from '@foretoken/errors'
-import type { Pass, Sequence, Step } from '@foretoken/scheduler'
+import type { Pass, Row, Sequence, Step } from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
 
 const HEADER_WORDS = 8
-const ROW_WORDS = 4
+const ROW_WORDS = 8
 const SAMPLE_WORDS = 12
 const VERDICT_WORDS = 16
 const ALIGN_WORDS = 64
+/** Added to the number of end ids of a tree's verdict. */
+const TREE_VERDICT = 256
 export const MAX_END_IDS = VERDICT_WORDS - 5
 /** Positions that the GPU fills in, in a step that is planned ahead: place.wgsl. */
 export const MAX_PLACES = 4096
@@ -96,10 +98,7 @@ export class StepData {
       [pass.rows.length, pass.samples.length, pass.verdicts.length, rowsAt, samplesAt, verdictsAt],
       start,
     )
-    pass.rows.forEach(({ sequence, position }, i) => {
-      const slot = position < 0 ? 0 : sequence.slotOf(position)
-      words.set([sequence.index, position, slot, position], start + rowsAt + i * ROW_WORDS)
-    })
+    pass.rows.forEach((row, i) => void words.set(rowWords(row), start + rowsAt + i * ROW_WORDS))
     pass.samples.forEach(({ row, sequence, position }, i) => {
       const at = start + samplesAt + i * SAMPLE_WORDS
       const { sampling, logProbs } = sequence.request
@@ -111,10 +110,20 @@ export class StepData {
       this.#floats[at + 5] = topP
       this.#floats[at + 6] = minP
     })
-    pass.verdicts.forEach(({ sequence, length, firstSample, depth }, i) => {
+    pass.verdicts.forEach(({ sequence, length, firstSample, depth, isTree }, i) => {
       const { endIds } = sequence.request
       const at = start + verdictsAt + i * VERDICT_WORDS
-      words.set([sequence.index, length, firstSample, depth, endIds.length, ...endIds], at)
+      const stopWord = endIds.length + (isTree ? TREE_VERDICT : 0)
+      words.set([sequence.index, length, firstSample, depth, stopWord, ...endIds], at)
     })
   }
+}
+
+/** Sequence, position, slot, place of the token, what it sees (step.wgsl), and the node that a tree's row follows. */
+function rowWords({ sequence, position, node }: Row): number[] {
+  const at = node ? node.base + node.index : position
+  // A position that the GPU fills in may count backwards.
+  const slot = at < 0 ? 0 : sequence.slotOf(at)
+  const sees = node ? [node.base, node.mask, node.parent] : [position + 1, 0, 0]
+  return [sequence.index, position, slot, at, ...sees, 0]
 }

@@ -313,7 +313,7 @@ describe('costs and choices while running', () => {
       maxRows: 256,
       contextLength: 4096,
       numBlocks: 64,
-      guess: () => [],
+      guess: () => ({ tokens: [] }),
     })
     scheduler.cost.target.restore([
       { rows: 1, ms: 10 },

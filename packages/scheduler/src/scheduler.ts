@@ -17,7 +17,7 @@ import {
 import { CostModel } from './cost-model'
 import { lookup } from './lookup'
 import { type Progress, Sequence, type SequenceRequest } from './sequence'
-import { emptyPass, type Pass, type Row, type Step, type Verdict } from './step'
+import { emptyPass, type Guess, type Pass, type Row, type Step, type TreeNode, type Verdict } from './step'
 
 export interface SchedulerConfig {
   /** Sequences that run together. */
@@ -30,8 +30,8 @@ export interface SchedulerConfig {
   maxSamples: number
   numBlocks: number
   hasDraft: boolean
-  /** Guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
-  guess?: (sequence: Sequence, depth: number) => number[] | undefined
+  /** Up to `depth` guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
+  guess?: (sequence: Sequence, depth: number) => Guess | undefined
   /** Another policy, for tests and benches; undefined leaves a decision to the controller. */
   choose?: (situation: Situation) => Choice | undefined
 }
@@ -206,15 +206,16 @@ export class Scheduler {
     let free = Math.min(maxRows, maxSamples) - decoding.length - filling.length
     const backlog = filling.reduce((sum, s) => sum + s.length - s.numComputed, 0)
     const prefillRows = Math.min(backlog, maxRows - decoding.length)
-    const take = (sequence: Sequence, method: Method, depth: number, guessed?: number[]): void => {
+    const take = (sequence: Sequence, method: Method, depth: number, guessed?: Guess): void => {
       const allowed = Math.max(0, Math.min(depth, sequence.room, free, MAX_DEPTH))
       if (method === 'draft' && this.#draftLag(sequence) === undefined) return
-      const tokens = method === 'lookup' ? (guessed ?? this.#guess(sequence, allowed)).slice(0, allowed) : []
+      const guess = method === 'lookup' ? cut(guessed ?? this.#guess(sequence, allowed), allowed) : NO_GUESS
+      const found = guess.tokens.length
       // The tokens before last say whether there is something to be found, not how much.
-      const actual = method === 'draft' || (step.isAhead && tokens.length > 0) ? allowed : tokens.length
+      const actual = method === 'draft' || (step.isAhead && found > 0) ? allowed : found
       if (actual === 0) return
       if (method === 'lookup' && step.isAhead) step.lookups.push({ sequence, depth: actual })
-      else if (method === 'lookup') step.guesses.push({ sequence, tokens })
+      else if (method === 'lookup') step.guesses.push({ sequence, ...guess })
       step.choices.set(sequence, { method, depth: actual })
       free -= actual
     }
@@ -230,7 +231,7 @@ export class Scheduler {
     const survival = { draft: this.acceptance.draft.survival(), lookup: this.acceptance.lookup.survival() }
     const fixed = [...step.choices.values()]
     const choice = this.#decide({
-      contenders: automatic.map(sequence => this.#contender(sequence, guesses.get(sequence)!.length)),
+      contenders: automatic.map(sequence => this.#contender(sequence, guesses.get(sequence)!.tokens.length)),
       baseTokens: fixed.reduce(
         (sum, c) => sum + expectedAccepted(c, survival),
         decoding.length - automatic.length,
@@ -265,9 +266,9 @@ export class Scheduler {
     return method === 'draft' ? 2 : undefined
   }
 
-  #guess(sequence: Sequence, depth: number): number[] {
-    if (depth <= 0) return []
-    return this.#config.guess?.(sequence, depth) ?? lookup(sequence.tokens, depth)
+  #guess(sequence: Sequence, depth: number): Guess {
+    if (depth <= 0) return NO_GUESS
+    return this.#config.guess?.(sequence, depth) ?? { tokens: lookup(sequence.tokens, depth) }
   }
 
   /** The controller's choice; now and then another one, so that costs and acceptance stay measured. */
@@ -318,15 +319,20 @@ export class Scheduler {
 
   /** The last token and its draft: depth + 1 rows, each sampled, judged together. */
   #addDecodeRows(step: Step, sequence: Sequence): void {
-    const { targetPass, choices } = step
+    const { targetPass, choices, guesses } = step
     const depth = choices.get(sequence)?.depth ?? 0
     const length = this.#begin(step, sequence)
     const firstSample = targetPass.samples.length
-    for (let i = 0; i <= depth; i++) {
-      targetPass.rows.push({ sequence, position: length - 1 + i })
-      targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: length + i })
+    const parents = guesses.find(guess => guess.sequence === sequence)?.parents
+    const rows = parents
+      ? treeRows(sequence, parents)
+      : Array.from({ length: depth + 1 }, (_, i) => ({ sequence, position: length - 1 + i }))
+    for (const row of rows) {
+      targetPass.rows.push(row)
+      targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: row.position + 1 })
     }
-    targetPass.verdicts.push({ sequence, length, firstSample, depth })
+    const verdict = { sequence, length, firstSample, depth }
+    targetPass.verdicts.push(parents ? { ...verdict, isTree: true } : verdict)
   }
 
   /** The position of the next token, as the step counts. */
@@ -374,6 +380,27 @@ export class Scheduler {
     if (catchesUp)
       this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
   }
+}
+
+const NO_GUESS: Guess = { tokens: [] }
+
+/** The first `count` tokens: an earlier node never follows a later one. */
+const cut = ({ tokens, parents }: Guess, count: number): Guess => ({
+  tokens: tokens.slice(0, count),
+  ...(parents ? { parents: parents.slice(0, count) } : {}),
+})
+
+/** A row for the last token and for each node of its tree. */
+function treeRows(sequence: Sequence, parents: readonly number[]): Row[] {
+  const base = sequence.length - 1
+  const root: TreeNode = { index: 0, parent: 0, base, mask: 1 }
+  const rows = [{ sequence, position: base, node: root }]
+  for (const [i, parent] of parents.entries()) {
+    const above = rows[parent]!
+    const mask = (above.node.mask | (1 << (i + 1))) >>> 0
+    rows.push({ sequence, position: above.position + 1, node: { index: i + 1, parent, base, mask } })
+  }
+  return rows
 }
 
 /** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */

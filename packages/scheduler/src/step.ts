@@ -5,6 +5,27 @@ import type { Sequence } from './sequence'
 export interface Row {
   sequence: Sequence
   position: number
+  /** Of a draft tree's row. */
+  node?: TreeNode
+}
+
+/**
+ * A node of a draft tree. Node 0 is the last committed token, at position `base`; the tokens, keys and values of node j
+ * stand where those of position base + j would.
+ */
+export interface TreeNode {
+  index: number
+  parent: number
+  base: number
+  /** Bit j: node j is this one or an ancestor (SpecInfer's tree attention, 2305.09781). */
+  mask: number
+}
+
+/** Draft tokens: one behind the other, or the nodes 1, 2, … of a tree, each behind an earlier one. */
+export interface Guess {
+  tokens: readonly number[]
+  /** The node that each token follows. Absent: a chain. */
+  parents?: readonly number[]
 }
 
 /** A row whose next token is drawn. */
@@ -16,12 +37,14 @@ export interface Sample {
   position: number
 }
 
-/** A sequence's draft under judgement: its samples stand in a run from `firstSample`. */
+/** A sequence's draft under judgement: its samples stand in a run from `firstSample`, as its rows do. */
 export interface VerdictRequest {
   sequence: Sequence
   length: number
   firstSample: number
+  /** Of a chain; the number of nodes drafted, if it is a tree. */
   depth: number
+  isTree?: boolean
 }
 
 /** One forward pass of one model over ragged rows. */
@@ -42,7 +65,7 @@ export interface Step {
   draftPasses: Pass[]
   targetPass: Pass
   /** Draft tokens found by the CPU, to be written behind the sequence's last token. */
-  guesses: Array<{ sequence: Sequence; tokens: number[] }>
+  guesses: Array<Guess & { sequence: Sequence }>
   /** Prompt lookups for the GPU to do, where the CPU does not know the tokens yet. */
   lookups: Array<{ sequence: Sequence; depth: number }>
   choices: Map<Sequence, Choice>
