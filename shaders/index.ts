@@ -9,6 +9,7 @@ import embed from './embed.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import moveKv from './move-kv.wgsl?raw'
 import place from './place.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
@@ -61,6 +62,11 @@ export const kernels = {
     name: 'adjust-logits',
     source: step + adjustLogits,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  moveKv: {
+    name: 'move-kv',
+    source: step + moveKv,
+    bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
   place: { name: 'place', source: place, bindings: ['write', 'read', 'read', 'read'] },
   lookup: { name: 'lookup', source: lookup, bindings: ['read', 'read', 'write'] },

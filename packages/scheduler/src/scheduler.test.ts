@@ -182,6 +182,52 @@ describe('planAhead', () => {
   })
 })
 
+describe('a tree of guesses', () => {
+  it('becomes rows that see their ancestors, at positions by depth', () => {
+    // 0 - 1 - 2
+    //   \\ 3 - 4, 5
+    const guess = { tokens: [10, 11, 12, 13, 14], parents: [0, 1, 0, 3, 3] }
+    const scheduler = new Scheduler({ ...config, guess: () => guess })
+    const sequence = scheduler.add(request(10, { speculation: { method: 'lookup', depth: 5 } }))!
+    scheduler.admit()
+    const prefill = scheduler.plan()!
+    scheduler.commit(
+      prefill,
+      execute(prefill, () => 0),
+      1,
+    )
+    const { targetPass, guesses } = scheduler.plan()!
+    expect(guesses).toEqual([{ sequence, ...guess }])
+    expect(targetPass.verdicts).toEqual([{ sequence, length: 11, firstSample: 0, depth: 5, isTree: true }])
+    expect(targetPass.rows.map(({ position }) => position)).toEqual([10, 11, 12, 11, 12, 12])
+    expect(targetPass.samples.map(({ position }) => position)).toEqual([11, 12, 13, 12, 13, 13])
+    expect(targetPass.rows.map(({ node }) => node)).toEqual(
+      [0b1, 0b11, 0b111, 0b1001, 0b11001, 0b101001].map((mask, index) => ({
+        index,
+        parent: [0, 0, 1, 0, 3, 3][index],
+        base: 10,
+        mask,
+      })),
+    )
+  })
+
+  it('is cut where it has no room, whole below the cut', () => {
+    const guess = { tokens: [10, 11, 12], parents: [0, 0, 2] }
+    const scheduler = new Scheduler({ ...config, guess: () => guess })
+    scheduler.add(request(10, { maxTokens: 4, speculation: { method: 'lookup', depth: 8 } }))
+    scheduler.admit()
+    const prefill = scheduler.plan()!
+    scheduler.commit(
+      prefill,
+      execute(prefill, () => 0),
+      1,
+    )
+    const { targetPass } = scheduler.plan()!
+    expect(targetPass.verdicts[0]).toMatchObject({ depth: 2, isTree: true })
+    expect(targetPass.rows.map(({ position }) => position)).toEqual([10, 11, 11])
+  })
+})
+
 describe('plan and commit', () => {
   it('fills the prompt in chunks, then decodes one row per step', () => {
     const scheduler = new Scheduler(config)
