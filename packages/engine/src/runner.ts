@@ -3,12 +3,14 @@ import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
+import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import { type Command, record } from './command'
 import type { Gpu } from './gpu'
 import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
-import { RESULT_WORDS, type Resident } from './resident'
+import { LogitReadback, planLogitReadback } from './logit-readback'
+import { type PlannedResident, RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
 /** What a step gave. */
@@ -25,9 +27,26 @@ export interface StepOutcome {
   logProbs: ReadonlyMap<Sequence, TokenLogProbs[]>
 }
 
+export type PlannedReadbacks = Record<'verdicts' | 'logProbs' | 'logits', PlannedBuffer>
+
+/** `stride`: floats of a row of the target's logits. */
+export function planReadbacks(
+  plan: BufferPlan,
+  { shared }: PlannedResident,
+  maxSamples: number,
+  stride: number,
+): PlannedReadbacks {
+  return {
+    verdicts: plan.add('readback', shared.verdicts.bytes, 'work', 'readback'),
+    logProbs: plan.add('log-probabilities readback', shared.logProbs.bytes, 'work', 'readback'),
+    logits: planLogitReadback(plan, maxSamples, stride),
+  }
+}
+
 export class Runner {
   readonly #readback: GPUBuffer
   readonly #logProbReadback: LogProbReadback
+  readonly #logitReadback: LogitReadback
 
   private constructor(
     readonly gpu: Gpu,
@@ -37,10 +56,12 @@ export class Runner {
     readonly draft: Llama | undefined,
     readonly accept: Command,
     readonly timer: GpuTimer | undefined,
+    readbacks: PlannedReadbacks,
   ) {
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    this.#readback = gpu.buffer('readback', resident.verdicts.size, 'work', usage)
-    this.#logProbReadback = new LogProbReadback(gpu, resident.logProbs)
+    const { verdicts, logProbs, logits } = gpu.buffers(readbacks)
+    this.#readback = verdicts
+    this.#logProbReadback = new LogProbReadback(resident.logProbs, logProbs)
+    this.#logitReadback = new LogitReadback(gpu.device, target.logits, target.logitStride, logits)
   }
 
   static async create(
@@ -48,6 +69,7 @@ export class Runner {
     resident: Resident,
     stepData: StepData,
     [target, draft]: readonly Llama[],
+    readbacks: PlannedReadbacks,
     { accept: kernel = kernels.accept, timer }: { accept?: Kernel; timer?: GpuTimer | undefined },
   ): Promise<Runner> {
     const { stepBinding, sampled, history, verdicts, counts, params } = resident
@@ -59,7 +81,7 @@ export class Runner {
       over: 'verdicts',
       variants: [{ tile: 32, pipeline, grid: tiles => [tiles, 1] }],
     }
-    return new Runner(gpu, resident, stepData, target!, draft, accept, timer)
+    return new Runner(gpu, resident, stepData, target!, draft, accept, timer, readbacks)
   }
 
   /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
@@ -103,7 +125,7 @@ export class Runner {
     const recordMs = performance.now() - begin
 
     const scoring = step.targetPass.rows.some(row => row.sequence.request.scoreOnly)
-    const logits = scoring ? await this.#readLogits(step.targetPass.samples.length) : undefined
+    const logits = scoring ? await this.#logitReadback.read(step.targetPass.samples.length) : undefined
     await this.#readback.mapAsync(GPUMapMode.READ)
     const results = new Uint32Array(this.#readback.getMappedRange())
     const verdicts = step.targetPass.verdicts.map(({ sequence }) => readVerdict(results, sequence))
@@ -115,24 +137,6 @@ export class Runner {
 
   #write(buffer: GPUBuffer, index: number, values: ArrayLike<number>): void {
     this.gpu.device.queue.writeBuffer(buffer, index * 4, new Uint32Array(values))
-  }
-
-  /** Outside the loop of generation: may create a buffer. */
-  async #readLogits(numSamples: number): Promise<Float32Array> {
-    const { device } = this.gpu
-    const { logits, logitStride } = this.target
-    const size = numSamples * logitStride * 4
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    const staging = device.createBuffer({ label: 'logits readback', size, usage })
-    const encoder = device.createCommandEncoder()
-    encoder.copyBufferToBuffer(logits, 0, staging, 0, size)
-    device.queue.submit([encoder.finish()])
-    try {
-      await staging.mapAsync(GPUMapMode.READ)
-      return new Float32Array(staging.getMappedRange().slice(0))
-    } finally {
-      staging.destroy()
-    }
   }
 }
 
