@@ -48,7 +48,6 @@ export interface MemoryPlan {
   bytes: PoolBytes
 }
 
-/** Why a plan cannot be had. */
 export interface Shortage {
   message: string
   /** The buffer at fault, or the largest of those that are too much together. */
@@ -80,17 +79,23 @@ const OTHER_SHAPES = 64
 /** Of one part of a matrix: embedding, whole tiles, tail, each as a part of several dispatches. */
 const SHAPES_PER_PART = 8
 
+export interface Planned {
+  plan: MemoryPlan
+  /** Why the plan cannot be had. */
+  shortage: Shortage | undefined
+}
+
 /**
  * The largest passes that fit; where none does, fewer sequences at a time, as with a cache that is too small for all:
- * then requests wait for one another. `shortage` says why not even the smallest plan, which is returned, can be had.
+ * then requests wait for one another. With a shortage the plan is the smallest there is.
  */
-export function planMemory(request: MemoryRequest): { plan: MemoryPlan; shortage: Shortage | undefined } {
-  let last: { plan: MemoryPlan; shortage: Shortage | undefined } | undefined
+export function planMemory(request: MemoryRequest): Planned {
+  let last: Planned | undefined
   for (let maxConcurrent = request.maxConcurrent; maxConcurrent >= 1; maxConcurrent >>= 1) {
     for (const [maxRows, maxSamples] of PASS_SIZES) {
       const plan = planWith({ ...request, maxConcurrent }, maxRows, maxSamples)
-      last = { plan, shortage: shortageOf(plan, request) }
-      if (!last.shortage) return last
+      last = { plan, shortage: shortageOf(plan, request.maxBufferBytes) }
+      if (!last.shortage) return { plan, shortage: totalShortageOf(plan, request.maxTotalBytes) }
     }
   }
   return last!
@@ -180,29 +185,32 @@ function numShapes({ models }: MemoryRequest): number {
   return sum
 }
 
-function shortageOf({ buffers, bytes, sizes }: MemoryPlan, request: MemoryRequest): Shortage | undefined {
-  const { maxBufferBytes, maxTotalBytes = Number.POSITIVE_INFINITY } = request
-  const largest = largestBuffer(buffers)!
+function shortageOf({ buffers, bytes, sizes }: MemoryPlan, maxBufferBytes: number): Shortage | undefined {
+  // What is not storage is bound in small pieces, or not at all.
+  const largest = largestBuffer(buffers.filter(({ use }) => use === 'storage'))!
   if (largest.bytes > maxBufferBytes) {
-    const whole = largest.pool === 'kv' ? ` for ${sizes.contextLength} positions` : ''
+    const what = largest.pool === 'kv' ? ` for ${sizes.contextLength} positions` : ''
     return {
-      message: `"${largest.label}"${whole} needs ${largest.bytes} bytes in one buffer; this device binds at most ${maxBufferBytes}.`,
+      message: `"${largest.label}"${what} needs ${largest.bytes} bytes in one buffer; this device binds at most ${maxBufferBytes}.`,
       tensor: largest.label,
       asked: largest.bytes,
       offered: maxBufferBytes,
     }
   }
+  if (bytes.work <= WORK_BUDGET_BYTES) return undefined
   const tensor = largestBuffer(buffers, 'work')!.label
-  if (bytes.work > WORK_BUDGET_BYTES) {
-    return {
-      message: `The working buffers need ${bytes.work} bytes, most of them "${tensor}"; ${WORK_BUDGET_BYTES} are allowed.`,
-      tensor,
-      asked: bytes.work,
-      offered: WORK_BUDGET_BYTES,
-    }
+  return {
+    message: `The working buffers need ${bytes.work} bytes, most of them "${tensor}"; ${WORK_BUDGET_BYTES} are allowed.`,
+    tensor,
+    asked: bytes.work,
+    offered: WORK_BUDGET_BYTES,
   }
+}
+
+/** Nothing is made smaller for it: the next load knows nothing of what this device has left. */
+function totalShortageOf({ buffers, bytes }: MemoryPlan, offered?: number): Shortage | undefined {
   const asked = totalBytes(bytes)
-  if (asked <= maxTotalBytes) return undefined
-  const message = `${asked} bytes are needed, ${maxTotalBytes} to be had.`
-  return { message, tensor: largest.label, asked, offered: maxTotalBytes }
+  if (offered === undefined || asked <= offered) return undefined
+  const message = `${asked} bytes are needed; the device has ${offered}.`
+  return { message, tensor: largestBuffer(buffers)!.label, asked, offered }
 }
