@@ -136,6 +136,18 @@ test.describe('a model file', () => {
 
   test('without any tensor', () => expectOddFiles([withoutTensors(parts)]))
 
+  test('of any of these kinds, in the words of preflight', async () => {
+    const odd = [noModels, lyingHeaders, lyingModels, unsupportedModels, wrongTensors].flatMap(make =>
+      make(parts),
+    )
+    const files = odd.map(({ bytes }) => bytes)
+    const foretold = await page.evaluate(all => harness.preflightFailures(all), files)
+    expectOdd(odd, foretold)
+    // A look at the headers that knows better than loading would be as wrong as one that knows less.
+    const some = odd.flatMap((_, i) => (i % 5 === 0 ? [i] : []))
+    expect(some.map(i => foretold[i])).toEqual(await fileFailures(some.map(i => files[i]!)))
+  })
+
   test('that cannot draft for the model', async () => {
     const drafts = strangeDrafts(parts)
     const failures = await page.evaluate(

@@ -1,5 +1,5 @@
 /** The client and the real worker: errors, aborts and shapes as a page sees them. */
-import { bundledModelUrl } from '@foretoken/tiny-models'
+import { bundledDraftUrl, bundledModelUrl } from '@foretoken/tiny-models'
 import {
   createEngine,
   type Engine,
@@ -7,6 +7,7 @@ import {
   type EngineOptions,
   isEngineError,
   type LoadProgress,
+  preflight,
   type TokenBatch,
 } from 'foretoken'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -111,6 +112,51 @@ describe('load', () => {
   ])('refuses %s as a model', async (_, model) => {
     const error = await rejection(createEngine({ model } as unknown as EngineOptions))
     expect([error.code, error.details.argument]).toEqual(['bad-request', 'model'])
+  })
+})
+
+describe('preflight', () => {
+  it('tells what the bundled model and its draft take, before they are loaded', async () => {
+    const found = await preflight('bundled', { maxConcurrent: 2 })
+    const engine = await createEngine({ model: 'bundled', maxConcurrent: 2 })
+    const { gpuBytes, model, draft } = await engine.stats()
+    await engine.dispose()
+    const { total, ...pools } = found.gpuBytes
+    expect(pools).toEqual(gpuBytes)
+    expect(total).toBe(gpuBytes.weights + gpuBytes.kv + gpuBytes.work)
+    const { name, architecture, format, parameters, contextLength } = model
+    expect(found).toMatchObject({ name, architecture, format, parameters, contextLength, draft, fits: true })
+    expect(found).not.toHaveProperty('reason')
+    const files = await Promise.all([bundledModelUrl, bundledDraftUrl].map(url => fetch(url)))
+    const sizes = await Promise.all(files.map(async file => (await file.arrayBuffer()).byteLength))
+    expect(sizes[0]! + sizes[1]! - found.downloadBytes).toBeLessThan(64)
+  })
+
+  it('refuses what loading would refuse, as it would', async () => {
+    const file = new Uint8Array(await (await fetch(bundledModelUrl)).arrayBuffer())
+    const cases: Array<[EngineOptions, EngineError['code']]> = [
+      [{ model: new Blob(['no model, whatever its name says']) }, 'bad-model'],
+      [{ model: new Blob([file.subarray(0, 1000)]) }, 'bad-model'],
+      [{ model: new Blob([file.subarray(0, file.length - 1000)]) }, 'bad-model'],
+      [{ model: 'bundled', draft: new Blob(['neither']) }, 'bad-model'],
+      [{ model: 'http://127.0.0.1:1/absent.gguf' }, 'download'],
+      [{ model: 'bundled', contextLength: 1e6 }, 'bad-request'],
+      [{ model: 'bundled', signal: AbortSignal.abort() }, 'aborted'],
+      [{ model: '' }, 'bad-request'],
+    ]
+    for (const [options, code] of cases) {
+      const { model, ...others } = options
+      const error = await rejection(preflight(model, others))
+      expect(error.code).toBe(code)
+      expect({ ...error }).toEqual({ ...(await rejection(createEngine(options))) })
+    }
+  })
+
+  it('aborts', async () => {
+    const controller = new AbortController()
+    const failed = rejection(preflight('bundled', { signal: controller.signal }))
+    controller.abort()
+    expect((await failed).code).toBe('aborted')
   })
 })
 

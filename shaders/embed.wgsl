@@ -1,10 +1,18 @@
 // hidden[row, column] = embedding[the row's token, column]
+// A table that no binding holds comes in parts: each has its dispatch, which leaves the other parts' rows alone.
 // One thread per quad of four columns. Token ids live on the GPU: a draft pass reads what the last one sampled.
 @group(0) @binding(1) var<storage, read> history: array<u32>;              // [sequences, CONTEXT]
-@group(0) @binding(2) var<storage, read> quants: array<vec4<u32>>;         // [vocab / 16, chunks, 16]
-@group(0) @binding(3) var<storage, read> scales: array<u32>;               // [vocab / 16, blocks / 2, 16] pairs of f16
+@group(0) @binding(2) var<storage, read> quants: array<vec4<u32>>;         // [tokens / 16, chunks, 16]
+@group(0) @binding(3) var<storage, read> scales: array<u32>;               // [tokens / 16, blocks / 2, 16] pairs of f16
 @group(0) @binding(4) var<storage, read_write> hidden: array<vec4<f32>>;   // [rows, columns]
-@group(0) @binding(5) var<uniform> shape: vec4<u32>;                       // groups of 16 columns per row, vocab
+@group(0) @binding(5) var<uniform> shape: Shape;
+
+struct Shape {
+  groups: u32,  // of 16 columns in a row
+  vocab: u32,
+  first: u32,   // token of this part, and how many
+  tokens: u32,
+}
 
 const CONTEXT = 512u;
 const WORKGROUP = 64u;
@@ -12,8 +20,9 @@ const WORKGROUP = 64u;
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let row = row_at(id.x);
-  let groups = shape.x;
-  let token = min(history[row.sequence * CONTEXT + row.token_at], shape.y - 1u);
+  let groups = shape.groups;
+  let token = min(history[row.sequence * CONTEXT + row.token_at], shape.vocab - 1u) - shape.first;
+  if (token >= shape.tokens) { return; } // tokens before the first have wrapped around
   for (var quad = local.x; quad < groups * 4u; quad += WORKGROUP) {
     let group = quad / 4u;
     let chunk = quants[first_chunk(token, groups) + chunk_at(group, quad % 4u / QUADS)];

@@ -8,6 +8,7 @@ import {
   type GenerateOptions,
   isEngineError,
   type LoadProgress,
+  preflight,
 } from 'foretoken'
 
 export interface Failure {
@@ -46,13 +47,15 @@ async function load(options: EngineOptions): Promise<void> {
   await engine.dispose()
 }
 
-async function loadFailures(options: readonly EngineOptions[]): Promise<Failure[]> {
+const loadFailures = (options: readonly EngineOptions[]) => allFailures(options, load)
+
+async function allFailures<T>(of: readonly T[], attempt: (each: T) => Promise<unknown>): Promise<Failure[]> {
   const failures: Failure[] = []
   let next = 0
   const lane = async () => {
-    while (next < options.length) {
+    while (next < of.length) {
       const index = next++
-      failures[index] = await failureOf(load(options[index]!), `load ${index}`)
+      failures[index] = await failureOf(attempt(of[index]!), `attempt ${index}`)
     }
   }
   await Promise.all(Array.from({ length: numLanes }, lane))
@@ -118,6 +121,11 @@ class Harness {
 
   fileFailures(files: readonly Uint8Array<ArrayBuffer>[]): Promise<Failure[]> {
     return loadFailures(files.map(file => ({ model: new Blob([file]) })))
+  }
+
+  /** What a look at the headers says of each. */
+  preflightFailures(files: readonly Uint8Array<ArrayBuffer>[]): Promise<Failure[]> {
+    return allFailures(files, file => preflight(new Blob([file])))
   }
 
   /** Aborts at the first progress that is of this phase. */

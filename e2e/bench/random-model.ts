@@ -1,5 +1,5 @@
 /** A tiny Llama with random weights, made on the spot: needs no file and no training. */
-import { encodeRows, writeGguf } from '@foretoken/weights'
+import { encodeRows, type TensorType, writeGguf } from '@foretoken/weights'
 
 export interface RandomModelShape {
   vocab: number
@@ -9,6 +9,8 @@ export interface RandomModelShape {
   kvHeads: number
   ffn: number
   context: number
+  /** Of the matrices. */
+  type: TensorType
 }
 
 const defaults: RandomModelShape = {
@@ -19,19 +21,20 @@ const defaults: RandomModelShape = {
   kvHeads: 1,
   ffn: 64,
   context: 64,
+  type: 'f32',
 }
 
 export function randomModel(seed: number, options: Partial<RandomModelShape> = {}): Blob {
   const shape = { ...defaults, ...options }
-  const { vocab, dim, layers, heads, kvHeads, ffn, context } = shape
+  const { vocab, dim, layers, heads, kvHeads, ffn, context, type } = shape
   const headDim = dim / heads
   const random = mulberry32(seed)
   const matrix = (name: string, rows: number, columns: number, scale: number) => ({
     name: `${name}.weight`,
-    type: 'f32' as const,
+    type,
     dims: [columns, rows],
     data: encodeRows(
-      'f32',
+      type,
       Float32Array.from({ length: rows * columns }, () => scale * normal(random)),
     ),
   })

@@ -6,19 +6,23 @@ export interface EmbedSizes {
   vocab: number
   /** Positions per sequence in `history`. */
   context: number
+  /** The first token of this part of the table, and how many it has. */
+  first: number
+  tokens: number
 }
 
 export function embed(
   step: Uint32Array,
   history: Uint32Array, // [sequences, context]
-  weights: Weights, // [vocab, columns]
+  weights: Weights, // [tokens of the part, columns]
   hidden: Float32Array, // [rows, columns]
-  { vocab, context }: EmbedSizes,
+  { vocab, context, first, tokens }: EmbedSizes,
 ): void {
   const { columns } = weights
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
-    const token = Math.min(history[row.sequence * context + row.tokenAt]!, vocab - 1)
+    const token = Math.min(history[row.sequence * context + row.tokenAt]!, vocab - 1) - first
+    if (token < 0 || token >= tokens) continue
     for (let column = 0; column < columns; column++) {
       hidden[r * columns + column] = unpack(weights, token, column) * scaleOf(weights, token, column)
     }

@@ -3,7 +3,16 @@
  * work (DESIGN.md section 2): plan, execute, commit, deliver.
  */
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
-import type { Pass, Progress, Sample, Scheduler, Sequence, SequenceRequest, Step } from '@foretoken/scheduler'
+import {
+  BLOCK_SIZE,
+  type Pass,
+  type Progress,
+  type Sample,
+  type Scheduler,
+  type Sequence,
+  type SequenceRequest,
+  type Step,
+} from '@foretoken/scheduler'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
@@ -150,7 +159,13 @@ export class Engine {
         hasChatTemplate: target.tokenizer.hasChatTemplate,
       },
       draft: draft ? { name: draft.name, format: draft.format, parameters: draft.numParameters } : null,
-      gpuBytes: { ...gpu.bytes },
+      gpuBytes: gpu.bytes,
+      capacity: {
+        maxRows: sizes.maxRows,
+        maxSamples: sizes.maxSamples,
+        maxConcurrent: sizes.maxConcurrent,
+        kvPositions: sizes.numBlocks * BLOCK_SIZE,
+      },
       selfCheck,
       cost: { target: cost.target.table(), draft: cost.draft.table() },
       survival: { draft: acceptance.draft.survival(), lookup: acceptance.lookup.survival() },

@@ -1,24 +1,28 @@
 /** Time that the GPU spends in a compute pass, by timestamp queries. For benches: it needs an optional feature. */
+import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 
 const BYTES = 16
+
+export type TimerBuffers = Record<'resolved' | 'readback', PlannedBuffer>
+
+export function planTimer(plan: BufferPlan): TimerBuffers {
+  return {
+    resolved: plan.add('timestamps', BYTES, 'work', 'timestamps'),
+    readback: plan.add('timestamps readback', BYTES, 'work', 'readback'),
+  }
+}
 
 export class GpuTimer {
   readonly #queries: GPUQuerySet
   readonly #resolved: GPUBuffer
   readonly #readback: GPUBuffer
 
-  /** Undefined where the device has no timestamp queries. */
-  static create(gpu: Gpu): GpuTimer | undefined {
-    return gpu.device.features.has('timestamp-query') ? new GpuTimer(gpu) : undefined
-  }
-
-  private constructor(gpu: Gpu) {
+  /** Needs a device with timestamp queries. */
+  constructor(gpu: Gpu, planned: TimerBuffers) {
     this.#queries = gpu.device.createQuerySet({ type: 'timestamp', count: 2 })
-    const resolve = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC
-    this.#resolved = gpu.buffer('timestamps', BYTES, 'work', resolve)
-    const read = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    this.#readback = gpu.buffer('timestamps readback', BYTES, 'work', read)
+    this.#resolved = gpu.buffer(planned.resolved)
+    this.#readback = gpu.buffer(planned.readback)
   }
 
   get writes(): GPUComputePassTimestampWrites {

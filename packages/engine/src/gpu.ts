@@ -1,6 +1,7 @@
 /** The one seam to WebGPU: a device, its buffers counted, its pipelines compiled, its errors in our words. */
-import { EngineError, isEngineError } from '@foretoken/errors'
+import { EngineError, invariant, isEngineError } from '@foretoken/errors'
 import { type Binding, type Kernel, kernelText, type Params } from '@foretoken/shaders'
+import { type BufferUse, bytesByPool, type PlannedBuffer, type PoolBytes } from './buffer-plan'
 
 /** Core WebGPU, so that it runs wherever WebGPU runs; larger only where a model needs it. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
@@ -14,16 +15,37 @@ const bindingTypes: Record<Binding, GPUBufferBindingLayout> = {
 
 const LOSS_PATIENCE_MS = 200
 
-export type Pool = 'weights' | 'kv' | 'work'
+/** Only made when they are needed: there is no WebGPU in Node. */
+const bufferUsage = (use: BufferUse): GPUBufferUsageFlags => {
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ, QUERY_RESOLVE } = GPUBufferUsage
+  const usages: Record<BufferUse, GPUBufferUsageFlags> = {
+    storage: STORAGE | COPY_SRC | COPY_DST,
+    uniform: UNIFORM | COPY_DST,
+    readback: MAP_READ | COPY_DST,
+    timestamps: QUERY_RESOLVE | COPY_SRC,
+  }
+  return usages[use]
+}
+
+/** The largest buffer that can be bound as a whole, in bytes. */
+export function largestBinding({ maxBufferSize, maxStorageBufferBindingSize }: GPUSupportedLimits): number {
+  return Math.min(maxBufferSize, maxStorageBufferBindingSize)
+}
+
+/** A buffer that the device refused, and the bytes that it gave before. */
+export interface RefusedBuffer {
+  message: string
+  tensor: string
+  asked: number
+  offered: number
+}
 
 export class Gpu {
-  /** Bytes allocated, by purpose. */
-  readonly bytes: Record<Pool, number> = { weights: 0, kv: 0, work: 0 }
   /** GPU objects created, command encoders apart: WebGPU has no way to record without one. */
   numCreates = 0
   /** Resolves when the device is lost or refuses a command; never by destroy(). */
   readonly failed: Promise<EngineError>
-  readonly #buffers = new Set<GPUBuffer>()
+  readonly #buffers = new Map<PlannedBuffer, GPUBuffer>()
   readonly #layouts = new Map<string, GPUBindGroupLayout>()
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>()
   #destroyed = false
@@ -50,8 +72,7 @@ export class Gpu {
     })
   }
 
-  /** `timestamps`: ask for timestamp queries where the adapter has them. */
-  static async open(timestamps = false): Promise<Gpu> {
+  static async adapter(): Promise<GPUAdapter> {
     const gpu = globalThis.navigator?.gpu
     if (!gpu) {
       throw new EngineError('unsupported-device', 'This browser has no WebGPU.', { asked: 'navigator.gpu' })
@@ -63,6 +84,12 @@ export class Gpu {
         offered: null,
       })
     }
+    return adapter
+  }
+
+  /** `timestamps`: ask for timestamp queries where the adapter has them. */
+  static async open(timestamps = false): Promise<Gpu> {
+    const adapter = await Gpu.adapter()
     const requiredLimits = Object.fromEntries(raisedLimits.map(name => [name, adapter.limits[name]]))
     const { vendor, architecture, device: model, description } = adapter.info
     const name = [vendor, architecture, model, description].filter(Boolean).join(' ') || 'unknown adapter'
@@ -85,53 +112,47 @@ export class Gpu {
     return this.device.limits
   }
 
-  /** A zero-filled buffer; refused with numbers if it cannot be bound as a whole. */
-  buffer(label: string, bytes: number, pool: Pool, usage = 0): GPUBuffer {
-    const size = Math.max(16, Math.ceil(bytes / 16) * 16)
-    const offered = Math.min(this.limits.maxStorageBufferBindingSize, this.limits.maxBufferSize)
-    if (size > offered) {
-      throw new EngineError(
-        'out-of-memory',
-        `"${label}" needs ${size} bytes in one buffer; this device binds at most ${offered}.`,
-        { tensor: label, asked: size, offered },
-      )
+  /** Bytes allocated, by purpose. */
+  get bytes(): PoolBytes {
+    return bytesByPool([...this.#buffers.keys()])
+  }
+
+  /** Makes these buffers, filled with zeros. What comes back says where the device's memory ended, if it did. */
+  async allocate(planned: readonly PlannedBuffer[]): Promise<RefusedBuffer | undefined> {
+    const refusals = planned.map(buffer => {
+      this.device.pushErrorScope('out-of-memory')
+      this.device.pushErrorScope('validation')
+      this.#create(buffer)
+      return Promise.all([this.device.popErrorScope(), this.device.popErrorScope()])
+    })
+    let offered = 0
+    for (const [i, [validation, memory]] of (await Promise.all(refusals)).entries()) {
+      const { label: tensor, bytes } = planned[i]!
+      if (validation)
+        throw new EngineError('internal', `Invalid GPU buffer: ${validation.message}`, { tensor })
+      const message = `The GPU refused ${bytes} bytes for "${tensor}" after ${offered} bytes: ${memory?.message}.`
+      if (memory) return { message, tensor, asked: bytes, offered }
+      offered += bytes
     }
-    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
-    const buffer = this.device.createBuffer({ label, size, usage: usage || storage })
+    return undefined
+  }
+
+  #create(planned: PlannedBuffer): void {
+    const { label, bytes, use } = planned
     this.numCreates++
-    this.bytes[pool] += size
-    this.#buffers.add(buffer)
+    this.#buffers.set(planned, this.device.createBuffer({ label, size: bytes, usage: bufferUsage(use) }))
+  }
+
+  /** One that has been allocated. */
+  buffer(planned: PlannedBuffer): GPUBuffer {
+    const buffer = this.#buffers.get(planned)
+    invariant(buffer, () => `buffer "${planned.label}" is not allocated`)
     return buffer
   }
 
-  /** A small constant block for a kernel's `shape`. */
-  uniform(words: ArrayLike<number>): GPUBuffer {
-    const data = new Uint32Array(Math.ceil(words.length / 4) * 4)
-    data.set(words)
-    const buffer = this.buffer(
-      'shape',
-      data.byteLength,
-      'work',
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    )
-    this.device.queue.writeBuffer(buffer, 0, data)
-    return buffer
-  }
-
-  /** Runs `allocate`; an allocation that the device refuses becomes `out-of-memory`. */
-  async allocating<T>(allocate: () => T): Promise<T> {
-    this.device.pushErrorScope('out-of-memory')
-    this.device.pushErrorScope('validation')
-    const attempt = await Promise.allSettled([new Promise<T>(resolve => resolve(allocate()))])
-    const validation = await this.device.popErrorScope()
-    const memory = await this.device.popErrorScope()
-    const [outcome] = attempt
-    if (outcome.status === 'rejected') throw outcome.reason
-    const asked = this.bytes.weights + this.bytes.kv + this.bytes.work
-    if (memory)
-      throw new EngineError('out-of-memory', `The GPU refused the memory: ${memory.message}`, { asked })
-    if (validation) throw new EngineError('internal', `Invalid GPU call: ${validation.message}`, { asked })
-    return outcome.value
+  buffers<K extends string>(planned: Readonly<Record<K, PlannedBuffer>>): Record<K, GPUBuffer> {
+    const entries = Object.entries<PlannedBuffer>(planned).map(([name, each]) => [name, this.buffer(each)])
+    return Object.fromEntries(entries)
   }
 
   /** Compiles one variant; the same variant is compiled once. */
@@ -197,10 +218,10 @@ export class Gpu {
     return (await Promise.race([this.failed, patience])) ?? asEngineError(error)
   }
 
-  /** Frees every buffer and the device. */
+  /** Frees every buffer and the device. A second call does nothing. */
   destroy(): void {
     this.#destroyed = true
-    for (const buffer of this.#buffers) buffer.destroy()
+    for (const buffer of this.#buffers.values()) buffer.destroy()
     this.#buffers.clear()
     this.device.destroy()
   }

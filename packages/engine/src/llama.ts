@@ -9,27 +9,17 @@ import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS, segmentGroups } from './device-profile'
 import type { Gpu } from './gpu'
+import type { Activations, PlannedLlama } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import type { ModelConfig } from './model-config'
-import type { LayerWeights, Matrix, ModelWeights } from './model-weights'
+import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
+import type { Matrix, MatrixPart } from './weight-layout'
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
 const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 4 : 64)
 const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
-
-/** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
-interface Activations {
-  hidden: GPUBuffer // [rows, dim]
-  normed: GPUBuffer // [rows, dim]
-  q: GPUBuffer // [rows, heads * headDim]
-  k: GPUBuffer // [rows, kvHeads * headDim]
-  v: GPUBuffer // [rows, kvHeads * headDim]
-  attended: GPUBuffer // [rows, heads * headDim]
-  gated: GPUBuffer // [rows, ffn]
-  logits: GPUBuffer // [samples, vocab]
-}
 
 export interface Llama {
   commands: Command[]
@@ -49,10 +39,11 @@ export async function buildLlama(
   config: ModelConfig,
   weights: ModelWeights,
   resident: Resident,
+  planned: PlannedLlama,
   options: LlamaOptions,
 ): Promise<Llama> {
-  const builder = await gpu.allocating(() => new LlamaBuilder(gpu, config, weights, resident, options))
-  const commands = await Promise.all(builder.forward())
+  const builder = new LlamaBuilder(gpu, config, weights, resident, planned, options)
+  const commands = (await Promise.all(builder.forward())).flat()
   return { commands, logits: builder.activations.logits, logitStride: paddedColumns(config.vocab) }
 }
 
@@ -68,33 +59,20 @@ class LlamaBuilder {
     readonly config: ModelConfig,
     readonly weights: ModelWeights,
     readonly resident: Resident,
+    planned: PlannedLlama,
     readonly options: LlamaOptions,
   ) {
-    const { dim, heads, kvHeads, headDim, ffn, vocab, layers } = config
-    const { maxRows, maxSamples, numBlocks } = resident.sizes
-    const rows = (label: string, count: number, columns: number): GPUBuffer =>
-      gpu.buffer(label, count * paddedColumns(columns) * 4, 'work')
-    this.activations = {
-      hidden: rows('hidden', maxRows, dim),
-      normed: rows('normed', maxRows, dim),
-      q: rows('q', maxRows, heads * headDim),
-      k: rows('k', maxRows, kvHeads * headDim),
-      v: rows('v', maxRows, kvHeads * headDim),
-      attended: rows('attended', maxRows, heads * headDim),
-      gated: rows('gated', maxRows, ffn),
-      logits: rows('logits', maxSamples, vocab),
-    }
+    this.activations = gpu.buffers(planned.activations)
+    this.#caches = planned.caches.map(cache => gpu.buffer(cache))
+    this.#ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
     this.profile = deviceProfile(gpu)
-    const cacheBytes = kvBlockBytes(config, options.kvType) * numBlocks
-    this.#caches = Array.from({ length: layers }, (_, i) => gpu.buffer(`KV ${i}`, cacheBytes, 'kv'))
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
-    this.#ropeTable = gpu.buffer('rope table', table.byteLength, 'work')
     gpu.device.queue.writeBuffer(this.#ropeTable, 0, table)
   }
 
   /** One pass: tokens of the rows in, one token per sample out. */
-  forward(): Array<Promise<Command>> {
+  forward(): Array<Promise<Command | Command[]>> {
     const { hidden, normed, q, k, v, attended, gated, logits } = this.activations
     const { embedding, layers, outputNorm, head } = this.weights
     return [
@@ -125,14 +103,16 @@ class LlamaBuilder {
     ]
   }
 
-  #embed(table: Matrix, hidden: GPUBuffer): Promise<Command> {
+  #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
     const { history, params } = this.resident
-    return this.#command('embed', {
-      params: { ...formatParams[table.format], CONTEXT: params.CONTEXT },
-      buffers: [history, table.quants, table.scales, hidden],
-      shape: [paddedColumns(table.columns) / GROUP_COLUMNS, table.rows],
-      grid: tiles => [tiles, 1],
-    })
+    const ofPart = ({ format, columns, start, rows, quants, scales }: MatrixPart): Promise<Command> =>
+      this.#command('embed', {
+        params: { ...formatParams[format], CONTEXT: params.CONTEXT },
+        buffers: [history, quants, scales, hidden],
+        shape: [paddedColumns(columns) / GROUP_COLUMNS, table.rows, start, rows],
+        grid: tiles => [tiles, 1],
+      })
+    return Promise.all(table.parts.map(ofPart))
   }
 
   #norm(x: GPUBuffer, weight: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
@@ -146,8 +126,21 @@ class LlamaBuilder {
     })
   }
 
-  /** y = x times the matrix; with `second` y = silu(x times the matrix) * (x times the second). */
-  async #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command> {
+  /** y = x times the matrix: each of its parts into its own columns. */
+  #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
+    const { column = 0, stride = paddedColumns(matrix.rows) } = options
+    const ofPart = (part: MatrixPart): Promise<Command> =>
+      this.#matmulPart(part, x, y, { ...options, column: column + part.start, stride })
+    return Promise.all(matrix.parts.map(ofPart))
+  }
+
+  /** With `second` y = silu(x times the matrix) * (x times the second). */
+  async #matmulPart(
+    matrix: MatrixPart,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    options: MatmulOptions = {},
+  ): Promise<Command> {
     const {
       epilogue = 'set',
       over = 'rows',
@@ -197,8 +190,10 @@ class LlamaBuilder {
     }
   }
 
-  #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command>> {
-    if (gate.quants === up.quants) return [this.#matmul(gate, x, y, { second: up })]
+  #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
+    // Only matrices of one part each share buffers.
+    const second = up.parts[0]!
+    if (gate.parts[0]!.quants === second.quants) return [this.#matmul(gate, x, y, { second })]
     return [this.#matmul(up, x, y), this.#matmul(gate, x, y, { epilogue: 'gate' })]
   }
 
@@ -288,7 +283,11 @@ class LlamaBuilder {
   }
 
   #bind(kernel: Kernel, buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {
-    return this.gpu.bindGroup(kernel, [this.resident.stepBinding, ...buffers, this.gpu.uniform(shape)])
+    return this.gpu.bindGroup(kernel, [
+      this.resident.stepBinding,
+      ...buffers,
+      this.resident.shapes.binding(shape),
+    ])
   }
 }
 
@@ -310,16 +309,14 @@ interface MatmulOptions {
   /** Of y, for output 0. */
   column?: number
   stride?: number
-  second?: Matrix
+  second?: MatrixPart
 }
 
-async function only(when: NonNullable<Command['when']>, command: Promise<Command>): Promise<Command> {
-  return { ...(await command), when }
-}
-
-/** Bytes of one KV block in one layer. */
-export function kvBlockBytes(config: ModelConfig, kvType: 'f16' | 'f32'): number {
-  return 2 * config.kvHeads * config.headDim * BLOCK_SIZE * (kvType === 'f16' ? 2 : 4)
+async function only(
+  when: NonNullable<Command['when']>,
+  commands: Promise<Command | Command[]>,
+): Promise<Command[]> {
+  return [await commands].flat().map(command => ({ ...command, when }))
 }
 
 /** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */

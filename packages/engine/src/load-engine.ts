@@ -1,20 +1,21 @@
 /** From options to everything that an engine runs on, in order, each phase abortable, all freed on failure. */
 import { EngineError, throwIfAborted } from '@foretoken/errors'
-import { blocksFor, MAX_DEPTH, Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
+import { Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
 import type { Kernel, KernelName } from '@foretoken/shaders'
 import type { Tokenizer } from '@foretoken/tokenizer'
+import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
-import { Gpu } from './gpu'
-import { buildLlama, kvBlockBytes, type Llama } from './llama'
-import { checkDraft, type LoadContext, type OpenModel, openModel, upload } from './load-model'
+import { Gpu, largestBinding } from './gpu'
+import { GpuTimer } from './gpu-timer'
+import { buildLlama, type Llama } from './llama'
+import { type LoadContext, memoryRequest, type OpenModel, openModels, upload } from './load-model'
+import { type MemoryPlan, type MemoryRequest, outOfMemory, planMemory } from './memory-plan'
 import type { ModelConfig } from './model-config'
-import { bad } from './request'
 import { createResident, type Sizes } from './resident'
 import { Runner } from './runner'
 import { type SelfCheck, selfCheck } from './self-check'
-import { StepData } from './step-data'
-import { MIN_CONTEXT } from './trial'
+import { readSettings, type Settings } from './settings'
 import type { EngineOptions } from './types'
 
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
@@ -26,6 +27,8 @@ export interface EngineInternals {
   profile?: boolean
   /** Measure no costs at load. */
   skipCalibration?: boolean
+  /** The device is said to bind no larger buffer, so that small models are cut like large ones. */
+  maxBindingBytes?: number
 }
 
 export interface LoadedModel {
@@ -47,13 +50,7 @@ export interface LoadedEngine {
   selfCheck: SelfCheck
 }
 
-const MAX_ROWS = 256
-const MAX_SAMPLES = 64
 const MAX_WAITING = 256
-const DEFAULT_CONCURRENT = 4
-const DEFAULT_CONTEXT = 4096
-/** Keys and values of all layers of both models; more only where a single sequence needs it. */
-const KV_BUDGET_BYTES = 512 * 2 ** 20
 
 export async function loadEngine(options: EngineOptions, internals: EngineInternals): Promise<LoadedEngine> {
   const begin = performance.now()
@@ -62,129 +59,68 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
   const settings = readSettings(options)
   const gpu = await Gpu.open(internals.profile)
   const context: LoadContext = { signal, onProgress }
-  const open: OpenModel[] = []
+  let models: OpenModel[] = []
   try {
-    const target = await openModel(options.model, 'model', context)
-    open.push(target)
-    const draft = options.draft === undefined ? undefined : await openModel(options.draft, 'draft', context)
-    if (draft) {
-      open.push(draft)
-      checkDraft(target, draft)
-      // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
-      await draft.reader.close()
-    }
-    const sizes = planSizes(gpu, settings, [target.config, ...(draft ? [draft.config] : [])])
-    const engine = await build(gpu, settings, sizes, target, draft, context, internals)
+    const maxBytes = Math.min(
+      largestBinding(gpu.limits),
+      internals.maxBindingBytes ?? Number.POSITIVE_INFINITY,
+    )
+    models = await openModels(options, maxBytes)
+    const timestamps = internals.profile === true && gpu.device.features.has('timestamp-query')
+    const plan = await allocate(gpu, { ...memoryRequest(models, settings, maxBytes), timestamps })
+    throwIfAborted(signal, 'upload')
+    const engine = await build(gpu, plan, settings, models, context, internals)
     await warmUp(engine, performance.now() - begin, context, internals)
     throwIfAborted(signal, 'calibrate')
     return engine
   } catch (error) {
     const known = await gpu.explain(error)
-    await Promise.all(open.map(model => model.reader.close()))
+    await Promise.all(models.map(model => model.reader.close()))
     gpu.destroy()
     throw signal?.aborted && known.code !== 'aborted' ? abortedWhile(known) : known
   }
 }
 
-interface Settings {
-  maxConcurrent: number
-  contextLength: number | undefined
-  kvType: 'f16' | 'f32'
-}
-
-const known = ['model', 'draft', 'onProgress', 'signal', 'maxConcurrent', 'contextLength', 'kvType']
-
-function readSettings(options: EngineOptions): Settings {
-  for (const [name, value] of Object.entries(options)) {
-    if (!known.includes(name)) throw bad(name, value, `one of ${known.join(', ')}`)
-  }
-  const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16' } = options
-  const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
-  if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
-  if (contextLength !== undefined && !(whole(contextLength, 2 ** 20) && contextLength >= MIN_CONTEXT)) {
-    throw bad('contextLength', contextLength, `a whole number from ${MIN_CONTEXT} to 1048576`)
-  }
-  if (kvType !== 'f16' && kvType !== 'f32') throw bad('kvType', kvType, "'f16' or 'f32'")
-  return { maxConcurrent, contextLength, kvType }
-}
-
-/** Fewer KV blocks where all of them would be too much: then requests wait for one another. */
-function planSizes(gpu: Gpu, settings: Settings, configs: readonly ModelConfig[]): Sizes {
-  const trained = configs[0]!.context
-  if ((settings.contextLength ?? 0) > trained)
-    throw bad('contextLength', settings.contextLength, `1 to ${trained}, the model's own`)
-  const contextLength = settings.contextLength ?? Math.min(trained, DEFAULT_CONTEXT)
-  const perSequence = blocksFor(contextLength)
-  const blockBytes = Math.max(...configs.map(config => kvBlockBytes(config, settings.kvType)))
-  const offered = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize)
-  const everyLayer = configs.reduce(
-    (sum, config) => sum + config.layers * kvBlockBytes(config, settings.kvType),
-    0,
-  )
-  const affordable = Math.max(perSequence, Math.floor(KV_BUDGET_BYTES / everyLayer))
-  const bindable = Math.floor(offered / blockBytes)
-  const numBlocks = Math.min(settings.maxConcurrent * perSequence, affordable, bindable)
-  if (numBlocks < perSequence) {
-    throw new EngineError(
-      'out-of-memory',
-      `One layer's KV for ${contextLength} positions needs ${perSequence * blockBytes} bytes in one buffer; this device binds at most ${offered}.`,
-      {
-        tensor: 'KV',
-        asked: perSequence * blockBytes,
-        offered,
-        contextLength,
-      },
-    )
-  }
-  return {
-    maxConcurrent: settings.maxConcurrent,
-    contextLength,
-    vocab: Math.max(...configs.map(config => config.vocab)),
-    numBlocks,
-    maxRows: MAX_ROWS,
-    maxSamples: MAX_SAMPLES,
-  }
+/** All buffers at once, while nothing but headers has been fetched; refused with what would fit. */
+async function allocate(gpu: Gpu, request: MemoryRequest): Promise<MemoryPlan> {
+  const { plan, shortage } = planMemory(request)
+  if (shortage) throw outOfMemory(request, plan, shortage)
+  const refused = await gpu.allocate(plan.buffers)
+  if (!refused) return plan
+  throw outOfMemory({ ...request, maxTotalBytes: refused.offered }, plan, refused)
 }
 
 async function build(
   gpu: Gpu,
+  plan: MemoryPlan,
   { kvType }: Settings,
-  sizes: Sizes,
-  target: OpenModel,
-  draft: OpenModel | undefined,
+  models: readonly OpenModel[],
   { signal, onProgress }: LoadContext,
   { guess, choose, kernels, profile }: EngineInternals,
 ): Promise<LoadedEngine> {
-  const stepData = new StepData(sizes.maxRows, sizes.maxSamples, sizes.maxConcurrent, draft ? MAX_DEPTH : 0)
-  const resident = await gpu.allocating(() => createResident(gpu, sizes, stepData))
+  const { sizes, stepData, readbacks } = plan
+  const resident = createResident(gpu, plan.resident, sizes, stepData)
   const llamas: Llama[] = []
-  const loaded: LoadedModel[] = []
-  for (const [file, model] of [
-    ['model', target],
-    ['draft', draft],
-  ] as const) {
-    if (!model) continue
-    const before = gpu.bytes.weights
+  for (const [i, model] of models.entries()) {
+    const file = i === 0 ? 'model' : 'draft'
     const weights = await upload(gpu, model, signal)
     // The file went to the GPU's queue as it came; here the last of it arrives.
-    const bytes = gpu.bytes.weights - before
-    onProgress?.({ phase: 'upload', loaded: 0, total: bytes, file })
+    const { weights: total } = bytesByPool(model.layout.buffers)
+    onProgress?.({ phase: 'upload', loaded: 0, total, file })
     await gpu.device.queue.onSubmittedWorkDone()
-    onProgress?.({ phase: 'upload', loaded: bytes, total: bytes, file })
+    onProgress?.({ phase: 'upload', loaded: total, total, file })
     throwIfAborted(signal, 'upload')
     onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
-    llamas.push(
-      await buildLlama(gpu, model.config, weights, resident, { kvType, ...(kernels ? { kernels } : {}) }),
-    )
+    const options = { kvType, ...(kernels ? { kernels } : {}) }
+    llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
     onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
-    const { name, format, config, tokenizer } = model
-    loaded.push({ name, format, config, tokenizer, numParameters: weights.numParameters })
   }
   throwIfAborted(signal, 'compile')
-  const runner = await Runner.create(gpu, resident, stepData, llamas, {
+  const runner = await Runner.create(gpu, resident, stepData, llamas, readbacks, {
     ...(kernels?.accept ? { accept: kernels.accept } : {}),
-    timed: profile,
+    timers: profile ? plan.timers.map(timer => new GpuTimer(gpu, timer)) : [],
   })
+  const [target, draft] = models
   const scheduler = new Scheduler({
     ...sizes,
     maxWaiting: MAX_WAITING,
@@ -197,11 +133,16 @@ async function build(
     scheduler,
     runner,
     sizes,
-    target: loaded[0]!,
-    draft: loaded[1],
-    selfCheck: await selfCheck(runner, target.config.vocab),
-    costKey: costKey(gpu.adapterName, target.identity, draft?.identity),
+    target: loadedModel(target!),
+    draft: draft && loadedModel(draft),
+    selfCheck: await selfCheck(runner, target!.config.vocab),
+    costKey: costKey(gpu.adapterName, target!.identity, draft?.identity),
   }
+}
+
+/** What is left of it once the file is read. */
+function loadedModel({ name, format, config, tokenizer, layout }: OpenModel): LoadedModel {
+  return { name, format, config, tokenizer, numParameters: layout.numParameters }
 }
 
 /** Costs of an earlier visit, or measured now within 2 s or a tenth of the load time, whichever is longer. */

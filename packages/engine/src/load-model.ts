@@ -3,9 +3,12 @@ import { EngineError } from '@foretoken/errors'
 import { type Tokenizer, tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
 import { GgufReader } from '@foretoken/weights'
 import type { Gpu } from './gpu'
+import type { MemoryRequest } from './memory-plan'
 import { type ModelConfig, readModelConfig } from './model-config'
 import { type ModelWeights, uploadWeights } from './model-weights'
-import type { LoadProgress, ModelSource } from './types'
+import { contextLengthOf, type Settings } from './settings'
+import type { EngineOptions, LoadProgress, ModelSource } from './types'
+import { planWeights, type WeightLayout } from './weight-layout'
 
 /** A file whose header has been read and understood, its weights still to come. */
 export interface OpenModel {
@@ -18,6 +21,9 @@ export interface OpenModel {
   reopen: () => Promise<GgufReader>
   config: ModelConfig
   tokenizer: Tokenizer
+  layout: WeightLayout
+  /** Of the file, up to the end of its last tensor. */
+  bytes: number
 }
 
 export interface LoadContext {
@@ -25,10 +31,32 @@ export interface LoadContext {
   onProgress: ((progress: LoadProgress) => void) | undefined
 }
 
-export async function openModel(
+/** The target and its draft, if there is one, which must draft for it. */
+export async function openModels(
+  { model, draft, signal, onProgress }: EngineOptions,
+  maxBufferBytes: number,
+): Promise<OpenModel[]> {
+  const open = (source: ModelSource, file: 'model' | 'draft') =>
+    openModel(source, file, { signal, onProgress }, maxBufferBytes)
+  const target = await open(model, 'model')
+  if (draft === undefined) return [target]
+  try {
+    const drafter = await open(draft, 'draft')
+    // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
+    await drafter.reader.close()
+    checkDraft(target, drafter)
+    return [target, drafter]
+  } catch (error) {
+    await target.reader.close()
+    throw error
+  }
+}
+
+async function openModel(
   source: ModelSource,
   file: 'model' | 'draft',
   context: LoadContext,
+  maxBufferBytes: number,
 ): Promise<OpenModel> {
   const { signal, onProgress } = context
   if (source === 'bundled') {
@@ -58,14 +86,26 @@ export async function openModel(
         },
       )
     }
+    const layout = planWeights(config, reader.tensors, maxBufferBytes)
     const name = String(reader.metadata.get('general.name') ?? reader.name)
     const format = mainFormat(reader)
-    const identity = `${name}/${format}/${reader.tensors.length}/${last.offset + last.bytes}`
-    return { name, identity, format, reader, reopen, config, tokenizer }
+    const bytes = last.offset + last.bytes
+    const identity = `${name}/${format}/${reader.tensors.length}/${bytes}`
+    return { name, identity, format, reader, reopen, config, tokenizer, layout, bytes }
   } catch (error) {
     await reader.close()
     throw error
   }
+}
+
+/** What their buffers are planned from. */
+export function memoryRequest(
+  models: readonly OpenModel[],
+  settings: Settings,
+  maxBufferBytes: number,
+): MemoryRequest {
+  const contextLength = contextLengthOf(settings, models[0]!.config)
+  return { ...settings, models, contextLength, maxBufferBytes }
 }
 
 /** The type that holds most of the model's values. */
@@ -78,7 +118,7 @@ function mainFormat(reader: GgufReader): string {
 }
 
 /** A draft must mean the same by every id. */
-export function checkDraft(target: OpenModel, draft: OpenModel): void {
+function checkDraft(target: OpenModel, draft: OpenModel): void {
   const difference = vocabularyDifference(target.tokenizer, draft.tokenizer)
   if (!difference) return
   const { reason, ...details } = difference
@@ -96,5 +136,5 @@ export async function upload(
   signal: AbortSignal | undefined,
 ): Promise<ModelWeights> {
   if (model.reader.closed) model.reader = await model.reopen()
-  return uploadWeights(gpu, model.reader, model.config, signal)
+  return uploadWeights(gpu, model.reader, model.config, model.layout, signal)
 }

@@ -1,6 +1,5 @@
 /** Log-probabilities of a step as shaders/log-probs.wgsl leaves them: read back in steps that want them only. */
 import type { Pass, Sequence, Verdict } from '@foretoken/scheduler'
-import type { Gpu } from './gpu'
 
 /** Most likely tokens that a request may ask for. */
 export const MAX_TOP_LOG_PROBS = 20
@@ -26,10 +25,9 @@ export class LogProbReadback {
   readonly #source: GPUBuffer // [samples, LOG_PROB_WORDS]
   readonly #staging: GPUBuffer
 
-  constructor(gpu: Gpu, source: GPUBuffer) {
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+  constructor(source: GPUBuffer, staging: GPUBuffer) {
     this.#source = source
-    this.#staging = gpu.buffer('log-probabilities readback', source.size, 'work', usage)
+    this.#staging = staging
   }
 
   copy(encoder: GPUCommandEncoder, pass: Pass): void {

@@ -2,6 +2,7 @@ import { lookup } from '@foretoken/scheduler'
 import { kernels } from '@foretoken/shaders'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { BufferPlan } from './buffer-plan'
 import { Gpu } from './gpu'
 
 const CONTEXT = 200
@@ -13,13 +14,13 @@ async function lookupOnGpu(gpu: Gpu, histories: readonly (readonly number[])[], 
   histories.forEach((tokens, i) => void history.set(tokens, i * CONTEXT))
   const requests = new Uint32Array([histories.length, ...histories.flatMap((_, i) => [i, depth])])
   const lengths = new Uint32Array(histories.map(tokens => tokens.length))
+  const plan = new BufferPlan()
   const buffers = [requests, lengths, history].map((data, i) => {
-    const buffer = gpu.buffer(`data ${i}`, data.byteLength, 'work')
+    const buffer = gpu.buffer(plan.add(`data ${i}`, data.byteLength, 'work'))
     gpu.device.queue.writeBuffer(buffer, 0, data)
     return buffer
   })
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-  const readback = gpu.buffer('readback', history.byteLength, 'work', usage)
+  const readback = gpu.buffer(plan.add('readback', history.byteLength, 'work', 'readback'))
   const encoder = gpu.device.createCommandEncoder()
   const pass = encoder.beginComputePass()
   pass.setPipeline(await gpu.pipeline(kernels.lookup, { CONTEXT }))

@@ -4,8 +4,10 @@
  */
 import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
 import { ADJUSTMENT_WORDS } from './adjustments'
+import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 import { LOG_PROB_WORDS } from './log-probs'
+import { planShapes, ShapeArena } from './shape-arena'
 import { MAX_PLACES, PLACE_WORDS, type StepData } from './step-data'
 
 /** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
@@ -23,41 +25,73 @@ export interface Sizes {
   maxSamples: number
 }
 
-export interface Resident {
+/** Arrays that several kernels share. */
+interface Shared<Buffer> {
+  step: Buffer
+  history: Buffer // [sequences, context]
+  blocks: Buffer // [sequences, blocks per sequence]
+  lengths: Buffer // [sequences] committed tokens
+  places: Buffer // what place.wgsl is to do: number, then PLACE_WORDS each
+  lookups: Buffer // what lookup.wgsl is to do: number, then sequence and depth each
+  sampled: Buffer // [samples]
+  verdicts: Buffer // [sequences, RESULT_WORDS]
+  counts: Buffer // [sequences, vocab]
+  adjustments: Buffer // [sequences, ADJUSTMENT_WORDS]
+  logProbs: Buffer // [samples, LOG_PROB_WORDS]
+}
+
+export interface PlannedResident {
+  shared: Shared<PlannedBuffer>
+  shapes: PlannedBuffer
+}
+
+export interface Resident extends Shared<GPUBuffer> {
   sizes: Sizes
-  step: GPUBuffer
   stepBinding: GPUBufferBinding
-  history: GPUBuffer // [sequences, context]
-  blocks: GPUBuffer // [sequences, blocks per sequence]
-  lengths: GPUBuffer // [sequences] committed tokens
-  places: GPUBuffer // what place.wgsl is to do: number, then PLACE_WORDS each
-  lookups: GPUBuffer // what lookup.wgsl is to do: number, then sequence and depth each
-  sampled: GPUBuffer // [samples]
-  verdicts: GPUBuffer // [sequences, RESULT_WORDS]
-  counts: GPUBuffer // [sequences, vocab]
-  adjustments: GPUBuffer // [sequences, ADJUSTMENT_WORDS]
-  logProbs: GPUBuffer // [samples, LOG_PROB_WORDS]
+  shapes: ShapeArena
   /** Parameters that every kernel with these arrays takes. */
   params: { CONTEXT: number; VOCAB: number; BLOCKS_PER_SEQUENCE: number; BLOCK: number }
 }
 
-export function createResident(gpu: Gpu, sizes: Sizes, stepData: StepData): Resident {
+export function planResident(
+  plan: BufferPlan,
+  sizes: Sizes,
+  stepData: StepData,
+  numShapes: number,
+): PlannedResident {
   const { maxConcurrent, contextLength, vocab, maxSamples } = sizes
-  const step = gpu.buffer('step', stepData.bufferBytes, 'work')
+  const words = (label: string, count: number) => plan.add(label, count * 4, 'work')
   return {
+    shared: {
+      step: plan.add('step', stepData.bufferBytes, 'work'),
+      history: words('history', maxConcurrent * contextLength),
+      blocks: words('blocks', maxConcurrent * blocksFor(contextLength)),
+      lengths: words('lengths', maxConcurrent),
+      places: words('places', 1 + MAX_PLACES * PLACE_WORDS),
+      lookups: words('lookups', 1 + maxConcurrent * 2),
+      sampled: words('sampled', maxSamples),
+      verdicts: words('verdicts', maxConcurrent * RESULT_WORDS),
+      counts: words('token counts', maxConcurrent * vocab),
+      adjustments: words('logit adjustments', maxConcurrent * ADJUSTMENT_WORDS),
+      logProbs: words('log-probabilities', maxSamples * LOG_PROB_WORDS),
+    },
+    shapes: planShapes(plan, numShapes),
+  }
+}
+
+export function createResident(
+  gpu: Gpu,
+  { shared, shapes }: PlannedResident,
+  sizes: Sizes,
+  stepData: StepData,
+): Resident {
+  const { contextLength, vocab } = sizes
+  const buffers = gpu.buffers(shared)
+  return {
+    ...buffers,
     sizes,
-    step,
-    stepBinding: { buffer: step, size: stepData.bindingBytes },
-    history: gpu.buffer('history', maxConcurrent * contextLength * 4, 'work'),
-    blocks: gpu.buffer('blocks', maxConcurrent * blocksFor(contextLength) * 4, 'work'),
-    lengths: gpu.buffer('lengths', maxConcurrent * 4, 'work'),
-    places: gpu.buffer('places', (1 + MAX_PLACES * PLACE_WORDS) * 4, 'work'),
-    lookups: gpu.buffer('lookups', (1 + maxConcurrent * 2) * 4, 'work'),
-    sampled: gpu.buffer('sampled', maxSamples * 4, 'work'),
-    verdicts: gpu.buffer('verdicts', maxConcurrent * RESULT_WORDS * 4, 'work'),
-    counts: gpu.buffer('token counts', maxConcurrent * vocab * 4, 'work'),
-    adjustments: gpu.buffer('logit adjustments', maxConcurrent * ADJUSTMENT_WORDS * 4, 'work'),
-    logProbs: gpu.buffer('log-probabilities', maxSamples * LOG_PROB_WORDS * 4, 'work'),
+    stepBinding: { buffer: buffers.step, size: stepData.bindingBytes },
+    shapes: new ShapeArena(gpu.device, gpu.buffer(shapes)),
     params: {
       CONTEXT: contextLength,
       VOCAB: vocab,

@@ -3,13 +3,15 @@ import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
+import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import { record, recordAlone } from './command'
 import type { Gpu } from './gpu'
-import { GpuTimer } from './gpu-timer'
+import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
+import { LogitReadback, planLogitReadback } from './logit-readback'
 import { type OwnCommands, ownCommands } from './own-commands'
-import { RESULT_WORDS, type Resident } from './resident'
+import { type PlannedResident, RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
 /** What a step gave. */
@@ -35,7 +37,7 @@ export interface SubmittedStep {
 }
 
 /** Steps that may be under way: one is read while the next one runs. */
-const MAX_IN_FLIGHT = 2
+export const MAX_IN_FLIGHT = 2
 
 /** What one step in flight is read back through. */
 interface Slot {
@@ -45,13 +47,35 @@ interface Slot {
 
 interface Extras {
   accept?: Kernel
-  /** Measure the GPU's own time of every step, where it can. */
-  timed?: boolean | undefined
+  /** To measure the GPU's own time of every step: one per step in flight, or none. */
+  timers: readonly GpuTimer[]
+}
+
+export type PlannedReadbacks = Record<'logProbs' | 'logits', PlannedBuffer> & {
+  /** One per step in flight. */
+  verdicts: PlannedBuffer[]
+}
+
+/** `stride`: floats of a row of the target's logits. */
+export function planReadbacks(
+  plan: BufferPlan,
+  { shared }: PlannedResident,
+  maxSamples: number,
+  stride: number,
+): PlannedReadbacks {
+  return {
+    verdicts: Array.from({ length: MAX_IN_FLIGHT }, () =>
+      plan.add('readback', shared.verdicts.bytes, 'work', 'readback'),
+    ),
+    logProbs: plan.add('log-probabilities readback', shared.logProbs.bytes, 'work', 'readback'),
+    logits: planLogitReadback(plan, maxSamples, stride),
+  }
 }
 
 export class Runner {
   readonly #slots: Slot[]
   readonly #logProbReadback: LogProbReadback
+  readonly #logitReadback: LogitReadback
   #numSubmitted = 0
 
   private constructor(
@@ -62,14 +86,20 @@ export class Runner {
     readonly draft: Llama | undefined,
     /** Commands beside the models'. */
     readonly own: OwnCommands,
-    timed = false,
+    readbacks: PlannedReadbacks,
+    timers: readonly GpuTimer[],
   ) {
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    this.#slots = Array.from({ length: MAX_IN_FLIGHT }, () => ({
-      verdicts: gpu.buffer('readback', resident.verdicts.size, 'work', usage),
-      timer: timed ? GpuTimer.create(gpu) : undefined,
+    this.#slots = readbacks.verdicts.map((verdicts, i) => ({
+      verdicts: gpu.buffer(verdicts),
+      timer: timers[i],
     }))
-    this.#logProbReadback = new LogProbReadback(gpu, resident.logProbs)
+    this.#logProbReadback = new LogProbReadback(resident.logProbs, gpu.buffer(readbacks.logProbs))
+    this.#logitReadback = new LogitReadback(
+      gpu.device,
+      target.logits,
+      target.logitStride,
+      gpu.buffer(readbacks.logits),
+    )
   }
 
   static async create(
@@ -77,10 +107,11 @@ export class Runner {
     resident: Resident,
     stepData: StepData,
     [target, draft]: readonly Llama[],
-    { accept = kernels.accept, timed }: Extras,
+    readbacks: PlannedReadbacks,
+    { accept = kernels.accept, timers }: Extras,
   ): Promise<Runner> {
     const own = await ownCommands(gpu, resident, accept)
-    return new Runner(gpu, resident, stepData, target!, draft, own, timed)
+    return new Runner(gpu, resident, stepData, target!, draft, own, readbacks, timers)
   }
 
   /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
@@ -154,7 +185,7 @@ export class Runner {
     const scoring = rows.some(row => row.sequence.request.scoreOnly)
     // The sequences as they are placed now: one that leaves meanwhile loses its place.
     const indices = requests.map(({ sequence }) => sequence.index)
-    const logits = scoring ? await this.#readLogits(samples.length) : undefined
+    const logits = scoring ? await this.#logitReadback.read(samples.length) : undefined
     await readback.mapAsync(GPUMapMode.READ)
     const results = new Uint32Array(readback.getMappedRange())
     const verdicts = requests.map(({ sequence }, i) => readVerdict(results, sequence, indices[i]!))
@@ -166,24 +197,6 @@ export class Runner {
 
   #write(buffer: GPUBuffer, index: number, values: ArrayLike<number>): void {
     this.gpu.device.queue.writeBuffer(buffer, index * 4, new Uint32Array(values))
-  }
-
-  /** Outside the loop of generation: may create a buffer. */
-  async #readLogits(numSamples: number): Promise<Float32Array> {
-    const { device } = this.gpu
-    const { logits, logitStride } = this.target
-    const size = numSamples * logitStride * 4
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-    const staging = device.createBuffer({ label: 'logits readback', size, usage })
-    const encoder = device.createCommandEncoder()
-    encoder.copyBufferToBuffer(logits, 0, staging, 0, size)
-    device.queue.submit([encoder.finish()])
-    try {
-      await staging.mapAsync(GPUMapMode.READ)
-      return new Float32Array(staging.getMappedRange().slice(0))
-    } finally {
-      staging.destroy()
-    }
   }
 }
 

@@ -189,8 +189,13 @@ export interface EngineStats extends SpeculationCounters {
     hasChatTemplate: boolean
   }
   draft: { name: string; format: string; parameters: number } | null
-  /** GPU memory taken by weights, KV cache and working buffers, in bytes. */
+  /** GPU memory taken by weights, KV cache and working buffers, in bytes. All 0 once disposed of. */
   gpuBytes: { weights: number; kv: number; work: number }
+  /**
+   * What the memory plan came to: rows of a pass, which a prefill chunk may fill; rows of those whose next token is drawn;
+   * requests that run together; positions of KV that they share.
+   */
+  capacity: { maxRows: number; maxSamples: number; maxConcurrent: number; kvPositions: number }
   /** Rows that share a workgroup: sizes whose results are equal bit for bit on this device, and those that are not used. */
   selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
   /** Milliseconds of a target pass by rows, and of one draft pass. */
@@ -205,4 +210,34 @@ export interface ForwardResult {
   /** Row-major [tokens, vocab]. */
   logits: Float32Array
   vocab: number
+}
+
+/** What loading a model would take: told from its header, before anything else is downloaded. */
+export interface Preflight {
+  architecture: string
+  name: string
+  /** The type that holds most of the weights. */
+  format: string
+  /** Values in all tensors. */
+  parameters: number
+  /** The draft model, if one was named. All bytes below include it. */
+  draft: { architecture: string; name: string; format: string; parameters: number } | null
+  /** Bytes of the files, headers included. */
+  downloadBytes: number
+  /** Bytes on the GPU: exactly what `stats().gpuBytes` says once loaded. */
+  gpuBytes: { weights: number; kv: number; work: number; total: number }
+  /** Positions per request that `gpuBytes` is for. */
+  contextLength: number
+  /**
+   * Bytes of keys and values that a position takes, of one request. `gpuBytes.kv` is this for each of `maxConcurrent`
+   * contexts in whole blocks of 64 positions; for fewer, down to one, where that is more than 512 MiB or than a buffer
+   * holds.
+   */
+  kvBytesPerPosition: number
+  /** Whether this device has buffers of the sizes that are needed. How much memory there is, no browser tells. */
+  fits: boolean
+  /** Why it does not fit, with numbers. */
+  reason?: string
+  /** The greatest `contextLength` that fits, in positions, up to the model's own; 0 if none does. */
+  largestContextThatFits: number
 }

@@ -1,12 +1,14 @@
-/** The public entry: at most 12 names (DESIGN.md section 4). */
+/** The public entry: at most 12 names (DESIGN.md section 4). Chat completions have OpenAI's types. */
 export type {
   ChatMessage,
   EngineOptions,
   EngineStats,
   GenerateOptions,
   LoadProgress,
+  Preflight,
   TokenBatch,
 } from '@foretoken/engine/types'
 export { EngineError, isEngineError } from '@foretoken/errors'
 export { createEngine } from './create-engine.ts'
-export type { ChatCompletion, ChatCompletionChunk, Engine } from './types.ts'
+export { preflight } from './preflight.ts'
+export type { Engine } from './types.ts'

@@ -6,6 +6,7 @@ import type {
   GenerateOptions,
   HubFile,
   LoadProgress,
+  Preflight,
   TokenBatch,
 } from '@foretoken/engine/types'
 import type { WireError } from '@foretoken/errors'
@@ -32,6 +33,8 @@ export interface LoadedModel {
 export interface WorkerSurface {
   /** `port` carries LoadMessage to the client and ClientMessage to the worker. */
   load(options: WireEngineOptions, port: MessagePort): Promise<Outcome<LoadedModel>>
+  /** The same port, though nothing is told over it. */
+  preflight(options: WireEngineOptions, port: MessagePort): Promise<Outcome<Preflight>>
   /** Resolves when the request has ended; its batches and its end go over `port`, pushed. */
   generate(options: WireGenerateOptions, port: MessagePort): Promise<void>
   tokenize(text: string): Promise<Outcome<number[]>>

@@ -1,5 +1,5 @@
 /** The worker's entry: one engine behind the protocol. */
-import { Engine } from '@foretoken/engine'
+import { Engine, preflight } from '@foretoken/engine'
 import type { LoadProgress } from '@foretoken/engine/types'
 import { EngineError, toWireError } from '@foretoken/errors'
 import { expose, transfer } from 'comlink'
@@ -41,6 +41,13 @@ const surface: WorkerSurface = {
     })
     port.close()
     return loaded
+  },
+
+  async preflight(options, port) {
+    const signal = abortSignal(port)
+    const found = await outcome(() => preflight({ ...options, signal }))
+    port.close()
+    return found
   },
 
   async generate(options, port) {

@@ -1,0 +1,52 @@
+/** What loading would take, told from the headers alone. */
+import { totalBytes } from './buffer-plan'
+import { Gpu, largestBinding } from './gpu'
+import { memoryRequest, type OpenModel, openModels } from './load-model'
+import { kvBytesPerPosition, largestContextThatFits, type MemoryRequest, planMemory } from './memory-plan'
+import { readSettings, type Settings } from './settings'
+import type { EngineOptions, Preflight } from './types'
+
+/**
+ * Reads the headers and lets go of the files. Throws what loading would throw for files that cannot be had, are broken or
+ * not supported; what does not fit is no error here.
+ */
+export async function preflight(options: EngineOptions): Promise<Preflight> {
+  const settings = readSettings(options)
+  const { limits } = await Gpu.adapter()
+  return inspect(options, settings, largestBinding(limits))
+}
+
+/** The same for a device that binds buffers of so many bytes. */
+export async function inspect(
+  options: EngineOptions,
+  settings: Settings,
+  maxBytes: number,
+): Promise<Preflight> {
+  const models = await openModels(options, maxBytes)
+  try {
+    return report(models, memoryRequest(models, settings, maxBytes))
+  } finally {
+    await Promise.all(models.map(({ reader }) => reader.close()))
+  }
+}
+
+function report(models: readonly OpenModel[], request: MemoryRequest): Preflight {
+  const { plan, shortage } = planMemory(request)
+  const [target, draft] = models.map(model => ({
+    name: model.name,
+    architecture: model.config.architecture,
+    format: model.format,
+    parameters: model.layout.numParameters,
+  }))
+  return {
+    ...target!,
+    draft: draft ?? null,
+    downloadBytes: models.reduce((sum, model) => sum + model.bytes, 0),
+    gpuBytes: { ...plan.bytes, total: totalBytes(plan.bytes) },
+    contextLength: request.contextLength,
+    kvBytesPerPosition: kvBytesPerPosition(request),
+    fits: shortage === undefined,
+    ...(shortage ? { reason: shortage.message } : {}),
+    largestContextThatFits: largestContextThatFits(request),
+  }
+}

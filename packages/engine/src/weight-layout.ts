@@ -1,0 +1,183 @@
+/** Where a model's tensors go on the GPU: checked against its shape and laid out from the header alone. */
+import { EngineError } from '@foretoken/errors'
+import { packedSize, paddedRows, rowsPerTile, type TensorInfo } from '@foretoken/weights'
+import { BufferPlan, type PlannedBuffer } from './buffer-plan'
+import type { ModelConfig } from './model-config'
+
+/** Rows of a matrix that lie in one pair of buffers, in the layout that kernels unpack. */
+export interface MatrixPart<Buffer = GPUBuffer> {
+  format: TensorInfo['type']
+  rows: number
+  columns: number
+  /** The first of its rows in the whole matrix. */
+  start: number
+  /** Where it begins in its buffers, in rows: a whole number of tiles. Matrices that are fused share theirs. */
+  firstRow: number
+  quants: Buffer
+  scales: Buffer
+}
+
+/** A matrix [rows, columns], in several parts where a device cannot bind it as a whole. */
+export interface Matrix<Buffer = GPUBuffer> {
+  rows: number
+  columns: number
+  /** By ascending `start`; each but the last is a whole number of tiles. */
+  parts: ReadonlyArray<MatrixPart<Buffer>>
+}
+
+export interface WeightLayout {
+  matrices: ReadonlyMap<string, Matrix<PlannedBuffer>>
+  vectors: ReadonlyMap<string, PlannedBuffer>
+  /** All of the above, in the order of the file. */
+  buffers: readonly PlannedBuffer[]
+  numParameters: number
+}
+
+/** Divisors of RoPE frequencies: they go into a table on the CPU. */
+export const ropeFactorsName = 'rope_freqs.weight'
+
+/** Throws `bad-model` where the tensors are not those of such a model. */
+export function planWeights(
+  config: ModelConfig,
+  tensors: readonly TensorInfo[],
+  maxBufferBytes: number,
+): WeightLayout {
+  const found = new Map(tensors.map(tensor => [tensor.name, tensor]))
+  const expected = expectedTensors(config, found)
+  checkTensors(expected, found)
+  const plan = new BufferPlan()
+  const matrices = new Map<string, Matrix<PlannedBuffer>>()
+  const vectors = new Map<string, PlannedBuffer>()
+  for (const tensor of tensors) {
+    const { name, columns } = tensor
+    if (name === ropeFactorsName || matrices.has(name)) continue
+    if (expected.get(name)!.length === 1) vectors.set(name, plan.add(name, columns * 4, 'weights'))
+    else for (const [key, matrix] of layOut(plan, tensor, found, maxBufferBytes)) matrices.set(key, matrix)
+  }
+  const numParameters = tensors.reduce((sum, { rows, columns }) => sum + rows * columns, 0)
+  return { matrices, vectors, buffers: plan.buffers, numParameters }
+}
+
+/** Shapes by name: [rows, columns] of a matrix, [columns] of a vector. */
+function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorInfo>): Map<string, number[]> {
+  const { dim, vocab, ffn, layers } = config
+  const qDim = config.heads * config.headDim
+  const kvDim = config.kvHeads * config.headDim
+  const shapes = new Map<string, number[]>([
+    ['token_embd.weight', [vocab, dim]],
+    ['output_norm.weight', [dim]],
+  ])
+  if (found.has('output.weight')) shapes.set('output.weight', [vocab, dim])
+  if (found.has(ropeFactorsName)) shapes.set(ropeFactorsName, [config.rope.dim / 2])
+  for (let i = 0; i < layers; i++) {
+    const layer: Record<string, number[]> = {
+      attn_norm: [dim],
+      attn_q: [qDim, dim],
+      attn_k: [kvDim, dim],
+      attn_v: [kvDim, dim],
+      attn_output: [dim, qDim],
+      ffn_norm: [dim],
+      ffn_gate: [ffn, dim],
+      ffn_up: [ffn, dim],
+      ffn_down: [dim, ffn],
+    }
+    for (const [name, shape] of Object.entries(layer)) shapes.set(`blk.${i}.${name}.weight`, shape)
+  }
+  return shapes
+}
+
+function checkTensors(expected: ReadonlyMap<string, number[]>, found: ReadonlyMap<string, TensorInfo>): void {
+  for (const [tensor, shape] of expected) {
+    const info = found.get(tensor)
+    if (!info)
+      throw new EngineError('bad-model', `Tensor "${tensor}" is missing.`, {
+        tensor,
+        expected: shape,
+        found: null,
+      })
+    const [rows, columns] = shape.length === 2 ? shape : [1, shape[0]]
+    if (info.rows === rows && info.columns === columns) continue
+    throw new EngineError(
+      'bad-model',
+      `Tensor "${tensor}" is ${info.rows} x ${info.columns}; the metadata say ${rows} x ${columns}.`,
+      { tensor, expected: [rows, columns], found: [info.rows, info.columns], offset: info.offset },
+    )
+  }
+  const extra = [...found.keys()].find(name => !expected.has(name))
+  if (extra === undefined) return
+  // A bias that is left out would give wrong text without a word.
+  throw new EngineError('bad-model', `Tensor "${extra}" has no place in this architecture.`, {
+    tensor: extra,
+  })
+}
+
+/** Matrices that one dispatch multiplies, in the order of their outputs. */
+const fused = [
+  ['attn_q', 'attn_k', 'attn_v'],
+  ['ffn_gate', 'ffn_up'],
+]
+
+/** The tensors that are fused with this one, itself among them, if all are of one type. */
+function neighbours(tensor: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>): TensorInfo[] {
+  const [, prefix, kind] = /^(blk\.\d+\.)(\w+)\.weight$/.exec(tensor.name) ?? []
+  const kinds = fused.find(group => group.includes(kind!))
+  if (!kinds) return [tensor]
+  const group = kinds.map(name => tensors.get(`${prefix}${name}.weight`)!)
+  return group.every(({ type }) => type === tensor.type) ? group : [tensor]
+}
+
+/** Fused with its neighbours, alone if that is too much for one buffer, or in parts if that is still too much. */
+function layOut(
+  plan: BufferPlan,
+  tensor: TensorInfo,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  maxBufferBytes: number,
+): Array<[string, Matrix<PlannedBuffer>]> {
+  const { type, columns } = tensor
+  const maxTiles = Math.max(1, Math.floor(maxBufferBytes / packedSize(type, rowsPerTile, columns).quantBytes))
+  const group = neighbours(tensor, tensors)
+  const tiles = group.reduce((sum, { rows }) => sum + paddedRows(rows) / rowsPerTile, 0)
+  if (tiles <= maxTiles) return together(plan, group)
+  return [[tensor.name, inParts(plan, tensor, maxTiles)]]
+}
+
+function together(plan: BufferPlan, group: readonly TensorInfo[]): Array<[string, Matrix<PlannedBuffer>]> {
+  const { type: format, columns } = group[0]!
+  const allRows = group.reduce((sum, { rows }) => sum + paddedRows(rows), 0)
+  const buffers = planPacked(plan, group.map(({ name }) => name).join(', '), format, allRows, columns)
+  let firstRow = 0
+  return group.map(({ name, rows }) => {
+    const part = { format, rows, columns, start: 0, firstRow, ...buffers }
+    firstRow += paddedRows(rows)
+    return [name, { rows, columns, parts: [part] }]
+  })
+}
+
+/** As few parts as it takes, of about the same size. */
+function inParts(plan: BufferPlan, tensor: TensorInfo, maxTiles: number): Matrix<PlannedBuffer> {
+  const { name, type: format, rows, columns } = tensor
+  const tiles = paddedRows(rows) / rowsPerTile
+  const rowsPerPart = Math.ceil(tiles / Math.ceil(tiles / maxTiles)) * rowsPerTile
+  const parts: Array<MatrixPart<PlannedBuffer>> = []
+  for (let start = 0; start < rows; start += rowsPerPart) {
+    const partRows = Math.min(rowsPerPart, rows - start)
+    const label = partRows === rows ? name : `${name} from row ${start}`
+    const buffers = planPacked(plan, label, format, partRows, columns)
+    parts.push({ format, rows: partRows, columns, start, firstRow: 0, ...buffers })
+  }
+  return { rows, columns, parts }
+}
+
+function planPacked(
+  plan: BufferPlan,
+  label: string,
+  type: TensorInfo['type'],
+  rows: number,
+  columns: number,
+) {
+  const { quantBytes, scaleBytes } = packedSize(type, rows, columns)
+  return {
+    quants: plan.add(label, quantBytes, 'weights'),
+    scales: plan.add(`${label} scales`, scaleBytes, 'weights'),
+  }
+}
