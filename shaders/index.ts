@@ -1,6 +1,6 @@
 /**
- * The kernels as data: text, parameters and the kinds of their bindings. Binding 0 of every kernel is the step
- * data, at a dynamic offset: the section of the pass.
+ * The kernels as data: text, parameters and the kinds of their bindings. Binding 0 of every kernel but `stream` is
+ * the step data, at a dynamic offset: the section of the pass.
  */
 import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
@@ -14,6 +14,7 @@ import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
+import stream from './stream.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
 
 export { type Params, specialise } from './specialise'
@@ -71,6 +72,8 @@ export const kernels = {
     bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
   accept: { name: 'accept', source: step + accept, bindings: ['step', 'read', 'write', 'write', 'write'] },
+  /** No part of a model: benches measure the memory's speed by it. */
+  stream: { name: 'stream', source: stream, bindings: ['read', 'write'] },
 } as const satisfies Record<string, Kernel>
 
 export type KernelName = keyof typeof kernels

@@ -1,3 +1,6 @@
+export type { CommandTime } from './command-timer'
 export { Engine } from './engine'
 export type { EngineInternals } from './load-engine'
+export { MatmulTrial, type MatrixKind, type MatrixShape, matrixKinds } from './matmul-trial'
+export { streamBandwidth } from './stream-probe'
 export type * from './types'

@@ -1,0 +1,213 @@
+/**
+ * The matrices of a model's shape, multiplied as a model multiplies them and timed by kind. There is no model: all
+ * matrices lie in one pool, and each round walks over more of it than caches hold. For benches.
+ */
+import type { WeightFormat } from '@foretoken/shaders'
+import type { Command } from './command'
+import { CommandTimer, weightBytes } from './command-timer'
+import { Gpu } from './gpu'
+import { GpuTimer } from './gpu-timer'
+import { buildLlama } from './llama'
+import type { ModelConfig } from './model-config'
+import type { LayerWeights, Matrix } from './model-weights'
+import { createResident } from './resident'
+import { Runner } from './runner'
+import { StepData } from './step-data'
+import { Trial } from './trial'
+import { type MatrixGroup, WeightPool } from './weight-pool'
+
+export interface MatrixShape {
+  dim: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  ffn: number
+  vocab: number
+}
+
+/** Matrices that read the same input, and their output rows together. */
+export const matrixKinds = ['qkv', 'out', 'gate-up', 'down', 'head'] as const
+export type MatrixKind = (typeof matrixKinds)[number]
+
+export const MAX_TRIAL_ROWS = 32
+
+/** Beyond a GPU's caches. */
+const POOL_BYTES = 160 * 2 ** 20
+const MAX_LAYERS = 256
+/** A CPU's memory keeps up with what it computes: no need to fill it. */
+const SOFTWARE_LAYERS = 4
+const CONTEXT = 64
+/** A head that is not asked for. */
+const SMALL_VOCAB = 64
+
+interface Parts {
+  runner: Runner
+  trial: Trial
+  groups: Record<MatrixKind, MatrixGroup>
+  commands: Record<MatrixKind, Command[]>
+}
+
+export class MatmulTrial {
+  readonly #parts: Parts
+  readonly #timers = new Map<string, CommandTimer>()
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Opens a device of its own. Throws `out-of-memory` where a matrix is too large for it. */
+  static async open(
+    shape: MatrixShape,
+    format: WeightFormat,
+    kinds: readonly MatrixKind[] = matrixKinds,
+  ): Promise<MatmulTrial> {
+    const gpu = await Gpu.open(true)
+    try {
+      const vocab = kinds.includes('head') ? shape.vocab : SMALL_VOCAB
+      return new MatmulTrial(await build(gpu, { ...shape, vocab }, format))
+    } catch (error) {
+      gpu.destroy()
+      throw error
+    }
+  }
+
+  /** Output rows, columns and bytes of the kind's matrices. */
+  size(kind: MatrixKind): { n: number; k: number; bytes: number } {
+    const { rows, columns } = this.#parts.groups[kind]
+    const bytes = this.#parts.commands[kind].reduce((sum, command) => sum + weightBytes(command), 0)
+    return { n: rows.reduce((sum, count) => sum + count, 0), k: columns, bytes: bytes / this.#copies(kind) }
+  }
+
+  /** Tiles that could multiply a single row. */
+  tiles(kind: MatrixKind): number[] {
+    return this.#parts.commands[kind][0]!.variants.map(({ tile }) => tile)
+  }
+
+  /**
+   * Microseconds for the kind's matrices once, from memory rather than from a cache. `tile`: with that variant instead
+   * of what the engine would take for so many rows.
+   */
+  async time(kind: MatrixKind, numRows: number, tile?: number): Promise<number> {
+    const key = `${kind} ${numRows} ${tile}`
+    const timer = this.#timers.get(key) ?? this.#timer(kind, numRows, tile)
+    this.#timers.set(key, timer)
+    return ((await timer.time()) * 1000) / this.#copies(kind)
+  }
+
+  dispose(): void {
+    this.#parts.runner.gpu.destroy()
+  }
+
+  #copies(kind: MatrixKind): number {
+    const inGroup = this.#parts.groups[kind].rows.length
+    const matrices = this.#parts.commands[kind].reduce((sum, { weights }) => sum + weights!.length, 0)
+    return matrices / inGroup
+  }
+
+  #timer(kind: MatrixKind, numRows: number, tile: number | undefined): CommandTimer {
+    const only = ({ variants, ...command }: Command): Command => ({
+      ...command,
+      variants: variants.filter(variant => tile === undefined || variant.tile === tile),
+    })
+    const { runner, trial, commands } = this.#parts
+    return new CommandTimer(runner, trial.step(trial.verify(numRows - 1)), commands[kind].map(only))
+  }
+}
+
+async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat): Promise<Parts> {
+  const groups = groupsOf(shape)
+  const pool = await WeightPool.create(gpu, format, Object.values(groups), gpu.isSoftware ? 0 : POOL_BYTES)
+  const { head: _, ...ofLayer } = groups
+  const enough = Math.max(...Object.values(ofLayer).map(group => pool.capacity(group)))
+  const numLayers = gpu.isSoftware ? SOFTWARE_LAYERS : Math.min(MAX_LAYERS, enough)
+  const { weights, kindOf } = weightsOf(gpu, pool, groups, shape.dim, numLayers)
+
+  const sizes = {
+    maxConcurrent: 1,
+    contextLength: CONTEXT,
+    vocab: shape.vocab,
+    numBlocks: 1,
+    maxRows: MAX_TRIAL_ROWS,
+    maxSamples: MAX_TRIAL_ROWS,
+  }
+  const stepData = new StepData(sizes.maxRows, sizes.maxSamples, 1, 0)
+  const resident = createResident(gpu, sizes, stepData)
+  const llama = await buildLlama(gpu, configOf(shape, numLayers), weights, resident, { kvType: 'f16' })
+  const runner = await Runner.create(gpu, resident, stepData, [llama], { timer: GpuTimer.create(gpu) })
+  const trial = new Trial(runner, shape.vocab, { context: 1, maxRows: MAX_TRIAL_ROWS })
+  // Whole passes leave numbers in all activations: zeros would be cheap to multiply on some devices.
+  await trial.time(trial.verify(MAX_TRIAL_ROWS - 1))
+  return { runner, trial, groups, commands: commandsByKind(llama.commands, kindOf) }
+}
+
+function groupsOf({
+  dim,
+  heads,
+  kvHeads,
+  headDim,
+  ffn,
+  vocab,
+}: MatrixShape): Record<MatrixKind, MatrixGroup> {
+  return {
+    qkv: { rows: [heads * headDim, kvHeads * headDim, kvHeads * headDim], columns: dim },
+    out: { rows: [dim], columns: heads * headDim },
+    'gate-up': { rows: [ffn, ffn], columns: dim },
+    down: { rows: [dim], columns: ffn },
+    head: { rows: [vocab], columns: dim },
+  }
+}
+
+function weightsOf(
+  gpu: Gpu,
+  pool: WeightPool,
+  groups: Record<MatrixKind, MatrixGroup>,
+  dim: number,
+  numLayers: number,
+) {
+  const kindOf = new Map<Matrix, MatrixKind>()
+  const take = (kind: MatrixKind, i: number): Matrix[] => {
+    const matrices = pool.matrices(groups[kind], i)
+    for (const matrix of matrices) kindOf.set(matrix, kind)
+    return matrices
+  }
+  const norm = gpu.buffer('norm', dim * 4, 'weights')
+  gpu.device.queue.writeBuffer(norm, 0, new Float32Array(dim).fill(1))
+  const layers = Array.from({ length: numLayers }, (_, i): LayerWeights => {
+    const [q, k, v] = take('qkv', i)
+    const [gate, up] = take('gate-up', i)
+    const [output] = take('out', i)
+    const [down] = take('down', i)
+    return {
+      attnNorm: norm,
+      ffnNorm: norm,
+      q: q!,
+      k: k!,
+      v: v!,
+      output: output!,
+      gate: gate!,
+      up: up!,
+      down: down!,
+    }
+  })
+  const [head] = take('head', 0)
+  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: undefined }
+  return { weights: { ...weights, numParameters: 0 }, kindOf }
+}
+
+function configOf(shape: MatrixShape, layers: number): ModelConfig {
+  const rope = { dim: shape.headDim, base: 10_000, neox: false }
+  return { ...shape, architecture: 'llama', layers, context: CONTEXT, normEpsilon: 1e-5, rope }
+}
+
+/** The commands that every pass runs: a head that only some passes need is the same once more. */
+function commandsByKind(
+  commands: readonly Command[],
+  kindOf: ReadonlyMap<Matrix, MatrixKind>,
+): Record<MatrixKind, Command[]> {
+  const byKind: Record<MatrixKind, Command[]> = { qkv: [], out: [], 'gate-up': [], down: [], head: [] }
+  for (const command of commands) {
+    const kind = command.weights?.[0] && kindOf.get(command.weights[0])
+    if (kind && !command.when) byKind[kind].push(command)
+  }
+  return byKind
+}
