@@ -17,6 +17,7 @@ import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
+import stream from './stream.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
 
 export { type Params, specialise } from './specialise'
@@ -68,6 +69,7 @@ export const kernels = {
     source: step + moveKv,
     bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
+  stream: { name: 'stream', source: stream, bindings: ['read', 'write'] },
   place: { name: 'place', source: place, bindings: ['write', 'read', 'read', 'read'] },
   lookup: { name: 'lookup', source: lookup, bindings: ['read', 'read', 'write'] },
   sample: {

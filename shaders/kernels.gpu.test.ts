@@ -39,6 +39,7 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.sample, combine({ CONTEXT: [512, 8192] })],
   [kernels.logProbs, combine({ WORKGROUP: [32, 256] })],
   [kernels.accept, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
+  [kernels.stream, combine({ LOADS: [4, 16] })],
 ]
 
 it.each(variants)('$name compiles in every variant, without a warning', async (kernel, paramSets) => {

@@ -1,3 +1,5 @@
+import type { ModelFormat, ShapeName } from './model-shapes.mjs'
+
 /** What a benchmark suite gets and yields. A suite is `e2e/bench/<suite>.bench.ts` with a default export. */
 export interface BenchContext {
   /** Fewer sizes and repetitions, the same row names: within 10 minutes on 2 cores without a GPU. */
@@ -5,6 +7,9 @@ export interface BenchContext {
   /** Address of ../shared/models/<name>, undefined where the file is absent. */
   fetchModel(name: string): URL | undefined
   device: BenchDevice
+  /** Decode: a model of named dimensions with random weights instead of its own models. Both or neither. */
+  shape?: ShapeName | undefined
+  format?: ModelFormat | undefined
 }
 
 export interface BenchDevice {
@@ -22,7 +27,8 @@ export interface BenchDevice {
 export interface BenchRow {
   name: string
   metric: string
-  value: number
+  /** Null: not measured on this host; `note` says why. */
+  value: number | null
   unit: string
   [condition: string]: unknown
 }

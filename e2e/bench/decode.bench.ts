@@ -1,10 +1,13 @@
 /**
  * Tokens per second of stories260K without speculation, with lookup, with its draft and with the controller; and
  * what a step costs beside the GPU's own work. Medians over interleaved rounds: this machine may be noisy.
+ * With `--shape` a model of that shape instead, with a drafter of known acceptance.
  */
-import { Engine, type EngineStats, type Speculation } from '@foretoken/engine'
+import { Engine, type Speculation } from '@foretoken/engine'
 import type { BenchContext, BenchRow } from './bench-context'
+import { forcedAcceptance } from './forced-acceptance'
 import { median } from './median'
+import { type StatsWindow, statsWindow } from './stats-window'
 
 const modes: Record<string, Speculation> = {
   off: 'off',
@@ -16,6 +19,10 @@ const modes: Record<string, Speculation> = {
 const prompt = 'Once upon a time, there was a little girl named Lily.'
 
 export default async function* decode(context: BenchContext): AsyncGenerator<BenchRow> {
+  if (context.shape) {
+    yield* forcedAcceptance(context.shape, context.format!, context)
+    return
+  }
   const draft = context.fetchModel('stories40K-f32.gguf')
   const formats = context.quick ? ['f32', 'q8_0'] : ['f32', 'f16', 'q8_0', 'q4_0']
   const [rounds, maxTokens] = context.quick ? [3, 64] : [5, 200]
@@ -25,7 +32,7 @@ export default async function* decode(context: BenchContext): AsyncGenerator<Ben
     if (!model || !draft) throw new Error('The suite decode needs ../shared/models.')
     const engine = await Engine.load({ model, draft }, { profile: true })
     const speeds = new Map<string, number[]>()
-    const used = new Map<string, Window>()
+    const used = new Map<string, StatsWindow>()
     for (let round = 0; round < rounds; round++) {
       for (const [name, speculation] of Object.entries(modes)) {
         const before = engine.stats()
@@ -35,7 +42,7 @@ export default async function* decode(context: BenchContext): AsyncGenerator<Ben
         }
         const seconds = (performance.now() - begin) / 1000
         speeds.set(name, [...(speeds.get(name) ?? []), maxTokens / seconds])
-        used.set(name, difference(before, engine.stats()))
+        used.set(name, statsWindow(before, engine.stats()))
       }
     }
     for (const [name, runs] of speeds) {
@@ -47,35 +54,11 @@ export default async function* decode(context: BenchContext): AsyncGenerator<Ben
   }
 }
 
-interface Window {
-  steps: number
-  tokens: number
-  dispatches: number
-  creates: number
-  drafted: number
-  accepted: number
-  wallMs: number
-  gpuMs: number
-}
-
-function difference(before: EngineStats, after: EngineStats): Window {
-  return {
-    steps: after.num_steps - before.num_steps,
-    tokens: after.num_generated_tokens - before.num_generated_tokens,
-    dispatches: after.num_dispatches - before.num_dispatches,
-    creates: after.createsSinceReady - before.createsSinceReady,
-    drafted: after.num_draft_tokens - before.num_draft_tokens,
-    accepted: after.num_accepted_tokens - before.num_accepted_tokens,
-    wallMs: after.timeMs.step + after.timeMs.cpu - before.timeMs.step - before.timeMs.cpu,
-    gpuMs: after.timeMs.gpu - before.timeMs.gpu,
-  }
-}
-
 function row(model: string, speculation: string, metric: string, value: number, unit: string): BenchRow {
   return { name: 'decode', model, speculation, metric, value, unit }
 }
 
-function* rows(model: string, speculation: string, speed: number, used: Window): Generator<BenchRow> {
+function* rows(model: string, speculation: string, speed: number, used: StatsWindow): Generator<BenchRow> {
   yield row(model, speculation, 'tokens_per_s', speed, 'tokens/s')
   yield row(model, speculation, 'tokens_per_step', used.tokens / used.steps, 'tokens')
   yield row(model, speculation, 'step_ms', used.wallMs / used.steps, 'ms')

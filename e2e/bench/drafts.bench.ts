@@ -46,8 +46,9 @@ export default async function* suite({ quick }: BenchContext): AsyncGenerator<Be
       const { runs, draftMs, targetMs } = measured[name as Draft]
       runs.push(await run(engine, numPrompts, true))
       const alone = await engine.timeStep(depth, 0, context)
-      targetMs.push(alone)
-      draftMs.push(((await engine.timeStep(depth, depth, context)) - alone) / depth)
+      const drafted = await engine.timeStep(depth, depth, context)
+      targetMs.push(alone.ms)
+      draftMs.push((drafted.ms - alone.ms) / depth)
     }
     off.push(await run(engines.wide, numPrompts, false))
   }

@@ -1,17 +1,14 @@
-/** A tiny Llama with random weights, made on the spot: needs no file and no training. */
-import { encodeRows, type TensorType, writeGguf } from '@foretoken/weights'
+/** Llamas with random weights, made on the spot: need no file and no training. */
+import { encodeRows, rowBytes, type TensorType, type WrittenTensor, writeGguf } from '@foretoken/weights'
+import type { ModelShape } from './model-shapes.mjs'
 
-export interface RandomModelShape {
-  vocab: number
-  dim: number
-  layers: number
-  heads: number
-  kvHeads: number
-  ffn: number
+export interface RandomModelShape extends ModelShape {
   context: number
-  /** Of the matrices. */
+  /** Of the matrices of a small one. */
   type: TensorType
 }
+
+type Format = Parameters<typeof encodeRows>[0]
 
 const defaults: RandomModelShape = {
   vocab: 16,
@@ -22,49 +19,113 @@ const defaults: RandomModelShape = {
   ffn: 64,
   context: 64,
   type: 'f32',
+  tied: false,
 }
 
+/** A tensor without its data. `scale`: of its values, those of a vector are all 1. */
+interface Plan {
+  name: string
+  dims: [columns: number, rows?: number]
+  scale: number
+}
+
+/** A tiny one, all f32: every weight is drawn for itself. */
 export function randomModel(seed: number, options: Partial<RandomModelShape> = {}): Blob {
   const shape = { ...defaults, ...options }
-  const { vocab, dim, layers, heads, kvHeads, ffn, context, type } = shape
-  const headDim = dim / heads
   const random = mulberry32(seed)
-  const matrix = (name: string, rows: number, columns: number, scale: number) => ({
-    name: `${name}.weight`,
-    type,
-    dims: [columns, rows],
-    data: encodeRows(
-      type,
-      Float32Array.from({ length: rows * columns }, () => scale * normal(random)),
-    ),
+  const tensors = plans(shape).map(({ name, dims, scale }): WrittenTensor => {
+    const [columns, rows] = dims
+    const type = rows === undefined ? 'f32' : shape.type
+    const values =
+      rows === undefined
+        ? new Float32Array(columns).fill(1)
+        : Float32Array.from({ length: rows * columns }, () => scale * normal(random))
+    return { name, type, dims: whole(dims), data: encodeRows(type, values) }
   })
-  const ones = (name: string) => ({
-    name: `${name}.weight`,
-    type: 'f32' as const,
-    dims: [dim],
-    data: encodeRows('f32', new Float32Array(dim).fill(1)),
+  return new Blob([writeGguf({ metadata: metadataOf(shape, `random ${seed}`), tensors })])
+}
+
+/** Values that are drawn for all matrices of a large model together. */
+const POOL_VALUES = 2 ** 21
+const ALIGNMENT = 32
+
+/**
+ * One of any size, its matrices in the format. They are cut out of one pool of random rows, again and again, which
+ * costs a kernel what other weights cost: the file takes a few megabytes of memory, whatever its length.
+ */
+export function largeRandomModel(seed: number, shape: Omit<RandomModelShape, 'type'>, format: Format): Blob {
+  const random = mulberry32(seed)
+  const scale = 1 / Math.sqrt(shape.dim)
+  const pools = new Map<number, Blob>()
+  const pool = (columns: number): Blob => {
+    const known = pools.get(columns)
+    if (known) return known
+    const length = Math.ceil(POOL_VALUES / columns) * columns
+    const values = Float32Array.from({ length }, () => scale * normal(random))
+    const made = new Blob([encodeRows(format, values)])
+    pools.set(columns, made)
+    return made
+  }
+  const parts: Blob[] = []
+  let at = 0
+  const tensors = plans(shape).map(({ name, dims }): WrittenTensor => {
+    const [columns, rows] = dims
+    const offset = at
+    const isVector = rows === undefined
+    const pieces = isVector
+      ? [new Blob([encodeRows('f32', new Float32Array(columns).fill(1))])]
+      : repeated(pool(columns), rows * rowBytes(format, columns))
+    const length = pieces.reduce((sum, { size }) => sum + size, 0)
+    at = Math.ceil((offset + length) / ALIGNMENT) * ALIGNMENT
+    parts.push(...pieces, new Blob([new Uint8Array(at - offset - length)]))
+    return { name, type: isVector ? 'f32' : format, dims: whole(dims), offset, data: new Uint8Array(0) }
   })
+  // A header whose tensors' data follow by themselves: a Blob of Blobs copies none of them.
+  return new Blob([writeGguf({ metadata: metadataOf(shape, `random ${seed}`), tensors }), ...parts])
+}
+
+function repeated(pool: Blob, bytes: number): Blob[] {
+  const copies = new Array<Blob>(Math.floor(bytes / pool.size)).fill(pool)
+  return [...copies, pool.slice(0, bytes % pool.size)]
+}
+
+const whole = (dims: Plan['dims']): number[] => dims.filter(dim => dim !== undefined)
+
+function plans({ vocab, dim, layers, heads, kvHeads, ffn, tied }: ModelShape): Plan[] {
+  const headDim = dim / heads
   const scale = 1 / Math.sqrt(dim)
-  const tensors = [
+  const matrix = (name: string, rows: number, columns: number, values = scale): Plan => ({
+    name: `${name}.weight`,
+    dims: [columns, rows],
+    scale: values,
+  })
+  const ones = (name: string): Plan => ({ name: `${name}.weight`, dims: [dim], scale: 1 })
+  return [
     matrix('token_embd', vocab, dim, 1),
     ones('output_norm'),
     // Logits with a spread of about 1.5: some tokens likely, none certain.
-    matrix('output', vocab, dim, 1.5 * scale),
+    ...(tied ? [] : [matrix('output', vocab, dim, 1.5 * scale)]),
     ...Array.from({ length: layers }, (_, i) => [
       ones(`blk.${i}.attn_norm`),
-      matrix(`blk.${i}.attn_q`, heads * headDim, dim, scale),
-      matrix(`blk.${i}.attn_k`, kvHeads * headDim, dim, scale),
-      matrix(`blk.${i}.attn_v`, kvHeads * headDim, dim, scale),
-      matrix(`blk.${i}.attn_output`, dim, heads * headDim, scale),
+      matrix(`blk.${i}.attn_q`, heads * headDim, dim),
+      matrix(`blk.${i}.attn_k`, kvHeads * headDim, dim),
+      matrix(`blk.${i}.attn_v`, kvHeads * headDim, dim),
+      matrix(`blk.${i}.attn_output`, dim, heads * headDim),
       ones(`blk.${i}.ffn_norm`),
-      matrix(`blk.${i}.ffn_gate`, ffn, dim, scale),
-      matrix(`blk.${i}.ffn_up`, ffn, dim, scale),
-      matrix(`blk.${i}.ffn_down`, dim, ffn, scale),
+      matrix(`blk.${i}.ffn_gate`, ffn, dim),
+      matrix(`blk.${i}.ffn_up`, ffn, dim),
+      matrix(`blk.${i}.ffn_down`, dim, ffn),
     ]).flat(),
   ]
-  const metadata: Array<[string, string | number | boolean | Array<string | number>]> = [
+}
+
+type Metadata = Array<[string, string | number | boolean | Array<string | number>]>
+
+function metadataOf(shape: Omit<RandomModelShape, 'type'>, name: string): Metadata {
+  const { vocab, dim, layers, heads, kvHeads, ffn, context } = shape
+  return [
     ['general.architecture', 'llama'],
-    ['general.name', `random ${seed}`],
+    ['general.name', name],
     ['llama.context_length', context],
     ['llama.embedding_length', dim],
     ['llama.block_count', layers],
@@ -84,7 +145,6 @@ export function randomModel(seed: number, options: Partial<RandomModelShape> = {
     ['tokenizer.ggml.eos_token_id', 2],
     ['tokenizer.ggml.unknown_token_id', 0],
   ]
-  return new Blob([writeGguf({ metadata, tensors })])
 }
 
 /** a, b, …, z, ba, bb, … */
@@ -93,7 +153,7 @@ function letters(i: number): string {
   return (rest > 0 ? letters(rest) : '') + String.fromCharCode(97 + (i % 26))
 }
 
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -1,8 +1,13 @@
+import type { ModelFormat, ShapeName } from '../bench/model-shapes.mjs'
+
 interface BenchFlags {
   help: false
   suite: string
   quick: boolean
   json: string | undefined
+  /** Both or neither. */
+  shape?: ShapeName
+  format?: ModelFormat
 }
 
 export function benchHelp(suites: readonly string[]): string

@@ -1,13 +1,19 @@
 // The command lines of `npm run bench` and of a bench bundle's run.mjs. Both get the names of the suites.
+import { modelFormats, modelShapes } from '../bench/model-shapes.mjs'
 import { BadFlag, parseFlags } from './bad-flag.mjs'
 
 const hosts = ['browser', 'node']
+const shapeNames = Object.keys(modelShapes)
+const defaultFormat = 'q4_0'
 
 export const benchHelp = suites => `npm run bench -- SUITE [flags]
 
   SUITE                ${suites.join(', ')}
   --json FILE          writes { suite, host, adapter, date, commit, rows } to FILE
   --quick              all row names within minutes, on any machine
+  --shape SHAPE        decode: a model of these dimensions with random weights and a drafter of known acceptance;
+                       ${shapeNames.join(', ')}
+  --format FORMAT      of its weights: ${modelFormats.join(', ')}; default ${defaultFormat}
   --host browser|node  where the engine runs: a headless browser (default), or Node on Dawn
   --help               this
 
@@ -20,6 +26,9 @@ export const runHelp = suites => `node run.mjs SUITE [flags]
   SUITE             ${suites.join(', ')}
   --json FILE       writes { suite, host, adapter, date, commit, rows } to FILE
   --quick           all row names within minutes, on any machine
+  --shape SHAPE     decode: a model of these dimensions with random weights and a drafter of known acceptance;
+                    ${shapeNames.join(', ')}
+  --format FORMAT   of its weights: ${modelFormats.join(', ')}; default ${defaultFormat}
   --allow-software  runs on a software adapter (SwiftShader, llvmpipe) too, which is refused without it
   --adapter         no suite: prints the adapter that a suite would run on
   --help            this
@@ -30,6 +39,8 @@ Needs Node 20.19 or newer and, on Linux, a Vulkan driver with its loader; VK_DRI
 const shared = {
   json: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  shape: { type: 'string' },
+  format: { type: 'string' },
   help: { type: 'boolean', default: false },
 }
 
@@ -37,10 +48,9 @@ export function parseBenchFlags(args, suites) {
   const options = { ...shared, host: { type: 'string', default: 'browser' } }
   const { values, positionals } = parseFlags({ args, options, allowPositionals: true })
   if (values.help) return { help: true }
-  const { host, quick, json } = values
-  const suite = oneSuite(positionals, suites)
+  const { host } = values
   if (!hosts.includes(host)) throw new BadFlag(`--host is '${host}'; allowed: ${hosts.join(', ')}.`)
-  return { help: false, suite, host, quick, json }
+  return { help: false, host, ...suiteFlags(values, positionals, suites) }
 }
 
 export function parseRunFlags(args, suites) {
@@ -48,9 +58,25 @@ export function parseRunFlags(args, suites) {
   const options = { ...shared, 'allow-software': flag, adapter: flag }
   const { values, positionals } = parseFlags({ args, options, allowPositionals: true })
   if (values.help) return { help: true }
-  const { adapter, quick, json, 'allow-software': allowSoftware } = values
+  const { adapter, 'allow-software': allowSoftware } = values
   if (adapter) return { help: false, adapter, allowSoftware }
-  return { help: false, adapter, suite: oneSuite(positionals, suites), quick, json, allowSoftware }
+  return { help: false, adapter, allowSoftware, ...suiteFlags(values, positionals, suites) }
+}
+
+function suiteFlags({ quick, json, shape, format }, positionals, suites) {
+  const suite = oneSuite(positionals, suites)
+  if (shape === undefined) {
+    if (format !== undefined) throw new BadFlag('--format goes with --shape only.')
+    return { suite, quick, json }
+  }
+  if (suite !== 'decode') throw new BadFlag('--shape goes with the suite decode only.')
+  if (!shapeNames.includes(shape)) {
+    throw new BadFlag(`--shape is '${shape}'; allowed: ${shapeNames.join(', ')}.`)
+  }
+  if (format !== undefined && !modelFormats.includes(format)) {
+    throw new BadFlag(`--format is '${format}'; allowed: ${modelFormats.join(', ')}.`)
+  }
+  return { suite, quick, json, shape, format: format ?? defaultFormat }
 }
 
 function oneSuite([suite, ...others], suites) {

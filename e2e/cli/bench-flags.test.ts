@@ -21,6 +21,8 @@ it('reads the flags of npm run bench', () => {
     quick: true,
     json: 'x.json',
   })
+  expect(bench('decode', '--shape', 'qwen2.5-0.5b')).toMatchObject({ shape: 'qwen2.5-0.5b', format: 'q4_0' })
+  expect(run('decode', '--shape', 'llama-3.1-8b', '--format', 'f16')).toMatchObject({ format: 'f16' })
   expect(bench('--help')).toEqual({ help: true })
   expect(benchHelp(suites)).toMatch(/decode, drafts(.|\n)*--host browser\|node/)
 })
@@ -44,6 +46,10 @@ it('says what is wrong with a flag', () => {
   expect(() => bench()).toThrow("SUITE is ''; allowed: decode, drafts.")
   expect(() => bench('decode', 'drafts')).toThrow('One suite at a time, not also drafts.')
   expect(() => bench('decode', '--host', 'deno')).toThrow("--host is 'deno'; allowed: browser, node.")
+  expect(() => bench('decode', '--shape', 'gpt')).toThrow("--shape is 'gpt'; allowed: qwen2.5-0.5b,")
+  expect(() => bench('drafts', '--shape', 'qwen2.5-0.5b')).toThrow('--shape goes with the suite decode only.')
+  expect(() => bench('decode', '--format', 'f16')).toThrow('--format goes with --shape only.')
+  expect(() => bench('decode', '--shape', 'qwen2.5-0.5b', '--format', 'q2')).toThrow("--format is 'q2'")
   expect(() => bench('decode', '--allow-software')).toThrow('--allow-software')
   expect(() => run('decode', '--host', 'node')).toThrow('--host')
   expect(() => parseBundleFlags(['--platform', 'plan9'])).toThrow(

@@ -7,6 +7,8 @@ export interface BenchJob {
   quick: boolean
   /** Addresses of the files of ../shared/models, by name. */
   models: Record<string, string>
+  shape?: BenchContext['shape']
+  format?: BenchContext['format']
 }
 
 export interface BenchReport {
@@ -34,7 +36,7 @@ export async function runBench(job: BenchJob): Promise<BenchReport> {
     const load = suites.get(job.suite)
     if (!load) throw new Error(`There is no suite ${job.suite}.`)
     const { default: suite } = await load()
-    for await (const row of suite({ quick: job.quick, fetchModel, device })) {
+    for await (const row of suite({ ...job, fetchModel, device })) {
       await emitToTerminal({ type: 'row', row })
     }
   } catch (error) {

@@ -23,9 +23,13 @@ export async function recordBench({ suite, host, json, commit }, run) {
 }
 
 function tableRow({ name, metric, value, unit, ...conditions }) {
-  const number = Number.isInteger(value) ? String(value) : value.toPrecision(5)
-  const extra = Object.entries(conditions).map(([key, condition]) => `${key}=${JSON.stringify(condition)}`)
+  const number = value === null ? '-' : Number.isInteger(value) ? String(value) : value.toPrecision(5)
+  const extra = Object.entries(conditions).map(
+    ([key, condition]) => `${key}=${JSON.stringify(shorter(condition))}`,
+  )
   return [name.padEnd(14), metric.padEnd(24), number.padStart(12), unit.padEnd(10), ...extra]
     .join(' ')
     .trimEnd()
 }
+
+const shorter = condition => (typeof condition === 'number' ? Number(condition.toPrecision(6)) : condition)

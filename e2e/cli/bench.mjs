@@ -4,13 +4,15 @@ import { withPage } from './page-host.mjs'
 import { currentCommit, sharedModels } from './workspace.mjs'
 
 /** Runs one suite; returns the exit code. */
-export function bench({ suite, quick, json }) {
+export function bench({ suite, quick, json, shape, format }) {
   const files = sharedModels()
   const address = name => `/models/${name}`
   const paths = new Map([...files].map(([name, path]) => [address(name), path]))
   const job = {
     suite,
     quick,
+    shape,
+    format,
     models: Object.fromEntries([...files.keys()].map(name => [name, address(name)])),
   }
   return recordBench({ suite, host: 'browser', json, commit: currentCommit() }, onEvent =>

@@ -33,11 +33,11 @@ async function main() {
     return 0
   }
   if (isSoftware) calmPolling()
-  const { suite, quick, json } = flags
+  const { suite, quick, json, shape, format } = flags
   // The bundle's build puts the commit here.
   return recordBench({ suite, host: 'node', json, commit: import.meta.env.VITE_COMMIT }, onEvent => {
     globalThis.emitToTerminal = async event => onEvent(event)
-    return runBench({ suite, quick, models: modelAddresses() })
+    return runBench({ suite, quick, shape, format, models: modelAddresses() })
   })
 }
 

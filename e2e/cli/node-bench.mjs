@@ -9,15 +9,16 @@ import { thisPlatform, writeBenchBundle } from './bench-bundle.mjs'
 import { findSwiftShader } from './swiftshader.mjs'
 
 /** Runs one suite; returns the exit code. */
-export async function nodeBench({ suite, quick, json }) {
+export async function nodeBench({ suite, quick, json, shape, format }) {
   const folder = mkdtempSync(join(tmpdir(), 'foretoken-bench-'))
   // Ctrl-C ends the bundle's process; this one still tidies up.
   process.on('SIGINT', () => {})
   try {
     await writeBenchBundle(folder, thisPlatform)
     const run = join(folder, 'run.mjs')
-    const args = [run, suite, ...(quick ? ['--quick'] : []), ...(json ? ['--json', json] : [])]
-    return await exitOf(args, await chooseDriver(run))
+    const named = Object.entries({ json, shape, format }).filter(([, value]) => value !== undefined)
+    const flags = named.flatMap(([name, value]) => [`--${name}`, value])
+    return await exitOf([run, suite, ...(quick ? ['--quick'] : []), ...flags], await chooseDriver(run))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,5 +1,6 @@
 /** GPU work as data: a flat list that is built once per model and replayed for every pass. */
 import type { Pass } from '@foretoken/scheduler'
+import type { MatrixPart } from './weight-layout'
 
 /** A kernel compiled for `tile` rows per workgroup. */
 export interface Variant {
@@ -20,6 +21,8 @@ export interface Command {
   when?: (pass: Pass) => boolean
   /** By ascending tile. */
   variants: readonly Variant[]
+  /** The matrices that it reads, where it multiplies: what its time is compared with. */
+  weights?: readonly MatrixPart[]
 }
 
 /** Records one pass over its section of the step data. Returns the number of dispatches. */

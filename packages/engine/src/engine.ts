@@ -5,6 +5,7 @@
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
 import {
   BLOCK_SIZE,
+  MAX_DEPTH,
   type Pass,
   type Progress,
   type Sample,
@@ -13,6 +14,7 @@ import {
   type SequenceRequest,
   type Step,
 } from '@foretoken/scheduler'
+import { type CommandTime, timeEach } from './command-timer'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
@@ -126,16 +128,37 @@ export class Engine {
   }
 
   /**
-   * The time in ms of one step that verifies `depth` guesses after `draftPasses` draft passes of one row each, at
+   * The time of one step that verifies `depth` guesses (at most 31) after `draftPasses` draft passes of one row each, at
    * `context` positions: what TAR / (n * t_draft + t_target) is made of (Yan et al., 2402.01528). With nothing running.
    */
-  async timeStep(depth: number, draftPasses: number, context: number): Promise<number> {
+  timeStep(
+    depth: number,
+    draftPasses: number,
+    context: number,
+  ): Promise<{ ms: number; gpuMs: number | undefined }> {
+    return this.#try({ context, maxRows: Math.max(depth, MAX_DEPTH) + 1 }, trial =>
+      trial.timeParts(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1))),
+    )
+  }
+
+  /** What each command of a target pass over `numRows` rows takes by itself, one after the other. */
+  timeCommands(numRows: number, context: number): Promise<CommandTime[]> {
+    const { runner } = this.#parts
+    return this.#try({ context, maxRows: Math.max(numRows, MAX_DEPTH + 1) }, trial =>
+      timeEach(runner, trial.step(trial.verify(numRows - 1)), runner.target.commands),
+    )
+  }
+
+  /** Runs steps of nobody's sequence, with nothing else running. */
+  async #try<T>(
+    options: { context: number; maxRows: number },
+    measure: (trial: Trial) => Promise<T>,
+  ): Promise<T> {
     if (this.#failure) throw this.#failure
     if (this.#active) throw bad('running', this.#scheduler.running.length, '0 requests while a step is timed')
     this.#active = true
     try {
-      const trial = new Trial(this.#parts.runner, this.#parts.target.config.vocab, { context })
-      return await trial.time(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1)))
+      return await measure(new Trial(this.#parts.runner, this.#parts.target.config.vocab, options))
     } finally {
       this.#active = false
       if (this.#scheduler.numWaiting > 0) this.#start()

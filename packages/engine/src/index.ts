@@ -1,4 +1,7 @@
+export type { CommandTime } from './command-timer'
 export { Engine } from './engine'
 export type { EngineInternals } from './load-engine'
+export { MatmulTrial, type MatrixKind, type MatrixShape, matrixKinds } from './matmul-trial'
 export { preflight } from './preflight'
+export { streamBandwidth } from './stream-probe'
 export type * from './types'

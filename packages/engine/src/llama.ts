@@ -187,6 +187,7 @@ class LlamaBuilder {
       tailBindGroup: bind(bodyTile),
       over,
       variants: await Promise.all(variants),
+      weights: second ? [matrix, second] : [matrix],
     }
   }
 

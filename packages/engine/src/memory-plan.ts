@@ -19,11 +19,18 @@ import type { ModelConfig } from './model-config'
 import { type PlannedResident, planResident, type Sizes } from './resident'
 import { MAX_IN_FLIGHT, type PlannedReadbacks, planReadbacks } from './runner'
 import { StepData } from './step-data'
-import type { WeightLayout } from './weight-layout'
+import type { Matrix, MatrixPart, WeightLayout } from './weight-layout'
+
+/** What is planned of a model's weights; where they lie does not matter here. */
+interface PlannedWeights extends Pick<WeightLayout, 'buffers'> {
+  matrices: ReadonlyMap<string, Pick<Matrix, 'rows' | 'columns'> & { parts: ReadonlyArray<PartPlace> }>
+}
+
+type PartPlace = Pick<MatrixPart, 'start' | 'firstRow'>
 
 export interface MemoryRequest {
   /** The target, then its draft if there is one. */
-  models: ReadonlyArray<{ config: ModelConfig; layout: WeightLayout }>
+  models: ReadonlyArray<{ config: ModelConfig; layout: PlannedWeights }>
   maxConcurrent: number
   /** Positions per sequence. */
   contextLength: number

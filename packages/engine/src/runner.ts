@@ -114,6 +114,11 @@ export class Runner {
     return new Runner(gpu, resident, stepData, target!, draft, own, readbacks, timers)
   }
 
+  /** For benches that time passes of their own. */
+  get timer(): GpuTimer | undefined {
+    return this.#slots[0]!.timer
+  }
+
   /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
   admit(sequence: Sequence): void {
     const { history, blocks, lengths, counts, adjustments, params } = this.resident

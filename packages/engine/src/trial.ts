@@ -9,20 +9,27 @@ export class Trial {
   readonly sequence: Sequence
   readonly #runner: Runner
 
-  /** `scoring`: the step's logits are read back. `context`: positions before the first that is measured. */
-  constructor(runner: Runner, vocab: number, { scoring = false, context = 24 } = {}) {
+  /**
+   * `scoring`: the step's logits are read back. `context`: positions before the first that is measured. `maxRows`: rows
+   * of the largest pass.
+   */
+  constructor(
+    runner: Runner,
+    vocab: number,
+    { scoring = false, context = 24, maxRows = MAX_DEPTH + 1 } = {},
+  ) {
     this.#runner = runner
-    const start = Math.min(context, runner.resident.sizes.contextLength - MAX_DEPTH - 2)
+    const start = Math.min(context, runner.resident.sizes.contextLength - maxRows - 1)
     this.sequence = new Sequence(
       {
         prompt: Array.from({ length: start }, (_, i) => (i * 7 + 1) % vocab),
-        maxTokens: MAX_DEPTH + 2,
+        maxTokens: maxRows + 1,
         sampling: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 },
         endIds: [],
         speculation: 'off',
         scoreOnly: scoring,
       },
-      start + MAX_DEPTH + 2,
+      start + maxRows + 1,
     )
     this.sequence.index = 0
     this.sequence.blocks = Array.from({ length: blocksFor(this.sequence.maxLength) }, (_, block) => block)
@@ -39,9 +46,17 @@ export class Trial {
 
   /** How long a step of these passes takes, in ms. */
   async time(targetPass: Pass, draftPasses: Pass[] = []): Promise<number> {
+    return (await this.timeParts(targetPass, draftPasses)).ms
+  }
+
+  /** The same, and the GPU's own part of it where that is measured. */
+  async timeParts(
+    targetPass: Pass,
+    draftPasses: Pass[] = [],
+  ): Promise<{ ms: number; gpuMs: number | undefined }> {
     const begin = performance.now()
-    await this.#runner.execute(this.step(targetPass, draftPasses))
-    return performance.now() - begin
+    const { gpuMs } = await this.#runner.execute(this.step(targetPass, draftPasses))
+    return { ms: performance.now() - begin, gpuMs }
   }
 
   /** `numRows` sampled rows from position `first` on. */
@@ -55,9 +70,10 @@ export class Trial {
     }
   }
 
-  /** The last token and a draft of `depth`, judged. */
+  /** The last token and a draft of `depth`, judged; beyond MAX_DEPTH the rows are computed and sampled only. */
   verify(depth: number): Pass {
-    const verdict = { sequence: this.sequence, length: this.start, firstSample: 0, depth }
+    const judged = Math.min(depth, MAX_DEPTH)
+    const verdict = { sequence: this.sequence, length: this.start, firstSample: 0, depth: judged }
     return { ...this.rows(this.start - 1, depth + 1), verdicts: [verdict] }
   }
 

@@ -1,0 +1,82 @@
+/** How long commands take by themselves: recorded again and again into one pass, with nothing else in it. */
+import type { Step } from '@foretoken/scheduler'
+import { packedSize } from '@foretoken/weights'
+import { type Command, record } from './command'
+import type { Runner } from './runner'
+import { timePass } from './timed-pass'
+import type { MatrixPart } from './weight-layout'
+
+/** One command of a pass. */
+export interface CommandTime {
+  label: string
+  /** Bytes of the matrices that it reads; 0 where it reads none. */
+  weightBytes: number
+  /** The fastest of a few measurements: what comes between makes one slower, never faster. */
+  ms: number
+}
+
+/** Long beside what it takes to start a pass, and beside the clock's grain (100 us in browsers). */
+const PASS_MS = 10
+/** In one pass at most: encoding one takes the CPU a microsecond or two. */
+const MAX_DISPATCHES = 4096
+const MEASUREMENTS = 3
+
+/** Measures `commands`, one after the other, over the target pass of a step. */
+export class CommandTimer {
+  #repeats = 0
+
+  constructor(
+    readonly runner: Runner,
+    readonly step: Step,
+    readonly commands: readonly Command[],
+  ) {}
+
+  /** Milliseconds of one round through the commands. The first call also finds how many rounds make a pass. */
+  async time(): Promise<number> {
+    if (this.#repeats === 0) {
+      await this.#run(1)
+      const { ms, numDispatches } = await this.#run(1)
+      const most = Math.max(1, Math.floor(MAX_DISPATCHES / numDispatches))
+      this.#repeats = Math.min(most, Math.ceil(PASS_MS / ms))
+    }
+    return (await this.#run(this.#repeats)).ms
+  }
+
+  async #run(repeats: number): Promise<{ ms: number; numDispatches: number }> {
+    const { gpu, timer, stepData, resident } = this.runner
+    const { words, offsets } = stepData.encode(this.step)
+    gpu.device.queue.writeBuffer(resident.step, 0, words)
+    let numDispatches = 0
+    const ms = await timePass(gpu, timer, pass => {
+      for (let i = 0; i < repeats; i++) {
+        numDispatches += record(pass, this.commands, this.step.targetPass, offsets.at(-1)!)
+      }
+    })
+    return { ms: ms / repeats, numDispatches }
+  }
+}
+
+/** Each command alone; those that the pass does not need are left out. */
+export async function timeEach(
+  runner: Runner,
+  step: Step,
+  commands: readonly Command[],
+): Promise<CommandTime[]> {
+  const times: CommandTime[] = []
+  for (const command of commands) {
+    if (command.when?.(step.targetPass) === false) continue
+    const timer = new CommandTimer(runner, step, [command])
+    let ms = Number.POSITIVE_INFINITY
+    for (let i = 0; i < MEASUREMENTS; i++) ms = Math.min(ms, await timer.time())
+    times.push({ label: command.label, weightBytes: weightBytes(command), ms })
+  }
+  return times
+}
+
+export const weightBytes = ({ weights = [] }: Command): number =>
+  weights.reduce((sum, { format, rows, columns }) => sum + matrixBytes(format, rows, columns), 0)
+
+function matrixBytes(format: MatrixPart['format'], rows: number, columns: number): number {
+  const { quantBytes, scaleBytes } = packedSize(format, rows, columns)
+  return quantBytes + scaleBytes
+}

@@ -1,0 +1,237 @@
+/**
+ * The matrices of a model's shape, multiplied as a model multiplies them and timed by kind. There is no model: all
+ * matrices lie in one pool, and each round walks over more of it than caches hold. For benches.
+ */
+
+import { EngineError } from '@foretoken/errors'
+import type { WeightFormat } from '@foretoken/shaders'
+import { BufferPlan, type PlannedBuffer } from './buffer-plan'
+import type { Command } from './command'
+import { CommandTimer, weightBytes } from './command-timer'
+import { Gpu, largestBinding } from './gpu'
+import { GpuTimer } from './gpu-timer'
+import { buildLlama } from './llama'
+import { type MemoryPlan, planMemory } from './memory-plan'
+import type { ModelConfig } from './model-config'
+import type { LayerWeights } from './model-weights'
+import { createResident } from './resident'
+import { Runner } from './runner'
+import { Trial } from './trial'
+import type { Matrix, MatrixPart } from './weight-layout'
+import { type MatrixGroup, WeightPool } from './weight-pool'
+
+export interface MatrixShape {
+  dim: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  ffn: number
+  vocab: number
+}
+
+/** Matrices that read the same input, and their output rows together. */
+export const matrixKinds = ['qkv', 'out', 'gate-up', 'down', 'head'] as const
+export type MatrixKind = (typeof matrixKinds)[number]
+
+export const MAX_TRIAL_ROWS = 32
+
+/** Beyond a GPU's caches. */
+const POOL_BYTES = 160 * 2 ** 20
+const MAX_LAYERS = 256
+/** A CPU's memory keeps up with what it computes: no need to fill it. */
+const SOFTWARE_LAYERS = 4
+const CONTEXT = 64
+/** A head that is not asked for. */
+const SMALL_VOCAB = 64
+
+interface Parts {
+  runner: Runner
+  trial: Trial
+  groups: Record<MatrixKind, MatrixGroup>
+  commands: Record<MatrixKind, Command[]>
+}
+
+export class MatmulTrial {
+  readonly #parts: Parts
+  readonly #timers = new Map<string, CommandTimer>()
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Opens a device of its own. Throws `out-of-memory` where a matrix is too large for it. */
+  static async open(
+    shape: MatrixShape,
+    format: WeightFormat,
+    kinds: readonly MatrixKind[] = matrixKinds,
+  ): Promise<MatmulTrial> {
+    const gpu = await Gpu.open(true)
+    try {
+      const vocab = kinds.includes('head') ? shape.vocab : SMALL_VOCAB
+      return new MatmulTrial(await build(gpu, { ...shape, vocab }, format))
+    } catch (error) {
+      gpu.destroy()
+      throw error
+    }
+  }
+
+  /** Output rows, columns and bytes of the kind's matrices. */
+  size(kind: MatrixKind): { n: number; k: number; bytes: number } {
+    const { rows, columns } = this.#parts.groups[kind]
+    const bytes = this.#parts.commands[kind].reduce((sum, command) => sum + weightBytes(command), 0)
+    return { n: rows.reduce((sum, count) => sum + count, 0), k: columns, bytes: bytes / this.#copies(kind) }
+  }
+
+  /** Tiles that could multiply a single row. */
+  tiles(kind: MatrixKind): number[] {
+    return this.#parts.commands[kind][0]!.variants.map(({ tile }) => tile)
+  }
+
+  /**
+   * Microseconds for the kind's matrices once, from memory rather than from a cache. `tile`: with that variant instead
+   * of what the engine would take for so many rows.
+   */
+  async time(kind: MatrixKind, numRows: number, tile?: number): Promise<number> {
+    const key = `${kind} ${numRows} ${tile}`
+    const timer = this.#timers.get(key) ?? this.#timer(kind, numRows, tile)
+    this.#timers.set(key, timer)
+    return ((await timer.time()) * 1000) / this.#copies(kind)
+  }
+
+  dispose(): void {
+    this.#parts.runner.gpu.destroy()
+  }
+
+  #copies(kind: MatrixKind): number {
+    const inGroup = this.#parts.groups[kind].rows.length
+    const matrices = this.#parts.commands[kind].reduce((sum, { weights }) => sum + weights!.length, 0)
+    return matrices / inGroup
+  }
+
+  #timer(kind: MatrixKind, numRows: number, tile: number | undefined): CommandTimer {
+    const only = ({ variants, ...command }: Command): Command => ({
+      ...command,
+      variants: variants.filter(variant => tile === undefined || variant.tile === tile),
+    })
+    const { runner, trial, commands } = this.#parts
+    return new CommandTimer(runner, trial.step(trial.verify(numRows - 1)), commands[kind].map(only))
+  }
+}
+
+async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat): Promise<Parts> {
+  const groups = groupsOf(shape)
+  const pool = await WeightPool.create(gpu, format, Object.values(groups), gpu.isSoftware ? 0 : POOL_BYTES)
+  const { head: _, ...ofLayer } = groups
+  const enough = Math.max(...Object.values(ofLayer).map(group => pool.capacity(group)))
+  const numLayers = gpu.isSoftware ? SOFTWARE_LAYERS : Math.min(MAX_LAYERS, enough)
+  const config = configOf(shape, numLayers)
+  const norm = new BufferPlan().add('norm', shape.dim * 4, 'weights')
+  const take = (kind: MatrixKind, i: number): Matrix[] => pool.matrices(groups[kind], i)
+  const matrices = matrixKinds.flatMap(kind =>
+    Array.from({ length: kind === 'head' ? 1 : numLayers }, (_, i) => take(kind, i)).flat(),
+  )
+  const plan = await allocate(gpu, config, matrices, norm)
+  const { weights, kindOf } = weightsOf(gpu, take, gpu.buffer(norm), numLayers)
+  const { sizes, stepData, readbacks, timers } = plan
+  const resident = createResident(gpu, plan.resident, sizes, stepData)
+  const llama = await buildLlama(gpu, config, weights, resident, plan.llamas[0]!, { kvType: 'f16' })
+  const runner = await Runner.create(gpu, resident, stepData, [llama], readbacks, {
+    timers: timers.map(timer => new GpuTimer(gpu, timer)),
+  })
+  const trial = new Trial(runner, shape.vocab, { context: 1, maxRows: MAX_TRIAL_ROWS })
+  // Whole passes leave numbers in all activations: zeros would be cheap to multiply on some devices.
+  await trial.time(trial.verify(MAX_TRIAL_ROWS - 1))
+  return { runner, trial, groups, commands: commandsByKind(llama.commands, kindOf) }
+}
+
+/** What a model around these matrices needs beside them. */
+async function allocate(
+  gpu: Gpu,
+  config: ModelConfig,
+  matrices: readonly Matrix[],
+  norm: PlannedBuffer,
+): Promise<MemoryPlan> {
+  const named = matrices.map((matrix, i) => [String(i), matrix] as const)
+  const layout = { matrices: new Map(named), buffers: [] }
+  const { plan, shortage } = planMemory({
+    models: [{ config, layout }],
+    maxConcurrent: 1,
+    contextLength: CONTEXT,
+    kvType: 'f16',
+    maxBufferBytes: largestBinding(gpu.limits),
+    timestamps: gpu.device.features.has('timestamp-query'),
+  })
+  const refused = shortage ?? (await gpu.allocate([...plan.buffers, norm]))
+  if (refused) throw new EngineError('out-of-memory', refused.message, { ...refused })
+  return plan
+}
+
+function groupsOf({
+  dim,
+  heads,
+  kvHeads,
+  headDim,
+  ffn,
+  vocab,
+}: MatrixShape): Record<MatrixKind, MatrixGroup> {
+  return {
+    qkv: { rows: [heads * headDim, kvHeads * headDim, kvHeads * headDim], columns: dim },
+    out: { rows: [dim], columns: heads * headDim },
+    'gate-up': { rows: [ffn, ffn], columns: dim },
+    down: { rows: [dim], columns: ffn },
+    head: { rows: [vocab], columns: dim },
+  }
+}
+
+function weightsOf(
+  gpu: Gpu,
+  matricesOf: (kind: MatrixKind, i: number) => Matrix[],
+  norm: GPUBuffer,
+  numLayers: number,
+) {
+  const kindOf = new Map<MatrixPart, MatrixKind>()
+  const take = (kind: MatrixKind, i: number): Matrix[] => {
+    const matrices = matricesOf(kind, i)
+    for (const { parts } of matrices) kindOf.set(parts[0]!, kind)
+    return matrices
+  }
+  gpu.device.queue.writeBuffer(norm, 0, new Float32Array(norm.size / 4).fill(1))
+  const layers = Array.from({ length: numLayers }, (_, i): LayerWeights => {
+    const [q, k, v] = take('qkv', i)
+    const [gate, up] = take('gate-up', i)
+    const [output] = take('out', i)
+    const [down] = take('down', i)
+    return {
+      attnNorm: norm,
+      ffnNorm: norm,
+      q: q!,
+      k: k!,
+      v: v!,
+      output: output!,
+      gate: gate!,
+      up: up!,
+      down: down!,
+    }
+  })
+  const [head] = take('head', 0)
+  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: undefined }
+  return { weights, kindOf }
+}
+
+function configOf(shape: MatrixShape, layers: number): ModelConfig {
+  const rope = { dim: shape.headDim, base: 10_000, neox: false }
+  return { ...shape, architecture: 'llama', layers, context: CONTEXT, normEpsilon: 1e-5, rope }
+}
+
+/** The commands that every pass runs: a head that only some passes need is the same once more. */
+function commandsByKind(
+  commands: readonly Command[],
+  kindOf: ReadonlyMap<MatrixPart, MatrixKind>,
+): Record<MatrixKind, Command[]> {
+  const byKind: Record<MatrixKind, Command[]> = { qkv: [], out: [], 'gate-up': [], down: [], head: [] }
+  for (const command of commands) {
+    const kind = command.weights?.[0] && kindOf.get(command.weights[0])
+    if (kind && !command.when) byKind[kind].push(command)
+  }
+  return byKind
+}
