@@ -8,6 +8,7 @@ import attend from './attend.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import product from './product.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
@@ -42,7 +43,7 @@ export const kernels = {
   },
   matmul: {
     name: 'matmul',
-    source: step + weightFormat + matmul,
+    source: step + weightFormat + product + matmul,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   ropeAppend: {
