@@ -6,6 +6,7 @@ import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
 import embed from './embed.wgsl?raw'
+import gemm from './gemm.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
 import product from './product.wgsl?raw'
@@ -28,7 +29,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 4
+export const kernelRevision = 5
 
 export const kernels = {
   embed: {
@@ -44,6 +45,11 @@ export const kernels = {
   matmul: {
     name: 'matmul',
     source: step + weightFormat + product + matmul,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  gemm: {
+    name: 'gemm',
+    source: step + weightFormat + product + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   ropeAppend: {
