@@ -85,14 +85,14 @@ describe('an engine', () => {
 
 it('refuses tiles whose rows have other bits, and stays exact without them', async () => {
   const source = kernels.matmul.source.replace(
-    'total_$r_$c += partial_$r_$c;',
-    'total_$r_$c += partial_$r_$c * select(1.0, 1.000001, TILE == 4u);',
+    'total_$m_$r_$c += partial_$m_$r_$c;',
+    'total_$m_$r_$c += partial_$m_$r_$c * select(1.0, 1.000001, TILE == 4u);',
   )
   const engine = await Engine.load(
     { model },
     { kernels: { matmul: { ...kernels.matmul, source } }, skipCalibration: true },
   )
-  expect(engine.stats().selfCheck).toEqual({ tilesUsed: [1, 2, 8], tilesRefused: [4] })
+  expect(engine.stats().selfCheck).toEqual({ tilesUsed: [1, 2, 3, 6, 8], tilesRefused: [4] })
   const options = { prompt, maxTokens: 40, temperature: 0.8, seed: 3, ignoreEos: true }
   const plain = await collect(engine, { ...options, speculation: 'off' })
   const drafted = await collect(engine, { ...options, speculation: { method: 'lookup', depth: 3 } })
