@@ -5,6 +5,7 @@ import type { Kernel, KernelName } from '@foretoken/shaders'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
+import type { DeviceProfile } from './device-profile'
 import { Gpu } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, kvBlockBytes, type Llama } from './llama'
@@ -23,6 +24,8 @@ export interface EngineInternals {
   guess?: SchedulerConfig['guess']
   choose?: SchedulerConfig['choose']
   kernels?: Partial<Record<KernelName, Kernel>>
+  /** Work cut up as for another device. */
+  deviceProfile?: DeviceProfile
   /** Measure the GPU's own time of every step, where it can. */
   profile?: boolean
   /** Measure no costs at load. */
@@ -154,7 +157,7 @@ async function build(
   target: OpenModel,
   draft: OpenModel | undefined,
   { signal, onProgress }: LoadContext,
-  { guess, choose, kernels, profile }: EngineInternals,
+  { guess, choose, kernels, deviceProfile, profile }: EngineInternals,
 ): Promise<LoadedEngine> {
   const stepData = new StepData(sizes.maxRows, sizes.maxSamples, sizes.maxConcurrent, draft ? MAX_DEPTH : 0)
   const resident = await gpu.allocating(() => createResident(gpu, sizes, stepData))
@@ -175,7 +178,11 @@ async function build(
     throwIfAborted(signal, 'upload')
     onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
     llamas.push(
-      await buildLlama(gpu, model.config, weights, resident, { kvType, ...(kernels ? { kernels } : {}) }),
+      await buildLlama(gpu, model.config, weights, resident, {
+        kvType,
+        ...(kernels ? { kernels } : {}),
+        ...(deviceProfile ? { deviceProfile } : {}),
+      }),
     )
     onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
     const { name, format, config, tokenizer } = model

@@ -191,7 +191,10 @@ export interface EngineStats extends SpeculationCounters {
   draft: { name: string; format: string; parameters: number } | null
   /** GPU memory taken by weights, KV cache and working buffers, in bytes. */
   gpuBytes: { weights: number; kv: number; work: number }
-  /** Rows that share a workgroup: sizes whose results are equal bit for bit on this device, and those that are not used. */
+  /**
+   * Rows that share a workgroup, those of prefill last: sizes whose results are equal bit for bit on this device, and
+   * those that are not used.
+   */
   selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
   /** Milliseconds of a target pass by rows, and of one draft pass. */
   cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }
