@@ -6,11 +6,13 @@ import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
 import embed from './embed.wgsl?raw'
+import gemm from './gemm.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
 import place from './place.wgsl?raw'
+import product from './product.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
@@ -31,7 +33,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 4
+export const kernelRevision = 5
 
 export const kernels = {
   embed: {
@@ -46,7 +48,12 @@ export const kernels = {
   },
   matmul: {
     name: 'matmul',
-    source: step + weightFormat + matmul,
+    source: step + weightFormat + product + matmul,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  gemm: {
+    name: 'gemm',
+    source: step + weightFormat + product + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   ropeAppend: {

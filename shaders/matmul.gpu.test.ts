@@ -1,28 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatParams, kernels, type WeightFormat } from './index'
+import { kernels } from './index'
 import { expectClose } from './reference/expect-close'
-import { type Epilogue, matmul, segmentColumns } from './reference/matmul'
-import { padded, Random } from './reference/random'
-import { columnsFor, randomWeights } from './reference/random-weights'
-import { hasSubgroups, runKernel } from './reference/run-kernel'
-import { ROW_TILE, scaleOf, unpack, type Weights } from './reference/weight-format'
-
-const formats = Object.keys(formatParams) as WeightFormat[]
-
-const epilogues: readonly Epilogue[] = ['set', 'add', 'gate']
-
-interface Case {
-  weights: Weights
-  x: Float32Array<ArrayBuffer>
-  y: Float32Array<ArrayBuffer>
-  numRows: number
-  outputs: number
-  stride: number
-  column: number
-  epilogue: Epilogue
-  second?: number
-}
+import { matmul } from './reference/matmul'
+import {
+  bits,
+  epilogues,
+  formats,
+  type Placing,
+  type ProductCase,
+  randomCase,
+  rowsOf,
+  runProduct,
+  tolerance,
+} from './reference/product-case'
+import { hasSubgroups } from './reference/run-kernel'
 
 interface Variant {
   TILE: number
@@ -32,75 +24,11 @@ interface Variant {
   SUBGROUPS?: boolean
 }
 
-interface Sizes {
-  format: WeightFormat
-  numRows: number
-  outputs: number
-  k: number
-  column?: number
-  epilogue?: Epilogue
-  isPaired?: boolean
-}
-
-function randomCase(seed: number, sizes: Sizes): Case {
-  const { format, numRows, outputs, k, column = 0, epilogue = 'set', isPaired = false } = sizes
-  const random = new Random(seed)
-  const columns = columnsFor(format, k)
-  const stride = padded(column + outputs)
-  return {
-    weights: randomWeights(random, format, outputs, columns, { second: isPaired }),
-    x: random.matrix(numRows, columns, padded(columns)),
-    y: random.matrix(numRows, stride, stride),
-    numRows,
-    outputs,
-    stride,
-    column,
-    epilogue,
-    ...(isPaired ? { second: Math.ceil(outputs / ROW_TILE) * ROW_TILE } : {}),
-  }
-}
-
-/** What the kernel makes of y. `bodyTile`: only the rows after all whole tiles of that size. */
-async function run(test: Case, variant: Variant, { count = 0, stepOffset = 0, bodyTile = 0 } = {}) {
-  const { weights, x, y, numRows, outputs, stride, column, epilogue, second } = test
+function run(test: ProductCase, variant: Variant, placing: Placing = {}) {
   const { TILE, OUTPUTS, LANES, SLICES = 1 } = variant
-  const result = y.slice()
-  const step = new Uint32Array(8)
-  step[count] = numRows
-  const groups = weights.columns / 16
-  const segment = segmentColumns(weights.columns) / 16
-  const flags = [0, second ?? 0, count, epilogues.indexOf(epilogue), bodyTile, 0, 0]
-  const paired = second !== undefined
-  await runKernel({
-    kernel: kernels.matmul,
-    params: {
-      ...formatParams[weights.format],
-      ...variant,
-      SPLIT: SLICES > 1,
-      ...(paired ? { PAIRED: true, MATRICES: 2 } : {}),
-    },
-    data: [
-      step,
-      weights.quants,
-      weights.scales,
-      x,
-      result,
-      new Uint32Array([outputs, groups, segment, stride, column, ...flags]),
-    ],
-    groups: [Math.ceil(outputs / (OUTPUTS * LANES)), bodyTile ? 1 : Math.ceil(numRows / TILE)],
-    stepOffset,
-  })
-  return result
-}
-
-/** Sum of |weight * x| of one element of y. */
-function magnitude({ weights, x }: Case, row: number, output: number): number {
-  let sum = 0
-  for (let k = 0; k < weights.columns; k++) {
-    const weight = unpack(weights, output, k) * scaleOf(weights, output, k)
-    sum += Math.abs(weight * x[row * weights.columns + k]!)
-  }
-  return sum
+  const numTiles = placing.bodyTile ? 1 : Math.ceil(test.numRows / TILE)
+  const groups = [Math.ceil(test.outputs / (OUTPUTS * LANES)), numTiles] as const
+  return runProduct(kernels.matmul, { ...variant, SPLIT: SLICES > 1 }, groups, test, placing)
 }
 
 describe('matmul', async () => {
@@ -134,14 +62,7 @@ describe('matmul', async () => {
         const actual = await run(test, variant, { count, stepOffset: section * 256 })
         const expected = test.y.slice()
         matmul(test.weights, test.x, expected, test)
-        expectClose(actual, expected, at => {
-          const [row, output] = [Math.floor(at / test.stride), (at % test.stride) - test.column]
-          if (output < 0 || output >= test.outputs) return 0
-          const first = 1 + magnitude(test, row, output)
-          return (
-            2e-6 * first * (test.second === undefined ? 1 : 1 + magnitude(test, row, test.second + output))
-          )
-        })
+        expectClose(actual, expected, at => tolerance(test, at))
       },
     )
     await fc.assert(property, { numRuns: 40 })
@@ -170,10 +91,10 @@ describe('matmul', async () => {
   it('gives a row the same bits for every number of rows, as body and as tail', async () => {
     const whole = randomCase(8, { format: 'q8_0', numRows: 32, outputs: 20, k: 320 })
     const reference = bits(await run(whole, { TILE: 1, OUTPUTS: 1, LANES: 16 }))
-    const [width, { stride }] = [whole.weights.columns, whole]
+    const { stride } = whole
     for (let numRows = 1; numRows <= 32; numRows++) {
       const first = 32 - numRows
-      const part = { ...whole, numRows, x: whole.x.slice(first * width), y: whole.y.slice(first * stride) }
+      const part = rowsOf(whole, first, numRows)
       const variant = { TILE: 1 + (numRows % 4), OUTPUTS: 2, LANES: 4 }
       expect(bits(await run(part, variant)), `${numRows} rows`).toEqual(reference.slice(first * stride))
 
@@ -184,5 +105,3 @@ describe('matmul', async () => {
     }
   })
 })
-
-const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)

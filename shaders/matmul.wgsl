@@ -6,25 +6,6 @@
 // ascending order. TILE, OUTPUTS, LANES and SLICES only say which thread does what: they cannot change a bit.
 // A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring outputs, whose
 // chunks lie side by side.
-@group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs / 16, chunks, 16]
-@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, blocks / 2, 16] pairs of f16
-@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
-@group(0) @binding(5) var<uniform> shape: Shape;
-
-struct Shape {
-  outputs: u32,
-  groups: u32,         // of 16 columns in a row
-  segment: u32,        // groups in a segment
-  stride: u32,         // of y
-  column: u32,         // of y, for output 0
-  first: u32,          // row of output 0
-  second: u32,         // row of the second matrix's output 0
-  count: u32,          // where the number of rows stands in the step data
-  epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = silu(v) * y
-  tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
-}
-
 const TILE = 1u;             // rows of x per thread
 const OUTPUTS = 1u;          // outputs per thread and matrix, LANES apart
 const LANES = 16u;           // threads side by side
@@ -37,8 +18,6 @@ const SUBGROUPS = false;     // each thread loads a quarter of a group of x and 
 //: if SPLIT
 var<workgroup> partials: array<f32, SLICES * MATRICES * OUTPUTS * TILE * LANES>;
 //: end
-
-fn silu(g: f32) -> f32 { return g / (1.0 + exp(min(-g, 80.0))); } // WGSL has no infinity to rely on
 
 @compute @workgroup_size(LANES, SLICES)
 fn main(
@@ -174,7 +153,6 @@ fn main(
   //: end
   //: for c in TILE
   if (first_row + $cu < num_rows) {
-    let at = (first_row + $cu) * shape.stride + shape.column + first_output;
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
@@ -182,9 +160,7 @@ fn main(
       //: else
       let value = total_0_$r_$c;
       //: end
-      if (shape.epilogue == 0u) { y[at + $ru * LANES] = value; }
-      else if (shape.epilogue == 1u) { y[at + $ru * LANES] += value; }
-      else { y[at + $ru * LANES] = silu(value) * y[at + $ru * LANES]; }
+      store(first_row + $cu, first_output + $ru * LANES, value);
     }
     //: end
   }

@@ -23,7 +23,12 @@ export interface Command {
   variants: readonly Variant[]
   /** The matrices that it reads, where it multiplies: what its time is compared with. */
   weights?: readonly MatrixPart[]
+  /** Takes all rows of a pass that has more than DECODE_ROWS, in place of the others. */
+  prefill?: Variant
 }
+
+/** Passes of more rows hold prompts: arithmetic costs there, not loads of weights. */
+export const DECODE_ROWS = 32
 
 /** Records one pass over its section of the step data. Returns the number of dispatches. */
 export function record(
@@ -71,7 +76,9 @@ interface Part {
 }
 
 /** As many whole tiles of the largest variant as there are rows for, and the smallest variant that covers the rest. */
-export function parts({ variants, tailBindGroup }: Command, count: number): Part[] {
+export function parts({ variants, prefill, tailBindGroup }: Command, count: number): Part[] {
+  if (prefill && count > DECODE_ROWS)
+    return [{ variant: prefill, tiles: Math.ceil(count / prefill.tile), isTail: false }]
   const body = variants.at(-1)!
   const rest = count % body.tile
   const tail = variants.find(({ tile }) => tile >= rest)!

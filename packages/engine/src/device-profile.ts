@@ -7,6 +7,16 @@ export interface MatmulTile {
   outputs: number
 }
 
+/** A tile of the prefill kernel, gemm.wgsl: a workgroup's rows and outputs, and those of each of its threads. */
+export interface PrefillTile {
+  rows: number
+  outputs: number
+  threadRows: number
+  threadOutputs: number
+  /** Groups of 16 columns that are staged together: 1 or 2. */
+  slice: number
+}
+
 export interface DeviceProfile {
   matmul: {
     /** Threads side by side, each with its own outputs. */
@@ -16,6 +26,8 @@ export interface DeviceProfile {
     subgroups: boolean
     /** By ascending rows. More rows than the last has loop over its tiles. */
     tiles: readonly MatmulTile[]
+    /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
+    prefill?: PrefillTile
   }
 }
 
@@ -30,7 +42,10 @@ export const GROUP_COLUMNS = 16
 export const segmentGroups = (columns: number): number =>
   (64 * Math.max(4, Math.ceil(columns / (64 * MAX_SEGMENTS)))) / GROUP_COLUMNS
 
-/** Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. */
+/**
+ * Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. Its workgroup
+ * memory is memory like any other, so it has no prefill tile.
+ */
 const software: DeviceProfile = {
   matmul: {
     lanes: 4,
@@ -59,6 +74,8 @@ const hardware: DeviceProfile = {
       { rows: 4, outputs: 2 },
       { rows: 8, outputs: 1 },
     ],
+    // 256 threads and 8.5 KiB, within what WebGPU guarantees; 48 sums per thread, which a small GPU can hold as well.
+    prefill: { rows: 64, outputs: 64, threadRows: 4, threadOutputs: 4, slice: 1 },
   },
 }
 

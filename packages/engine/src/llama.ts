@@ -7,7 +7,13 @@ import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shad
 import { paddedColumns } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import type { Command, Variant } from './command'
-import { type DeviceProfile, deviceProfile, GROUP_COLUMNS, segmentGroups } from './device-profile'
+import {
+  type DeviceProfile,
+  deviceProfile,
+  GROUP_COLUMNS,
+  type PrefillTile,
+  segmentGroups,
+} from './device-profile'
 import type { Gpu } from './gpu'
 import type { Activations, PlannedLlama } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
@@ -32,6 +38,8 @@ export interface LlamaOptions {
   kvType: 'f16' | 'f32'
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
+  /** Cuts the work up as for another device. */
+  deviceProfile?: DeviceProfile
 }
 
 export async function buildLlama(
@@ -66,7 +74,7 @@ class LlamaBuilder {
     this.#caches = planned.caches.map(cache => gpu.buffer(cache))
     this.#ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
-    this.profile = deviceProfile(gpu)
+    this.profile = options.deviceProfile ?? deviceProfile(gpu)
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
     gpu.device.queue.writeBuffer(this.#ropeTable, 0, table)
   }
@@ -148,7 +156,7 @@ class LlamaBuilder {
       stride = paddedColumns(matrix.rows),
       second,
     } = options
-    const { lanes, slices, subgroups, tiles } = this.profile.matmul
+    const { lanes, slices, subgroups, tiles, prefill } = this.profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
     const bodyTile = tiles.at(-1)!.rows
@@ -181,6 +189,8 @@ class LlamaBuilder {
       const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
       return { tile: rows, pipeline, grid: (count: number) => [groups, count] as const }
     })
+    // Samples are few, but when a prompt is scored.
+    const filling = prefill && over === 'rows' ? this.#prefill(prefill, matrix, matrices) : undefined
     return {
       label: 'matmul',
       bindGroup: bind(0),
@@ -188,7 +198,25 @@ class LlamaBuilder {
       over,
       variants: await Promise.all(variants),
       weights: second ? [matrix, second] : [matrix],
+      ...(filling ? { prefill: await filling } : {}),
     }
+  }
+
+  /** The same product over the same bindings, for passes of many rows. */
+  async #prefill(tile: PrefillTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
+    const { rows, outputs, threadRows, threadOutputs, slice } = tile
+    const pipeline = await this.gpu.pipeline(this.#kernels.gemm, {
+      ...formatParams[matrix.format],
+      BM: rows,
+      BN: outputs / matrices,
+      TM: threadRows,
+      TN: threadOutputs / matrices,
+      SLICE: slice,
+      MATRICES: matrices,
+      PAIRED: matrices === 2,
+    })
+    const groups = Math.ceil((matrix.rows * matrices) / outputs)
+    return { tile: rows, pipeline, grid: count => [groups, count] }
   }
 
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {

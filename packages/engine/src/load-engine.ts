@@ -6,6 +6,7 @@ import type { Tokenizer } from '@foretoken/tokenizer'
 import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
 import { costKey, loadCosts } from './cost-store'
+import type { DeviceProfile } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, type Llama } from './llama'
@@ -23,6 +24,8 @@ export interface EngineInternals {
   guess?: SchedulerConfig['guess']
   choose?: SchedulerConfig['choose']
   kernels?: Partial<Record<KernelName, Kernel>>
+  /** Work cut up as for another device. */
+  deviceProfile?: DeviceProfile
   /** Measure the GPU's own time of every step, where it can. */
   profile?: boolean
   /** Measure no costs at load. */
@@ -96,7 +99,7 @@ async function build(
   { kvType }: Settings,
   models: readonly OpenModel[],
   { signal, onProgress }: LoadContext,
-  { guess, choose, kernels, profile }: EngineInternals,
+  { guess, choose, kernels, deviceProfile, profile }: EngineInternals,
 ): Promise<LoadedEngine> {
   const { sizes, stepData, readbacks } = plan
   const resident = createResident(gpu, plan.resident, sizes, stepData)
@@ -111,7 +114,7 @@ async function build(
     onProgress?.({ phase: 'upload', loaded: total, total, file })
     throwIfAborted(signal, 'upload')
     onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
-    const options = { kvType, ...(kernels ? { kernels } : {}) }
+    const options = { kvType, ...(kernels ? { kernels } : {}), ...(deviceProfile ? { deviceProfile } : {}) }
     llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
     onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
   }

@@ -1,9 +1,9 @@
 /**
  * Promise 1 rests on rows whose bits do not depend on how many share a pass (DESIGN.md section 2). WGSL leaves
- * compilers some freedom, so it is checked at load, on this device: the same rows one by one and in every tile. A
- * tile that gives other bits is not used.
+ * compilers some freedom, so it is checked at load, on this device: the same rows one by one and in every tile, and the
+ * same prompt in the tiles that are left and in that of prefill. A tile that gives other bits is not used.
  */
-import type { Command } from './command'
+import { type Command, DECODE_ROWS } from './command'
 import type { Runner } from './runner'
 import { Trial } from './trial'
 
@@ -15,31 +15,52 @@ export interface SelfCheck {
 
 export async function selfCheck(runner: Runner, vocab: number): Promise<SelfCheck> {
   const { commands } = runner.target
+  const all = [...commands, ...(runner.draft?.commands ?? [])]
   const tiles = [...new Set(commands.flatMap(command => command.variants.map(variant => variant.tile)))]
   const largest = Math.max(...tiles)
   const trial = new Trial(runner, vocab, { scoring: true })
   const first = trial.start - 1
-  const logits = async (from: number, numRows: number): Promise<Uint32Array> => {
-    const outcome = await runner.execute(trial.step(trial.rows(from, numRows)))
-    return new Uint32Array(outcome.logits!.buffer)
-  }
   const alone: Uint32Array[] = []
-  for (let i = 0; i < largest; i++) alone.push(await logits(first + i, 1))
+  for (let i = 0; i < largest; i++) alone.push(...(await logits(runner, trial, first + i, 1)))
 
   const check: SelfCheck = { tilesUsed: [], tilesRefused: [] }
   for (const tile of tiles.sort((a, b) => a - b)) {
-    const together = await logits(first, tile)
-    const stride = together.length / tile
-    const equal = alone
-      .slice(0, tile)
-      .every((row, i) => row.every((bits, j) => bits === together[i * stride + j]))
-    if (equal) check.tilesUsed.push(tile)
-    else check.tilesRefused.push(tile)
+    const together = await logits(runner, trial, first, tile)
+    const list = equal(together, alone.slice(0, tile)) ? check.tilesUsed : check.tilesRefused
+    list.push(tile)
   }
-  for (const command of [...commands, ...(runner.draft?.commands ?? [])])
-    keepTiles(command, check.tilesRefused)
+  for (const command of all) keepTiles(command, check.tilesRefused)
+
+  const prefill = commands.find(command => command.prefill)?.prefill
+  if (!prefill) return check
+  if (await prefillIsEqual(runner, trial, Math.max(...check.tilesUsed))) check.tilesUsed.push(prefill.tile)
+  else {
+    check.tilesRefused.push(prefill.tile)
+    for (const command of all) delete command.prefill
+  }
   return check
 }
+
+/** A context that has no room for so many rows is as good as a difference: what cannot be checked is not used. */
+async function prefillIsEqual(runner: Runner, trial: Trial, tile: number): Promise<boolean> {
+  const numRows = trial.sequence.maxLength
+  if (numRows <= DECODE_ROWS) return false
+  const rows: Uint32Array[] = []
+  while (rows.length < numRows)
+    rows.push(...(await logits(runner, trial, rows.length, Math.min(tile, numRows - rows.length))))
+  return equal(await logits(runner, trial, 0, numRows), rows)
+}
+
+/** Bits of the logits of rows that go through the model together. */
+async function logits(runner: Runner, trial: Trial, first: number, numRows: number): Promise<Uint32Array[]> {
+  const outcome = await runner.execute(trial.step(trial.rows(first, numRows)))
+  const bits = new Uint32Array(outcome.logits!.buffer)
+  const stride = bits.length / numRows
+  return Array.from({ length: numRows }, (_, i) => bits.subarray(i * stride, (i + 1) * stride))
+}
+
+const equal = (some: readonly Uint32Array[], others: readonly Uint32Array[]): boolean =>
+  some.every((row, i) => row.every((bits, j) => bits === others[i]![j]))
 
 function keepTiles(command: Command, refused: readonly number[]): void {
   if (command.variants.length === 1 || refused.length === 0) return

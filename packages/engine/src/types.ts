@@ -196,7 +196,10 @@ export interface EngineStats extends SpeculationCounters {
    * requests that run together; positions of KV that they share.
    */
   capacity: { maxRows: number; maxSamples: number; maxConcurrent: number; kvPositions: number }
-  /** Rows that share a workgroup: sizes whose results are equal bit for bit on this device, and those that are not used. */
+  /**
+   * Rows that share a workgroup, those of prefill last: sizes whose results are equal bit for bit on this device, and
+   * those that are not used.
+   */
   selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
   /** Milliseconds of a target pass by rows, and of one draft pass. */
   cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }

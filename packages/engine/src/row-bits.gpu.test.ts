@@ -1,0 +1,71 @@
+/** A position's logits have the same bits however its prompt is cut into passes, with and without the prefill kernel. */
+import { kernels } from '@foretoken/shaders'
+import { expect, it } from 'vitest'
+import talesWide from '../../tiny-models/tales-wide-q8_0.gguf?url'
+import type { DeviceProfile, PrefillTile } from './device-profile'
+import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
+import { Trial } from './trial'
+
+const numPositions = 300
+const prefill: PrefillTile = { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 4, slice: 1 }
+
+/** Few variants: compiling them is most of what this takes. */
+const profile = (more: Partial<DeviceProfile['matmul']> = {}): DeviceProfile => ({
+  matmul: {
+    lanes: 4,
+    slices: 1,
+    subgroups: false,
+    tiles: [
+      { rows: 1, outputs: 4 },
+      { rows: 4, outputs: 4 },
+    ],
+    ...more,
+  },
+})
+
+const load = (internals: EngineInternals) =>
+  loadEngine(
+    { model: new URL(talesWide, location.href), contextLength: 512, maxConcurrent: 1 },
+    { skipCalibration: true, ...internals },
+  )
+
+/** Bits of the logits of every fourth position. */
+async function prefillBy(chunk: number, { runner, target }: LoadedEngine): Promise<Uint32Array[]> {
+  const trial = new Trial(runner, target.config.vocab, { scoring: true, context: numPositions })
+  const logits: Uint32Array[] = []
+  for (let first = 0; first < numPositions; first += chunk) {
+    const pass = trial.rows(first, Math.min(chunk, numPositions - first))
+    const samples = pass.samples.filter(({ position }) => position % 4 === 0)
+    const outcome = await runner.execute(trial.step({ ...pass, samples }))
+    if (samples.length === 0) continue
+    const bits = new Uint32Array(outcome.logits!.buffer)
+    const stride = bits.length / samples.length
+    for (let i = 0; i < samples.length; i++) logits.push(bits.subarray(i * stride, (i + 1) * stride))
+  }
+  return logits
+}
+
+it('gives a position the same bits in passes of 1, 7, 64, 100 and 256 rows', async () => {
+  const plain = await load({ deviceProfile: profile() })
+  const tiled = await load({ deviceProfile: profile({ prefill }) })
+  expect(plain.selfCheck).toEqual({ tilesUsed: [1, 4], tilesRefused: [] })
+  expect(tiled.selfCheck).toEqual({ tilesUsed: [1, 4, 16], tilesRefused: [] })
+  const expected = await prefillBy(1, plain)
+  expect(expected).toHaveLength(numPositions / 4)
+  for (const engine of [plain, tiled]) {
+    // The largest first: what it left out would still be there from another run.
+    for (const chunk of [256, 100, 64, 7]) {
+      expect(await prefillBy(chunk, engine), `passes of ${chunk} rows`).toEqual(expected)
+    }
+    engine.gpu.destroy()
+  }
+})
+
+it('does not use a prefill kernel whose rows have other bits', async () => {
+  const source = kernels.gemm.source.replace('+= partial_$m_$r_$c;', '+= partial_$m_$r_$c * 1.000001;')
+  const gemm = { ...kernels.gemm, source }
+  const engine = await load({ deviceProfile: profile({ prefill }), kernels: { gemm } })
+  expect(engine.selfCheck).toEqual({ tilesUsed: [1, 4], tilesRefused: [16] })
+  expect(await prefillBy(64, engine)).toEqual(await prefillBy(4, engine))
+  engine.gpu.destroy()
+})

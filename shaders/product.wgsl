@@ -1,0 +1,28 @@
+// What matmul.wgsl and gemm.wgsl share: the product's data, its shape, and what becomes of a value.
+@group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs / 16, chunks, 16]
+@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, blocks / 2, 16] pairs of f16
+@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
+@group(0) @binding(5) var<uniform> shape: Shape;
+
+struct Shape {
+  outputs: u32,
+  groups: u32,         // of 16 columns in a row
+  segment: u32,        // groups in a segment
+  stride: u32,         // of y
+  column: u32,         // of y, for output 0
+  first: u32,          // row of output 0
+  second: u32,         // row of the second matrix's output 0
+  count: u32,          // where the number of rows stands in the step data
+  epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = silu(v) * y
+  tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
+}
+
+fn silu(g: f32) -> f32 { return g / (1.0 + exp(min(-g, 80.0))); } // WGSL has no infinity to rely on
+
+fn store(row: u32, output: u32, value: f32) {
+  let at = row * shape.stride + shape.column + output;
+  if (shape.epilogue == 0u) { y[at] = value; }
+  else if (shape.epilogue == 1u) { y[at] += value; }
+  else { y[at] = silu(value) * y[at]; }
+}
