@@ -15,12 +15,13 @@ async function lookupOnGpu(gpu: Gpu, histories: readonly (readonly number[])[], 
   const requests = new Uint32Array([histories.length, ...histories.flatMap((_, i) => [i, depth])])
   const lengths = new Uint32Array(histories.map(tokens => tokens.length))
   const plan = new BufferPlan()
-  const buffers = [requests, lengths, history].map((data, i) => {
-    const buffer = gpu.buffer(plan.add(`data ${i}`, data.byteLength, 'work'))
-    gpu.device.queue.writeBuffer(buffer, 0, data)
-    return buffer
-  })
-  const readback = gpu.buffer(plan.add('readback', history.byteLength, 'work', 'readback'))
+  const data = [requests, lengths, history]
+  const planned = data.map(({ byteLength }, i) => plan.add(`data ${i}`, byteLength, 'work'))
+  const plannedReadback = plan.add('readback', history.byteLength, 'work', 'readback')
+  expect(await gpu.allocate(plan.buffers)).toBeUndefined()
+  const buffers = planned.map(each => gpu.buffer(each))
+  const readback = gpu.buffer(plannedReadback)
+  data.forEach((words, i) => void gpu.device.queue.writeBuffer(buffers[i]!, 0, words))
   const encoder = gpu.device.createCommandEncoder()
   const pass = encoder.beginComputePass()
   pass.setPipeline(await gpu.pipeline(kernels.lookup, { CONTEXT }))

@@ -8,7 +8,7 @@ import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 import { LOG_PROB_WORDS } from './log-probs'
 import { planShapes, ShapeArena } from './shape-arena'
-import { MAX_PLACES, PLACE_WORDS, type StepData } from './step-data'
+import type { StepData } from './step-data'
 
 /** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
 export const RESULT_WORDS = 32
@@ -31,7 +31,7 @@ interface Shared<Buffer> {
   history: Buffer // [sequences, context]
   blocks: Buffer // [sequences, blocks per sequence]
   lengths: Buffer // [sequences] committed tokens
-  places: Buffer // what place.wgsl is to do: number, then PLACE_WORDS each
+  places: Buffer // what place.wgsl is to do: number, then three words each
   lookups: Buffer // what lookup.wgsl is to do: number, then sequence and depth each
   sampled: Buffer // [samples]
   verdicts: Buffer // [sequences, RESULT_WORDS]
@@ -67,7 +67,7 @@ export function planResident(
       history: words('history', maxConcurrent * contextLength),
       blocks: words('blocks', maxConcurrent * blocksFor(contextLength)),
       lengths: words('lengths', maxConcurrent),
-      places: words('places', 1 + MAX_PLACES * PLACE_WORDS),
+      places: plan.add('places', stepData.placesBytes, 'work'),
       lookups: words('lookups', 1 + maxConcurrent * 2),
       sampled: words('sampled', maxSamples),
       verdicts: words('verdicts', maxConcurrent * RESULT_WORDS),

@@ -14,9 +14,8 @@ const ALIGN_WORDS = 64
 /** Added to the number of end ids of a tree's verdict. */
 const TREE_VERDICT = 256
 export const MAX_END_IDS = VERDICT_WORDS - 5
-/** Positions that the GPU fills in, in a step that is planned ahead: place.wgsl. */
-export const MAX_PLACES = 4096
-export const PLACE_WORDS = 3
+/** Of a position that the GPU fills in, in a step that is planned ahead: place.wgsl. */
+const PLACE_WORDS = 3
 
 const sectionWords = (rows: number, samples: number, verdicts: number): number =>
   Math.ceil(
@@ -43,7 +42,7 @@ export class StepData {
   readonly bufferBytes: number
   readonly #words: Uint32Array<ArrayBuffer>
   readonly #floats: Float32Array<ArrayBuffer>
-  readonly #places = new Uint32Array(1 + MAX_PLACES * PLACE_WORDS)
+  readonly #places: Uint32Array<ArrayBuffer>
 
   constructor(maxRows: number, maxSamples: number, maxConcurrent: number, maxDraftPasses: number) {
     const whole = sectionWords(maxRows, maxSamples, maxConcurrent)
@@ -54,6 +53,14 @@ export class StepData {
     this.bufferBytes = (catchUp + (maxDraftPasses - 1) * small + 2 * whole) * 4
     this.#words = new Uint32Array(this.bufferBytes / 4)
     this.#floats = new Float32Array(this.#words.buffer)
+    // The target's rows are all sampled, the first draft pass may catch up, the others have a row per sequence.
+    const drafts = maxDraftPasses > 0 ? maxRows + (3 * maxDraftPasses - 1) * maxConcurrent : 0
+    this.#places = new Uint32Array(1 + (3 * maxSamples + maxConcurrent + drafts) * PLACE_WORDS)
+  }
+
+  /** Bytes of the list of positions that the GPU fills in. */
+  get placesBytes(): number {
+    return this.#places.byteLength
   }
 
   /**
