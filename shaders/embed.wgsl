@@ -1,4 +1,4 @@
-// hidden[row, column] = embedding[token at the row's position, column]
+// hidden[row, column] = embedding[the row's token, column]
 // One thread per quad of four columns. Token ids live on the GPU: a draft pass reads what the last one sampled.
 @group(0) @binding(1) var<storage, read> history: array<u32>;              // [sequences, CONTEXT]
 @group(0) @binding(2) var<storage, read> quants: array<vec4<u32>>;         // [vocab, columns]
@@ -12,7 +12,7 @@ const WORKGROUP = 64u;
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let row = row_at(group.x);
-  let token = min(history[row.sequence * CONTEXT + row.position], shape.y - 1u);
+  let token = min(history[row.sequence * CONTEXT + row.token_at], shape.y - 1u);
   let quads = shape.x * BLOCK_QUADS;
   for (var quad = local.x; quad < quads; quad += WORKGROUP) {
     let block = token * shape.x + quad / BLOCK_QUADS;

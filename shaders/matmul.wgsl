@@ -8,7 +8,7 @@
 @group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs, blocks / 2] pairs of f16
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
-@group(0) @binding(5) var<uniform> shape: vec4<u32>;                  // outputs, blocks per row, stride of y
+@group(0) @binding(5) var<uniform> shape: vec4<u32>;                  // outputs, blocks per row, stride and first column of y
 
 const TILE = 1u;             // rows of x per thread
 const OUTPUTS = 1u;          // outputs per thread
@@ -84,7 +84,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
   //: for c in TILE
   if (first_row + $cu < num_rows) {
-    let at = (first_row + $cu) * shape.z + first_output;
+    let at = (first_row + $cu) * shape.z + shape.w + first_output;
     //: for r in OUTPUTS
     if (first_output + $ru < outputs) {
       if (ACCUMULATE) { y[at + $ru] += total_$r_$c; } else { y[at + $ru] = total_$r_$c; }

@@ -24,6 +24,7 @@ function randomRows(random: Random, numRows: number, numSequences: number, conte
     return {
       sequence: random.integer(0, numSequences - 1),
       position: random.integer(0, context - 1),
+      tokenAt: random.integer(0, context - 1),
       slot: 0,
     }
   })

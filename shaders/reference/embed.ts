@@ -1,4 +1,4 @@
-/** hidden[row, column] = embedding[token at the row's position, column]: embed.wgsl. */
+/** hidden[row, column] = embedding[the row's token, column]: embed.wgsl. */
 import { NUM_ROWS, rowAt } from './step'
 import { BLOCK_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
 
@@ -18,7 +18,7 @@ export function embed(
   const columns = weights.blocks * BLOCK_COLUMNS
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
-    const token = Math.min(history[row.sequence * context + row.position]!, vocab - 1)
+    const token = Math.min(history[row.sequence * context + row.tokenAt]!, vocab - 1)
     for (let column = 0; column < columns; column++) {
       const block = token * weights.blocks + Math.floor(column / BLOCK_COLUMNS)
       hidden[r * columns + column] = unpack(weights, block, column % BLOCK_COLUMNS) * scaleOf(weights, block)

@@ -3,8 +3,10 @@
  * `forward` below is the model; everything else prepares its pieces.
  */
 import { BLOCK_SIZE } from '@foretoken/scheduler'
-import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
+import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
+import { Attention } from './attention'
+import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
@@ -18,16 +20,13 @@ const MATMUL_WORKGROUP = 32
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
-const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 4 : 64)
 const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
 
 /** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
 interface Activations {
   hidden: GPUBuffer // [rows, dim]
   normed: GPUBuffer // [rows, dim]
-  q: GPUBuffer // [rows, heads * headDim]
-  k: GPUBuffer // [rows, kvHeads * headDim]
-  v: GPUBuffer // [rows, kvHeads * headDim]
+  qkv: GPUBuffer // [rows, q heads | k heads | v heads]
   attended: GPUBuffer // [rows, heads * headDim]
   gate: GPUBuffer // [rows, ffn]
   up: GPUBuffer // [rows, ffn]
@@ -39,10 +38,13 @@ export interface Llama {
   logits: GPUBuffer
   /** Floats from one row of logits to the next. */
   logitStride: number
+  attention: AttentionLimits
 }
 
 export interface LlamaOptions {
   kvType: 'f16' | 'f32'
+  /** Rows may be nodes of draft trees. */
+  trees?: boolean
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
 }
@@ -56,11 +58,21 @@ export async function buildLlama(
 ): Promise<Llama> {
   const builder = await gpu.allocating(() => new LlamaBuilder(gpu, config, weights, resident, options))
   const commands = await Promise.all(builder.forward())
-  return { commands, logits: builder.activations.logits, logitStride: paddedColumns(config.vocab) }
+  const splitting = commands.find(({ label }) => label === 'attend')!
+  const attention: AttentionLimits = {
+    ...builder.attention.limits,
+    // Asked for each pass: the self-check may refuse some.
+    get tiles() {
+      return splitting.variants.filter(({ tree }) => !tree).map(({ tile }) => tile)
+    },
+  }
+  const { logits } = builder.activations
+  return { commands, logits, logitStride: paddedColumns(config.vocab), attention }
 }
 
 class LlamaBuilder {
   readonly activations: Activations
+  readonly attention: Attention
   readonly #caches: GPUBuffer[]
   readonly #ropeTable: GPUBuffer
   readonly #kernels: Record<keyof typeof kernels, Kernel>
@@ -72,22 +84,23 @@ class LlamaBuilder {
     readonly resident: Resident,
     readonly options: LlamaOptions,
   ) {
-    const { dim, heads, kvHeads, headDim, ffn, vocab, layers } = config
+    const { dim, heads, headDim, ffn, vocab, layers } = config
     const { maxRows, maxSamples, numBlocks } = resident.sizes
     const rows = (label: string, count: number, columns: number): GPUBuffer =>
       gpu.buffer(label, count * paddedColumns(columns) * 4, 'work')
     this.activations = {
       hidden: rows('hidden', maxRows, dim),
       normed: rows('normed', maxRows, dim),
-      q: rows('q', maxRows, heads * headDim),
-      k: rows('k', maxRows, kvHeads * headDim),
-      v: rows('v', maxRows, kvHeads * headDim),
+      qkv: rows('qkv', maxRows, this.#qkvColumns()),
       attended: rows('attended', maxRows, heads * headDim),
       gate: rows('gate', maxRows, ffn),
       up: rows('up', maxRows, ffn),
       logits: rows('logits', maxSamples, vocab),
     }
     this.#kernels = { ...kernels, ...options.kernels }
+    const { BLOCKS_PER_SEQUENCE: blocksPerSequence } = resident.params
+    const model = { ...this.#kvShape(), heads, blocksPerSequence }
+    this.attention = new Attention(gpu, model, resident.sizes, options.trees ?? false)
     const cacheBytes = kvBlockBytes(config, options.kvType) * numBlocks
     this.#caches = Array.from({ length: layers }, (_, i) => gpu.buffer(`KV ${i}`, cacheBytes, 'kv'))
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
@@ -97,17 +110,19 @@ class LlamaBuilder {
 
   /** One pass: tokens of the rows in, one token per sample out. */
   forward(): Array<Promise<Command>> {
-    const { hidden, normed, q, k, v, attended, gate, up, logits } = this.activations
+    const { hidden, normed, qkv, attended, gate, up, logits } = this.activations
+    const { heads, kvHeads, headDim } = this.config
+    const slice = (first: number): Slice => ({ columns: this.#qkvColumns(), first: first * headDim })
     const { embedding, layers, outputNorm, head } = this.weights
     return [
       this.#embed(embedding, hidden),
       ...layers.flatMap((layer, i) => [
         this.#norm(hidden, layer.attnNorm, normed),
-        this.#matmul(layer.q, normed, q),
-        this.#matmul(layer.k, normed, k),
-        this.#matmul(layer.v, normed, v),
-        this.#ropeAppend(q, k, v, this.#caches[i]!),
-        this.#attend(q, this.#caches[i]!, attended),
+        this.#matmul(layer.q, normed, qkv, {}, slice(0)),
+        this.#matmul(layer.k, normed, qkv, {}, slice(heads)),
+        this.#matmul(layer.v, normed, qkv, {}, slice(heads + kvHeads)),
+        this.#ropeAppend(qkv, this.#caches[i]!),
+        ...this.#attend(qkv, this.#caches[i]!, attended),
         this.#matmul(layer.output, attended, hidden, { ACCUMULATE: true }),
         this.#norm(hidden, layer.ffnNorm, normed),
         this.#matmul(layer.gate, normed, gate),
@@ -143,7 +158,13 @@ class LlamaBuilder {
     })
   }
 
-  #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
+  #matmul(
+    matrix: Matrix,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    params: Params = {},
+    { columns, first }: Slice = { columns: matrix.rows, first: 0 },
+  ): Promise<Command> {
     const groups = Math.ceil(matrix.rows / (MATMUL_WORKGROUP * OUTPUTS_PER_THREAD))
     return this.#command('matmul', {
       params: {
@@ -154,44 +175,62 @@ class LlamaBuilder {
       },
       tiles: TILES,
       buffers: [matrix.quants, matrix.scales, x, y],
-      shape: [matrix.rows, paddedColumns(matrix.columns) / 32, paddedColumns(matrix.rows)],
+      shape: [matrix.rows, paddedColumns(matrix.columns) / 32, paddedColumns(columns), first],
       over: params.COUNT === 1 ? 'samples' : 'rows',
       grid: tiles => [groups, tiles],
     })
   }
 
-  #ropeAppend(q: GPUBuffer, k: GPUBuffer, v: GPUBuffer, cache: GPUBuffer): Promise<Command> {
+  #ropeAppend(qkv: GPUBuffer, cache: GPUBuffer): Promise<Command> {
     const { heads, kvHeads, headDim, rope } = this.config
+    const { kvF16 } = this.#kvShape()
     return this.#command('ropeAppend', {
-      params: { ...this.#kvParams(), NEOX: rope.neox },
-      buffers: [this.#ropeTable, q, k, v, cache],
-      shape: [
-        heads,
-        kvHeads,
-        headDim,
-        rope.dim,
-        paddedColumns(heads * headDim),
-        paddedColumns(kvHeads * headDim),
-      ],
+      params: {
+        KV_F16: kvF16,
+        HEAD_DIM: headDim,
+        CHUNKS: chunksOf({ headDim, kvF16 }),
+        NEOX: rope.neox,
+        BLOCK: BLOCK_SIZE,
+        WORKGROUP: this.attention.software ? 16 : 64,
+      },
+      buffers: [this.#ropeTable, qkv, cache],
+      shape: [heads, kvHeads, rope.dim, paddedColumns(this.#qkvColumns())],
       grid: tiles => [tiles, 1],
     })
   }
 
-  #attend(q: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Promise<Command> {
+  /** Splits side by side and their merge, or walking over them; the plan of a pass says which. */
+  #attend(qkv: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Array<Promise<Command>> {
     const { heads, kvHeads, headDim } = this.config
-    const { blocks, params } = this.resident
-    return this.#command('attend', {
-      params: {
-        ...this.#kvParams(),
-        HEAD_DIM: headDim,
-        BLOCKS_PER_SEQUENCE: params.BLOCKS_PER_SEQUENCE,
-        WORKGROUP: headWorkgroup(headDim),
-        PAIRS: Math.ceil(headDim / 2 / headWorkgroup(headDim)),
-      },
-      buffers: [q, cache, blocks, out],
-      shape: [heads, kvHeads, paddedColumns(heads * headDim), floatBits(1 / Math.sqrt(headDim))],
-      grid: tiles => [heads, tiles],
+    const { attention } = this
+    const stride = paddedColumns(heads * headDim)
+    const attend = (to: GPUBuffer) => ({
+      params: {},
+      buffers: [qkv, cache, this.resident.blocks, to],
+      scratch: [attention.memory],
+      shape: [kvHeads, paddedColumns(this.#qkvColumns()), stride, floatBits(1 / Math.sqrt(headDim))],
+      grid: unplanned,
     })
+    return [
+      this.#command('attend', {
+        ...attend(attention.parts),
+        variants: attention.splitting,
+        planned: (variants, plan) => attention.split(variants, plan),
+      }),
+      this.#command('merge', {
+        params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
+        buffers: [attention.parts, out],
+        shape: [heads, stride],
+        grid: unplanned,
+        planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
+      }),
+      this.#command('attend', {
+        ...attend(out),
+        label: 'attend-walk',
+        variants: attention.walking,
+        planned: (variants, plan) => attention.walk(variants, plan),
+      }),
+    ]
   }
 
   #siluMul(gate: GPUBuffer, up: GPUBuffer): Promise<Command> {
@@ -215,42 +254,67 @@ class LlamaBuilder {
     })
   }
 
-  #kvParams(): Params {
-    const packed = this.options.kvType === 'f16'
-    return { KV_F16: packed, KV_WORD: packed ? 'u32' : 'f32', BLOCK: BLOCK_SIZE }
+  #kvShape(): { kvHeads: number; headDim: number; kvF16: boolean } {
+    const { kvHeads, headDim } = this.config
+    return { kvHeads, headDim, kvF16: this.options.kvType === 'f16' }
+  }
+
+  #qkvColumns(): number {
+    const { heads, kvHeads, headDim } = this.config
+    return (heads + 2 * kvHeads) * headDim
   }
 
   async #command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
     const kernel = this.#kernels[name]
-    const { over = 'rows', tiles = [1], grid } = spec
+    const { label = name, over = 'rows', tiles = [1], scratch = [], grid, planned } = spec
     const bindGroup = this.gpu.bindGroup(kernel, [
       this.resident.stepBinding,
       ...spec.buffers,
       this.gpu.uniform(spec.shape),
+      ...scratch,
     ])
+    const wanted: readonly VariantSpec[] =
+      spec.variants ??
+      tiles.map(tile => ({ tile, params: tiles.length > 1 ? { ...spec.params, TILE: tile } : spec.params }))
     const variants: Variant[] = await Promise.all(
-      tiles.map(async tile => {
-        const params = tiles.length > 1 ? { ...spec.params, TILE: tile } : spec.params
-        return { tile, pipeline: await this.gpu.pipeline(kernel, params) }
+      wanted.map(async ({ params, ...variant }) => {
+        return { ...variant, pipeline: await this.gpu.pipeline(kernel, params) }
       }),
     )
-    return { label: name, bindGroup, over, variants, grid }
+    return { label, bindGroup, over, variants, grid, ...(planned ? { planned } : {}) }
   }
 }
 
+/** The grid of commands that have a plan instead. */
+const unplanned: Command['grid'] = () => [0, 0]
+
+/** Columns of a wider row. */
+interface Slice {
+  columns: number
+  first: number
+}
+
+type VariantSpec = Omit<Variant, 'pipeline'> & { params: Params }
+
 interface CommandSpec {
+  label?: string
   params: Params
   buffers: readonly GPUBuffer[]
   /** The kernel's `shape`: u32 words, floats as their bits. */
   shape: readonly number[]
+  /** Bound behind the shape. */
+  scratch?: readonly GPUBuffer[]
   over?: Command['over']
   tiles?: readonly number[]
+  variants?: readonly VariantSpec[]
   grid: Command['grid']
+  planned?: Command['planned']
 }
 
 /** Bytes of one KV block in one layer. */
 export function kvBlockBytes(config: ModelConfig, kvType: 'f16' | 'f32'): number {
-  return 2 * config.kvHeads * config.headDim * BLOCK_SIZE * (kvType === 'f16' ? 2 : 4)
+  const chunks = chunksOf({ headDim: config.headDim, kvF16: kvType === 'f16' })
+  return 2 * config.kvHeads * chunks * 16 * BLOCK_SIZE
 }
 
 /** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */

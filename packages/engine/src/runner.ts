@@ -2,6 +2,7 @@
 import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
+import { planAttention } from './attention-plan'
 import { type Command, record } from './command'
 import type { Gpu } from './gpu'
 import type { GpuTimer } from './gpu-timer'
@@ -63,7 +64,8 @@ export class Runner {
     this.#write(blocks, sequence.index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
   }
 
-  async execute(step: Step): Promise<StepOutcome> {
+  /** `walk`: attention takes splits one after the other though it need not, to be checked. */
+  async execute(step: Step, { walk = false } = {}): Promise<StepOutcome> {
     const { device } = this.gpu
     const begin = performance.now()
     for (const { sequence, tokens } of step.guesses) {
@@ -73,18 +75,20 @@ export class Runner {
         tokens,
       )
     }
-    const { words, offsets } = this.stepData.encode(step)
+    const plans = step.draftPasses.map(pass => planAttention(pass, this.draft!.attention))
+    const targetPlan = planAttention(step.targetPass, this.target.attention, walk)
+    const { words, offsets } = this.stepData.encode(step, [...plans, targetPlan])
     device.queue.writeBuffer(this.resident.step, 0, words)
 
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass(this.timer ? { timestampWrites: this.timer.writes } : {})
     let numDispatches = 0
     step.draftPasses.forEach((draftPass, i) => {
-      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
+      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!, plans[i]!)
     })
     const last = offsets.at(-1)!
-    numDispatches += record(pass, this.target.commands, step.targetPass, last)
-    numDispatches += record(pass, [this.accept], step.targetPass, last)
+    numDispatches += record(pass, this.target.commands, step.targetPass, last, targetPlan)
+    numDispatches += record(pass, [this.accept], step.targetPass, last, targetPlan)
     pass.end()
     this.timer?.resolve(encoder)
     encoder.copyBufferToBuffer(this.resident.verdicts, 0, this.#readback, 0, this.#readback.size)

@@ -3,19 +3,22 @@
  * bound by a dynamic offset. Kernels read them through shaders/step.wgsl.
  */
 import { invariant } from '@foretoken/errors'
-import type { Pass, Step } from '@foretoken/scheduler'
+import type { Pass, Row, Step } from '@foretoken/scheduler'
+import type { AttentionPlan } from './attention-plan'
 
 const HEADER_WORDS = 8
-const ROW_WORDS = 4
+const ROW_WORDS = 8
+const TILE_WORDS = 5
 const SAMPLE_WORDS = 12
 const VERDICT_WORDS = 16
 const ALIGN_WORDS = 64
 export const MAX_END_IDS = VERDICT_WORDS - 5
 
-const sectionWords = (rows: number, samples: number, verdicts: number): number =>
-  Math.ceil(
-    (HEADER_WORDS + rows * ROW_WORDS + samples * SAMPLE_WORDS + verdicts * VERDICT_WORDS) / ALIGN_WORDS,
-  ) * ALIGN_WORDS
+/** At worst each row is a tile of its own. */
+const sectionWords = (rows: number, samples: number, verdicts: number): number => {
+  const records = rows * (ROW_WORDS + TILE_WORDS) + samples * SAMPLE_WORDS + verdicts * VERDICT_WORDS
+  return Math.ceil((HEADER_WORDS + records) / ALIGN_WORDS) * ALIGN_WORDS
+}
 
 export class StepData {
   /** What a kernel sees of the buffer: a whole section, whatever its size. */
@@ -36,29 +39,34 @@ export class StepData {
   }
 
   /** Encodes all passes. Returns the words used and where each section begins, in bytes, draft passes first. */
-  encode(step: Step): { words: Uint32Array<ArrayBuffer>; offsets: number[] } {
+  encode(
+    step: Step,
+    plans: readonly AttentionPlan[],
+  ): { words: Uint32Array<ArrayBuffer>; offsets: number[] } {
     let at = 0
     const offsets: number[] = []
-    for (const pass of [...step.draftPasses, step.targetPass]) {
+    for (const [i, pass] of [...step.draftPasses, step.targetPass].entries()) {
       offsets.push(at * 4)
-      this.#encodePass(pass, at, pass !== step.targetPass)
+      this.#encodePass(pass, at, pass !== step.targetPass, plans[i]!)
       at += sectionWords(pass.rows.length, pass.samples.length, pass.verdicts.length)
     }
     invariant(at * 4 + this.bindingBytes <= this.bufferBytes, () => `step data of ${at * 4} bytes overflow`)
     return { words: this.#words.subarray(0, at), offsets }
   }
 
-  #encodePass(pass: Pass, start: number, draft: boolean): void {
+  #encodePass(pass: Pass, start: number, draft: boolean, { tiles }: AttentionPlan): void {
     const words = this.#words
     const rowsAt = HEADER_WORDS
     const samplesAt = rowsAt + pass.rows.length * ROW_WORDS
     const verdictsAt = samplesAt + pass.samples.length * SAMPLE_WORDS
-    words.set(
-      [pass.rows.length, pass.samples.length, pass.verdicts.length, rowsAt, samplesAt, verdictsAt],
-      start,
-    )
-    pass.rows.forEach(({ sequence, position }, i) => {
-      words.set([sequence.index, position, sequence.slotOf(position), 0], start + rowsAt + i * ROW_WORDS)
+    const tilesAt = verdictsAt + pass.verdicts.length * VERDICT_WORDS
+    const counts = [pass.rows.length, pass.samples.length, pass.verdicts.length]
+    words.set([...counts, rowsAt, samplesAt, verdictsAt, tiles.length, tilesAt], start)
+    pass.rows.forEach((row, i) => {
+      words.set(rowWords(row), start + rowsAt + i * ROW_WORDS)
+    })
+    tiles.forEach(({ first, rows, splits, end, nodesFrom }, i) => {
+      words.set([first, rows, splits, end, nodesFrom], start + tilesAt + i * TILE_WORDS)
     })
     pass.samples.forEach(({ row, sequence, position }, i) => {
       const at = start + samplesAt + i * SAMPLE_WORDS
@@ -74,4 +82,10 @@ export class StepData {
       words.set([sequence.index, length, firstSample, depth, endIds.length, ...endIds], at)
     })
   }
+}
+
+/** A row outside trees sees all positions up to its own: base just beyond it and no nodes. */
+function rowWords({ sequence, position, slot = position, tokenAt = position, tree }: Row): number[] {
+  const { base, mask } = tree ?? { base: position + 1, mask: 0 }
+  return [sequence.index, position, sequence.slotOf(slot), tokenAt, base, mask, 0, 0]
 }

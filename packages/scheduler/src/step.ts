@@ -5,6 +5,15 @@ import type { Sequence } from './sequence'
 export interface Row {
   sequence: Sequence
   position: number
+  /** The place of its KV, counted like positions; its position, if nothing else is said. */
+  slot?: number
+  /** The place of its token in the sequence's history; likewise. */
+  tokenAt?: number
+  /**
+   * A node of a draft tree: sees the positions below `base`, and the node in slot base + j where bit j of `mask` is
+   * set. Those are its ancestors, in ascending order, and itself: position = base + their number - 1.
+   */
+  tree?: { base: number; mask: number }
 }
 
 /** A row whose next token is drawn. */
