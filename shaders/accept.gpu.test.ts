@@ -132,7 +132,7 @@ describe('accept', () => {
           for (let node = 0; node <= depth; node++) {
             const parent = node === 0 ? 0 : random.integer(0, node - 1)
             samples.push({ ...sampling, sequence, row: rows.length })
-            rows.push({ ...plainRow(sequence, length), parent })
+            rows.push({ ...plainRow(sequence, length), tree: { base: length - 1, mask: 1, parent } })
           }
           const stops = random.integer(0, 3) === 0 ? [1] : []
           return { sequence, length, firstSample, depth, stops, isTree: true }

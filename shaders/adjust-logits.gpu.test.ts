@@ -49,7 +49,8 @@ function randomCase(seed: number, vocab: number, requests: readonly Request[]) {
       const mask = sequence % 2 === 1 ? nodes.reduce((bits, node) => bits | (2 << node), 1) : 0
       const position = length + i
       samples.push({ ...sampling, sequence, position, length, adjustments: flags, row: rows.length })
-      rows.push({ ...plainRow(sequence, position - 1), mask })
+      const row = plainRow(sequence, position - 1)
+      rows.push(mask ? { ...row, tree: { base: length - 1, mask } } : row)
     }
   }
   const count = () => [0, 0, 0, 1, 5, IN_PROMPT, IN_PROMPT + 2][random.integer(0, 6)]!

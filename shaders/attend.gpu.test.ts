@@ -1,204 +1,263 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { kernels } from './index'
-import { type AttendSizes, attend } from './reference/attend'
+import { attendTiles } from './index'
+import { type AttendSizes, attend, attendParts, merge, partFloats } from './reference/attend'
+import {
+  type AttentionRun,
+  bitsOf,
+  placeOf,
+  randomCache,
+  runAttention,
+  type Variant,
+} from './reference/attention-case'
 import { expectClose } from './reference/expect-close'
+import { copySlot } from './reference/kv-layout'
 import { padded, Random } from './reference/random'
-import { type RopeSizes, ropeAppend } from './reference/rope-append'
-import { runKernel } from './reference/run-kernel'
 import { plainRow, type Row, writeStep } from './reference/step'
-import { bitcastU32, pack2x16float, unpack2x16float } from './reference/wgsl-builtins'
 
-const BLOCK = 64
 const numSequences = 3
-const blocksPerSequence = 4
-const numBlocks = 14
+const blocksPerSequence = 5
 
-/** Positions around the borders of blocks, and any others. */
-const position = fc.oneof(fc.constantFrom(0, 62, 63, 64, 65, 127, 128, 191, 192), fc.nat(255))
-const places = fc.uniqueArray(fc.record({ sequence: fc.nat(numSequences - 1), position }), {
-  minLength: 1,
-  maxLength: 9,
-  selector: ({ sequence, position }) => sequence * 256 + position,
-})
-const shapes = fc.record({
-  seed: fc.nat(),
-  places,
-  group: fc.integer({ min: 1, max: 4 }),
-  kvHeads: fc.integer({ min: 1, max: 3 }),
-  headDim: fc.constantFrom(8, 16, 64, 80, 128),
-  kvF16: fc.boolean(),
-  section: fc.nat(3),
-})
-
-/** Blocks of the sequences, scattered over the cache. */
-function blockTable(random: Random): Uint32Array<ArrayBuffer> {
-  return new Uint32Array(random.shuffled(numBlocks).slice(0, numSequences * blocksPerSequence))
+interface Model {
+  group: number
+  kvHeads: number
+  headDim: number
+  kvF16: boolean
 }
 
-function rowsAt(blocks: Uint32Array, places: readonly { sequence: number; position: number }[]): Row[] {
-  return places.map(({ sequence, position }) => {
-    const block = blocks[sequence * blocksPerSequence + Math.floor(position / BLOCK)]!
-    return plainRow(sequence, position, block * BLOCK + (position % BLOCK))
-  })
+function sizesOf({ group, kvHeads, headDim, kvF16 }: Model): AttendSizes {
+  const heads = group * kvHeads
+  return {
+    heads,
+    kvHeads,
+    headDim,
+    kvF16,
+    blocksPerSequence,
+    stride: padded((heads + 2 * kvHeads) * headDim),
+    outStride: padded(heads * headDim),
+  }
 }
 
-function randomKv(random: Random, kvHeads: number, headDim: number, kvF16: boolean) {
-  const numElements = numBlocks * 2 * kvHeads * BLOCK * headDim
-  if (!kvF16) return new Float32Array(numElements).map(() => random.float())
-  return new Uint32Array(numElements / 2).map(() => pack2x16float(random.float(), random.float()))
+/**
+ * Every way of spreading the work that the engine would take for the model, in SwiftShader and, largest tiles alone, on
+ * a GPU. Compiling takes most of the time here.
+ */
+function variantsOf(sizes: AttendSizes, tree = false): Variant[] {
+  const largest = attendTiles(sizes, false).at(-1)!
+  const spreads = [
+    ...attendTiles(sizes, true).map(rows => ({ rows, software: true })),
+    { rows: largest, software: false },
+  ]
+  return spreads.flatMap(spread => [true, false].map(walk => ({ ...spread, walk, tree })))
 }
 
-const kvParams = (kvF16: boolean) => ({ KV_F16: kvF16, KV_WORD: kvF16 ? 'u32' : 'f32' })
+const runs = fc.array(
+  fc.record({
+    sequence: fc.nat(numSequences - 1),
+    start: fc.oneof(fc.constantFrom(0, 60, 63, 64, 65, 126, 127, 128, 191), fc.nat(250)),
+    count: fc.integer({ min: 1, max: 10 }),
+  }),
+  { minLength: 1, maxLength: 3 },
+)
 
-/** cos and sin of position / 10000^(2i / ropeDim). */
-function ropeTable(context: number, ropeDim: number): Float32Array<ArrayBuffer> {
-  const half = ropeDim / 2
-  return new Float32Array(context * ropeDim).map((_, i) => {
-    const angle = Math.floor(i / 2 / half) / 10_000 ** ((Math.floor(i / 2) % half) / half)
-    return i % 2 ? Math.sin(angle) : Math.cos(angle)
-  })
-}
-
-async function runRope(
-  step: Uint32Array<ArrayBuffer>,
-  arrays: RopeArrays,
-  sizes: RopeSizes,
-  section: number,
-) {
-  const { heads, kvHeads, headDim, ropeDim, qStride, kvStride, neox, kvF16 } = sizes
-  const { table, q, k, v, kv } = arrays
-  await runKernel({
-    kernel: kernels.ropeAppend,
-    params: { NEOX: neox, ...kvParams(kvF16) },
-    data: [
-      step,
-      table,
-      q,
-      k,
-      v,
-      kv,
-      new Uint32Array([heads, kvHeads, headDim, ropeDim, qStride, kvStride, 0, 0]),
-    ],
-    groups: [step[0]!],
-    stepOffset: section * 256,
-  })
-}
-
-interface RopeArrays {
-  table: Float32Array<ArrayBuffer>
-  q: Float32Array<ArrayBuffer>
-  k: Float32Array<ArrayBuffer>
-  v: Float32Array<ArrayBuffer>
-  kv: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
-}
-
-const halves = (words: Uint32Array | Float32Array) =>
-  new Float32Array(2 * words.length).map((_, i) => unpack2x16float(words[i >> 1]!)[i & 1]!)
-
-describe('rope-append', () => {
-  it('agrees with its reference, whole heads and part of them, in both orders of pairs', async () => {
+describe('attend and merge', () => {
+  it('agree with their references over scattered blocks of several sequences', async () => {
+    const model = fc.record({
+      group: fc.integer({ min: 1, max: 9 }),
+      kvHeads: fc.integer({ min: 1, max: 2 }),
+      headDim: fc.constantFrom(6, 8, 12, 64, 80),
+      kvF16: fc.boolean(),
+    })
     const property = fc.asyncProperty(
-      shapes,
-      fc.boolean(),
-      fc.constantFrom(0.5, 1),
-      async ({ seed, places, group, kvHeads, headDim, kvF16, section }, neox, share) => {
+      fc.record({
+        seed: fc.nat(),
+        model,
+        runs,
+        amplitude: fc.constantFrom(1, 8),
+        pick: fc.nat(),
+        section: fc.nat(3),
+      }),
+      async ({ seed, model, runs, amplitude, pick, section }) => {
         const random = new Random(seed)
-        const heads = group * kvHeads
-        const qStride = padded(heads * headDim)
-        const kvStride = padded(kvHeads * headDim)
-        const ropeDim = headDim * share
-        const step = writeStep(rowsAt(blockTable(random), places))
-        const arrays: RopeArrays = {
-          table: ropeTable(256, ropeDim),
-          q: random.matrix(places.length, heads * headDim, qStride),
-          k: random.matrix(places.length, kvHeads * headDim, kvStride),
-          v: random.matrix(places.length, kvHeads * headDim, kvStride),
-          kv: randomKv(random, kvHeads, headDim, kvF16),
-        }
-        const sizes = { heads, kvHeads, headDim, ropeDim, qStride, kvStride, neox, kvF16 }
-        const [q, kv] = [arrays.q.slice(), arrays.kv.slice()]
-        ropeAppend(step, arrays.table, q, arrays.k, arrays.v, kv, sizes)
-        await runRope(step, arrays, sizes, section)
-        expectClose(arrays.q, q, { absolute: 1e-6 })
-        // f16: WGSL leaves the direction of rounding open.
-        if (kvF16) expectClose(halves(arrays.kv), halves(kv), { relative: 1e-3, absolute: 1e-4 })
-        else expectClose(arrays.kv as Float32Array, kv as Float32Array, { absolute: 1e-6 })
+        const sizes = sizesOf(model)
+        const cache = randomCache(random, sizes, numSequences)
+        const rows = runs.flatMap(({ sequence, start, count }) =>
+          Array.from({ length: count }, (_, i) => plainRow(sequence, start + i)),
+        )
+        const q = random.matrix(rows.length, sizes.stride, sizes.stride, amplitude)
+        const step = writeStep(rows)
+        const expected = new Float32Array(rows.length * sizes.outStride)
+        attend({ step, q, ...cache }, expected, sizes)
+        const variants = variantsOf(sizes, pick % 3 === 0)
+        const actual = await runAttention(
+          { rows, q, ...cache },
+          sizes,
+          variants[pick % variants.length]!,
+          section,
+        )
+        expectClose(actual, expected, { absolute: 1e-5 })
       },
     )
-    await fc.assert(property, { numRuns: 25 })
+    await fc.assert(property, { numRuns: 15 })
+  })
+
+  it('have references that say the same in two kernels as in one', () => {
+    const random = new Random(1)
+    const sizes = sizesOf({ group: 2, kvHeads: 1, headDim: 12, kvF16: true })
+    const cache = randomCache(random, sizes, 1)
+    const rows = [5, 63, 64, 200].map(position => plainRow(0, position))
+    const step = writeStep(rows)
+    const q = random.matrix(rows.length, sizes.stride, sizes.stride)
+    const [once, twice] = [new Float32Array(rows.length * 64), new Float32Array(rows.length * 64)]
+    attend({ step, q, ...cache }, once, sizes)
+    const parts = new Float32Array(4 * rows.length * sizes.heads * partFloats(sizes))
+    attendParts({ step, q, ...cache }, parts, sizes)
+    merge(step, parts, twice, sizes)
+    expect(twice).toEqual(once)
   })
 })
 
-interface AttendArrays {
-  q: Float32Array<ArrayBuffer>
-  kv: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
-  blocks: Uint32Array<ArrayBuffer>
+const models: Model[] = [
+  { group: 3, kvHeads: 1, headDim: 64, kvF16: true },
+  { group: 1, kvHeads: 3, headDim: 8, kvF16: false },
+  { group: 7, kvHeads: 1, headDim: 80, kvF16: false },
+  { group: 4, kvHeads: 2, headDim: 128, kvF16: true },
+  { group: 9, kvHeads: 1, headDim: 6, kvF16: true },
+]
+
+/** Rows whose queries depend on their sequence and position alone. */
+class Book {
+  readonly sizes: AttendSizes
+  readonly #cache: ReturnType<typeof randomCache>
+
+  constructor(model: Model) {
+    this.sizes = sizesOf(model)
+    this.#cache = randomCache(new Random(3), this.sizes, numSequences)
+  }
+
+  run(rows: readonly Row[]): AttentionRun {
+    const { stride } = this.sizes
+    const q = new Float32Array(rows.length * stride)
+    rows.forEach(({ sequence, position }, i) => {
+      q.set(new Random(1000 * sequence + position).matrix(1, stride, stride, 3), i * stride)
+    })
+    return { rows, q, ...this.#cache }
+  }
+
+  async bits(rows: readonly Row[], variant: Variant): Promise<Uint32Array[]> {
+    const { outStride } = this.sizes
+    const out = bitsOf(await runAttention(this.run(rows), this.sizes, variant))
+    return rows.map((_, i) => out.slice(i * outStride, (i + 1) * outStride))
+  }
 }
 
-async function runAttend(rows: readonly Row[], arrays: AttendArrays, sizes: AttendSizes, section = 0) {
-  const { heads, kvHeads, headDim, stride, kvF16 } = sizes
-  const out = new Float32Array(rows.length * stride)
-  const scale = bitcastU32(1 / Math.sqrt(headDim))
-  await runKernel({
-    kernel: kernels.attend,
-    params: {
-      HEAD_DIM: headDim,
-      PAIRS: Math.ceil(headDim / 128),
-      BLOCKS_PER_SEQUENCE: sizes.blocksPerSequence,
-      ...kvParams(kvF16),
-    },
-    data: [
-      writeStep(rows),
-      arrays.q,
-      arrays.kv,
-      arrays.blocks,
-      out,
-      new Uint32Array([heads, kvHeads, stride, scale]),
-    ],
-    groups: [heads, rows.length],
-    stepOffset: section * 256,
-  })
-  return out
-}
+const rowsFrom = (sequence: number, start: number, count: number): Row[] =>
+  Array.from({ length: count }, (_, i) => plainRow(sequence, start + i))
 
-describe('attend', () => {
-  it('agrees with its reference over scattered blocks of several sequences', async () => {
-    const property = fc.asyncProperty(
-      shapes,
-      fc.constantFrom(1, 8),
-      async ({ seed, places, group, kvHeads, headDim, kvF16, section }, amplitude) => {
-        const random = new Random(seed)
-        const heads = group * kvHeads
-        const stride = padded(heads * headDim)
-        const sizes = { heads, kvHeads, headDim, stride, blocksPerSequence, kvF16 }
-        const blocks = blockTable(random)
-        const kv = randomKv(random, kvHeads, headDim, kvF16)
-        const q = random.matrix(places.length, heads * headDim, stride, amplitude)
-        const rows = rowsAt(blocks, places)
-        const expected = new Float32Array(places.length * stride)
-        attend(writeStep(rows), q, kv, blocks, expected, sizes)
-        expectClose(await runAttend(rows, { q, kv, blocks }, sizes, section), expected, { absolute: 1e-5 })
-      },
-    )
-    await fc.assert(property, { numRuns: 25 })
-  })
+const borders = [0, 1, 62, 63, 64, 65, 66, 126, 127, 128, 129, 191, 192, 193, 255, 256]
 
-  it.each([false, true])('gives a row the same bits alone and in company (f16: %s)', async kvF16 => {
-    const random = new Random(5)
-    const sizes = { heads: 4, kvHeads: 2, headDim: 16, stride: 64, blocksPerSequence, kvF16 }
-    const blocks = blockTable(random)
-    const kv = randomKv(random, 2, 16, kvF16)
-    const positions = [0, 1, 62, 63, 64, 65, 127, 128, 129, 200, 255]
-    const rows = rowsAt(
-      blocks,
-      positions.map((position, i) => ({ sequence: i % numSequences, position })),
-    )
-    const q = random.matrix(rows.length, 64, 64, 4)
-    const together = await runAttend(rows, { q, kv, blocks }, sizes)
+describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16', model => {
+  const book = new Book(model)
+  const variants = variantsOf(book.sizes)
+  const alone = new Map<string, Promise<Uint32Array>>()
+  /** The row by itself, its splits merged. */
+  const bitsAlone = (row: Row): Promise<Uint32Array> => {
+    const key = `${row.sequence} ${row.position}`
+    const known = alone.get(key)
+    if (known) return known
+    const bits = book.bits([row], { rows: 1, walk: false, tree: false, software: true }).then(([b]) => b!)
+    alone.set(key, bits)
+    return bits
+  }
+  const expectAlone = async (rows: readonly Row[], variant: Variant): Promise<void> => {
+    const together = await book.bits(rows, variant)
     for (const [i, row] of rows.entries()) {
-      const alone = await runAttend([row], { q: q.slice(i * 64, (i + 1) * 64), kv, blocks }, sizes)
-      expect(alone).toEqual(together.slice(i * 64, (i + 1) * 64))
+      expect(
+        together[i],
+        `${JSON.stringify(variant)}, row ${i} of ${rows.length}, at ${row.position}`,
+      ).toEqual(await bitsAlone(row))
+    }
+  }
+
+  it('have the same bits in every variant around every border of splits', async () => {
+    const rows = borders.map(position => plainRow(1, position))
+    for (const variant of [...variants, ...variantsOf(book.sizes, true).slice(-4)])
+      await expectAlone(rows, variant)
+  })
+
+  it('have the same bits for 1 to 32 rows, at every place in the pass, whatever the company', async () => {
+    for (let count = 1; count <= 32; count++) {
+      const before = rowsFrom(0, 20, count % 4)
+      const rows = [...before, ...rowsFrom(1, 110, count), ...rowsFrom(2, 190, (count * 3) % 5)]
+      await expectAlone(rows, variants[(count * 5) % variants.length]!)
     }
   })
 })
+
+/** Where node j's parent is an earlier node, or -1 for a child of the last committed token. */
+function masksOf(parents: readonly number[]): number[] {
+  const masks: number[] = []
+  for (const [j, parent] of parents.entries()) masks.push(((masks[parent] ?? 0) | (1 << j)) >>> 0)
+  return masks
+}
+
+const countBits = (mask: number) => [...mask.toString(2)].filter(bit => bit === '1').length
+
+describe('rows of a draft tree', () => {
+  const tree = fc
+    .array(fc.nat(), { minLength: 1, maxLength: 32 })
+    .map(numbers => numbers.map((n, j) => (n % (j + 1)) - 1))
+
+  it('have the bits of the same tokens in a chain', async () => {
+    const property = fc.asyncProperty(
+      fc.constantFrom(...models),
+      tree,
+      fc.constantFrom(1, 30, 40, 55, 62, 63, 64, 65, 100, 127, 128, 190),
+      fc.nat(),
+      async (model, parents, base, pick) => {
+        const sizes = sizesOf(model)
+        const random = new Random(pick)
+        const cache = randomCache(random, sizes, numSequences)
+        const masks = masksOf(parents)
+        const variants = variantsOf(sizes, true).slice(-4)
+        const rows: Row[] = [
+          ...rowsFrom(1, 70, pick % 3),
+          ...rowsFrom(0, base - 1, 1),
+          ...masks.map((mask, j) => ({
+            sequence: 0,
+            position: base + countBits(mask) - 1,
+            slot: placeOf(cache, sizes, 0, base + j),
+            tokenAt: base + j,
+            tree: { base, mask },
+          })),
+        ]
+        const q = random.matrix(rows.length, sizes.stride, sizes.stride, 3)
+        const variant = variants[pick % variants.length]!
+        const out = bitsOf(await runAttention({ rows, q, ...cache }, sizes, variant))
+        const picked = rows.flatMap(({ tree }, i) => (tree ? [i] : [])).slice(-6)
+        for (const i of picked) {
+          const plain = { rows: 1, walk: i % 2 === 0, tree: false, software: true }
+          const chain = chained(cache, sizes, base, rows[i]!)
+          const row = { sequence: 2, position: rows[i]!.position, slot: 0 }
+          const own = q.slice(i * sizes.stride, (i + 1) * sizes.stride)
+          const alone = bitsOf(await runAttention({ rows: [row], q: own, ...chain }, sizes, plain))
+          const bits = out.slice(i * sizes.outStride, (i + 1) * sizes.outStride)
+          expect(bits, `${JSON.stringify(variant)}, row ${i} of ${rows.length}`).toEqual(alone)
+        }
+      },
+    )
+    await fc.assert(property, { numRuns: 40 })
+  })
+})
+
+/** The cache with sequence 2 as sequence 0 would be had the row's path been decoded plainly. */
+function chained(cache: ReturnType<typeof randomCache>, sizes: AttendSizes, base: number, row: Row) {
+  const { mask } = row.tree!
+  const nodes = Array.from({ length: 32 }, (_, j) => j).filter(j => (mask >>> j) & 1)
+  const kv = cache.kv.slice()
+  const copy = (to: number, from: number) =>
+    copySlot(kv, sizes, placeOf(cache, sizes, 2, to), placeOf(cache, sizes, 0, from))
+  for (let slot = 0; slot < base; slot++) copy(slot, slot)
+  for (const [depth, j] of nodes.entries()) copy(base + depth, base + j)
+  return { ...cache, kv }
+}

@@ -5,11 +5,13 @@
 import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
+import attendData from './attend-data.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import merge from './merge.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
 import place from './place.wgsl?raw'
 import product from './product.wgsl?raw'
@@ -17,11 +19,22 @@ import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
+import softmaxFold from './softmax-fold.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
 import stream from './stream.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
 
+export {
+  type AttendModel,
+  type AttendShape,
+  type AttendVariant,
+  attendShape,
+  attendTiles,
+  chunksOf,
+  mergeParams,
+  partFloats,
+} from './attend-params'
 export { type Params, specialise } from './specialise'
 
 export type Binding = 'step' | 'read' | 'write' | 'uniform'
@@ -33,7 +46,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 5
+export const kernelRevision = 6
 
 export const kernels = {
   embed: {
@@ -59,12 +72,17 @@ export const kernels = {
   ropeAppend: {
     name: 'rope-append',
     source: step + ropeAppend,
-    bindings: ['step', 'read', 'write', 'read', 'read', 'write', 'uniform'],
+    bindings: ['step', 'read', 'write', 'write', 'uniform'],
   },
   attend: {
     name: 'attend',
-    source: step + attend,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+    source: step + softmaxFold + attendData + attend,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'write'],
+  },
+  merge: {
+    name: 'merge',
+    source: step + softmaxFold + merge,
+    bindings: ['step', 'read', 'write', 'uniform'],
   },
   adjustLogits: {
     name: 'adjust-logits',

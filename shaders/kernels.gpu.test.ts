@@ -1,5 +1,15 @@
 import { expect, it } from 'vitest'
-import { formatParams, type Kernel, kernels, kernelText, type Params } from './index'
+import {
+  attendShape,
+  attendTiles,
+  chunksOf,
+  formatParams,
+  type Kernel,
+  kernels,
+  kernelText,
+  mergeParams,
+  type Params,
+} from './index'
 import { openDevice } from './reference/run-kernel'
 
 /** Every combination of the values. */
@@ -15,11 +25,23 @@ const product = (left: readonly Params[], right: readonly Params[]) =>
 
 const bools = [false, true]
 const formats = Object.values(formatParams)
-const kvWords: Params[] = [
-  { KV_F16: false, KV_WORD: 'f32' },
-  { KV_F16: true, KV_WORD: 'u32' },
-]
-const headDims = [8, 64, 128, 256].map(dim => ({ HEAD_DIM: dim, PAIRS: Math.ceil(dim / 128) }))
+const kvParams: Params[] = [8, 64, 128, 256].flatMap(headDim =>
+  bools.map(kvF16 => ({ HEAD_DIM: headDim, KV_F16: kvF16, CHUNKS: chunksOf({ headDim, kvF16 }) })),
+)
+/** Models whose shapes differ, in every variant of the kernel. */
+const attendParams = [
+  { heads: 3, kvHeads: 1, headDim: 64, kvF16: true },
+  { heads: 7, kvHeads: 1, headDim: 128, kvF16: false },
+  { heads: 14, kvHeads: 2, headDim: 512, kvF16: false },
+  { heads: 71, kvHeads: 1, headDim: 6, kvF16: true },
+].flatMap(sizes => {
+  const model = { ...sizes, blocksPerSequence: 8 }
+  return bools.flatMap(software =>
+    attendTiles(model, software).flatMap(rows =>
+      bools.flatMap(walk => bools.map(tree => attendShape(model, { rows, walk, tree }, software)!.params)),
+    ),
+  )
+})
 
 const matmulParams = product(
   combine({ TILE: [1, 3, 8], OUTPUTS: [1, 4] }),
@@ -33,8 +55,9 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
-  [kernels.ropeAppend, product(kvWords, combine({ NEOX: bools }))],
-  [kernels.attend, product(kvWords, headDims)],
+  [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools }))],
+  [kernels.attend, attendParams],
+  [kernels.merge, [8, 64, 512].map(headDim => mergeParams({ headDim }))],
   [kernels.adjustLogits, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
   [kernels.sample, combine({ CONTEXT: [512, 8192] })],
   [kernels.logProbs, combine({ WORKGROUP: [32, 256] })],

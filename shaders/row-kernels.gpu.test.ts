@@ -20,7 +20,8 @@ const shapes = {
 
 function randomRows(random: Random, numRows: number, numSequences: number, context: number): Row[] {
   return Array.from({ length: numRows }, () => {
-    return plainRow(random.integer(0, numSequences - 1), random.integer(0, context - 1))
+    const place = () => random.integer(0, context - 1)
+    return { ...plainRow(random.integer(0, numSequences - 1), place()), tokenAt: place() }
   })
 }
 

@@ -39,6 +39,7 @@ export class ExactnessRig {
       {
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         choose: () => rig?.choose(),
+        trees: true,
       },
     )
     rig = new ExactnessRig(engine)

@@ -39,7 +39,7 @@ export function adjustLogits(
     if (!(flags & PENALISED)) continue
     const [repetition, presence, frequency] = Array.from(request.subarray(0, 3), bitcastF32)
     const ahead = history.subarray(sequence * context + length)
-    const { mask } = rowAt(step, record[0]!)
+    const { mask } = rowAt(step, record[0]!).tree!
     // In a tree the row's ancestors, node i being token i - 1 after the last one.
     const drafted = mask
       ? ahead.filter((_, i) => i < 31 && ((mask >>> (i + 1)) & 1) === 1)

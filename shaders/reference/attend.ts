@@ -1,70 +1,127 @@
 /**
- * out[row, head] = softmax(q · K / sqrt(headDim)) · V over positions 0 .. row.position of the row's sequence, split
- * by split as in attend.wgsl.
+ * out[row, head] = softmax(q · K / sqrt(headDim)) · V over the slots that the row sees, split by split: attend.wgsl.
+ * A split is 64 positions; inside it the committed slots come first, then the row's nodes of a draft tree.
  */
-import { NUM_ROWS, rowAt } from './step'
-import { fma, unpack2x16float } from './wgsl-builtins'
+import { BLOCK, chunksPerHead, type KvLayout, readKv } from './kv-layout'
+import { NUM_ROWS, type Row, rowAt } from './step'
+import { fma } from './wgsl-builtins'
 
-const BLOCK = 64
 const LOWEST = -1e38
+const PART_HEAD = 4
+const f32 = Math.fround
 
-export interface AttendSizes {
+export interface AttendSizes extends KvLayout {
   heads: number
-  kvHeads: number
-  headDim: number
+  /** Of q. */
   stride: number
+  outStride: number
   blocksPerSequence: number
-  /** Two f16 per word of kv. */
-  kvF16: boolean
 }
 
-export function attend(
-  step: Uint32Array,
-  q: Float32Array, // [rows, stride]
-  kv: Float32Array | Uint32Array, // [blocks, k|v, kvHeads, BLOCK, headDim]
-  blocks: Uint32Array, // [sequences, blocksPerSequence]
-  out: Float32Array, // [rows, stride]
-  { heads, kvHeads, headDim, stride, blocksPerSequence, kvF16 }: AttendSizes,
-): void {
-  const load = (at: number) => (kvF16 ? unpack2x16float(kv[at >> 1]!)[at & 1]! : kv[at]!)
-  const f32 = Math.fround
-  for (let r = 0; r < step[NUM_ROWS]!; r++) {
-    const row = rowAt(step, r)
-    for (let head = 0; head < heads; head++) {
-      const kvHead = Math.floor(head / (heads / kvHeads))
-      const at = r * stride + head * headDim
-      let runningMax = LOWEST
-      let runningSum = 0
-      const value = new Float32Array(headDim)
+export interface AttendInputs {
+  step: Uint32Array
+  q: Float32Array // [rows, stride], q heads first
+  kv: Uint32Array
+  blocks: Uint32Array // [sequences, blocksPerSequence]
+}
 
-      for (let start = 0; start <= row.position; start += BLOCK) {
-        const block = blocks[row.sequence * blocksPerSequence + start / BLOCK]!
-        const kAt = (block * 2 * kvHeads + kvHead) * BLOCK * headDim
-        const vAt = kAt + kvHeads * BLOCK * headDim
-        const length = Math.min(BLOCK, row.position - start + 1)
+/** A split of one row and head. */
+interface Part {
+  top: number
+  sum: number
+  values: Float32Array
+}
 
-        const score = new Float32Array(length)
-        for (let p = 0; p < length; p++) {
-          let dot = 0
-          for (let i = 0; i < headDim; i++) dot = fma(q[at + i]!, load(kAt + p * headDim + i), dot)
-          score[p] = dot * f32(1 / Math.sqrt(headDim))
-        }
-        const splitMax = Math.max(...score)
-        const weight = score.map(s => Math.exp(f32(s - splitMax)))
-        const splitSum = weight.reduce((sum, w) => f32(sum + w), 0)
+/** Floats of one part in the scratch buffer between attend and merge. */
+export const partFloats = (sizes: KvLayout) => PART_HEAD + chunksPerHead(sizes) * (sizes.kvF16 ? 8 : 4)
 
-        const newMax = Math.max(runningMax, splitMax)
-        const keep = f32(Math.exp(f32(runningMax - newMax)))
-        const add = f32(Math.exp(f32(splitMax - newMax)))
-        runningSum = fma(splitSum, add, f32(runningSum * keep))
-        runningMax = newMax
-        for (let i = 0; i < headDim; i++) {
-          let sum = 0
-          for (let p = 0; p < length; p++) sum = fma(weight[p]!, load(vAt + p * headDim + i), sum)
-          value[i] = fma(sum, add, f32(value[i]! * keep))
-        }
-      }
-      for (let i = 0; i < headDim; i++) out[at + i] = value[i]! / runningSum
+/** As one workgroup that takes all splits. */
+export function attend(inputs: AttendInputs, out: Float32Array, sizes: AttendSizes): void {
+  for (let r = 0; r < inputs.step[NUM_ROWS]!; r++) {
+    const row = rowAt(inputs.step, r)
+    for (let head = 0; head < sizes.heads; head++) {
+      const parts = Array.from({ length: splitsOf(row) }, (_, split) => partOf(inputs, sizes, r, head, split))
+      out.set(foldParts(parts).subarray(0, sizes.headDim), r * sizes.outStride + head * sizes.headDim)
     }
   }
+}
+
+/** [split, row, head, part]; splits that a row does not reach are left alone. */
+export function attendParts(inputs: AttendInputs, parts: Float32Array, sizes: AttendSizes): void {
+  const numRows = inputs.step[NUM_ROWS]!
+  for (let r = 0; r < numRows; r++) {
+    for (let split = 0; split < splitsOf(rowAt(inputs.step, r)); split++) {
+      for (let head = 0; head < sizes.heads; head++) {
+        const { top, sum, values } = partOf(inputs, sizes, r, head, split)
+        parts.set(
+          [top, sum, 0, 0, ...values],
+          ((split * numRows + r) * sizes.heads + head) * partFloats(sizes),
+        )
+      }
+    }
+  }
+}
+
+/** merge.wgsl */
+export function merge(step: Uint32Array, parts: Float32Array, out: Float32Array, sizes: AttendSizes): void {
+  const numRows = step[NUM_ROWS]!
+  const floats = partFloats(sizes)
+  for (let r = 0; r < numRows; r++) {
+    for (let head = 0; head < sizes.heads; head++) {
+      const own = Array.from({ length: splitsOf(rowAt(step, r)) }, (_, split) => {
+        const at = ((split * numRows + r) * sizes.heads + head) * floats
+        return { top: parts[at]!, sum: parts[at + 1]!, values: parts.subarray(at + PART_HEAD, at + floats) }
+      })
+      out.set(foldParts(own).subarray(0, sizes.headDim), r * sizes.outStride + head * sizes.headDim)
+    }
+  }
+}
+
+const splitsOf = ({ position }: Row) => Math.floor(position / BLOCK) + 1
+
+/** The slots of a split that the row sees, in the order of their positions. */
+function seenSlots({ position, tree: { base, mask } }: Required<Row>, split: number): number[] {
+  const [start, end] = [split * BLOCK, (split + 1) * BLOCK]
+  const nodes = Array.from({ length: 32 }, (_, j) => j).filter(j => (mask >>> j) & 1)
+  const slots = [...Array.from({ length: base }, (_, slot) => slot), ...nodes.map(j => base + j)]
+  if (slots.length !== position + 1) throw new Error(`A row at ${position} sees ${slots.length} slots.`)
+  return slots.slice(start, end)
+}
+
+function partOf(inputs: AttendInputs, sizes: AttendSizes, r: number, head: number, split: number): Part {
+  const { step, q, kv, blocks } = inputs
+  const { headDim, heads, kvHeads, stride, blocksPerSequence } = sizes
+  const row = rowAt(step, r)
+  const kvHead = Math.floor(head / (heads / kvHeads))
+  const scale = f32(1 / Math.sqrt(headDim))
+  const query = q.subarray(r * stride + head * headDim, r * stride + (head + 1) * headDim).map(x => x * scale)
+  const slots = seenSlots(row, split).map(slot => {
+    const block = blocks[row.sequence * blocksPerSequence + Math.floor(slot / BLOCK)]!
+    return block * BLOCK + (slot % BLOCK)
+  })
+  const scores = slots.map(slot =>
+    query.reduce((dot, x, dim) => fma(x, readKv(kv, sizes, 'k', slot, kvHead, dim), dot), 0),
+  )
+  const top = Math.max(...scores)
+  const weights = scores.map(score => f32(Math.exp(f32(score - top))))
+  const values = new Float32Array(partFloats(sizes) - PART_HEAD).map((_, dim) =>
+    slots.reduce((sum, slot, i) => fma(weights[i]!, readKv(kv, sizes, 'v', slot, kvHead, dim), sum), 0),
+  )
+  return { top, sum: weights.reduce((sum, weight) => f32(sum + weight), 0), values }
+}
+
+/** In ascending order. */
+function foldParts(parts: readonly Part[]): Float32Array {
+  let top = LOWEST
+  let total = 0
+  let value = new Float32Array(parts[0]!.values.length)
+  for (const part of parts) {
+    const newTop = Math.max(top, part.top)
+    const keep = f32(Math.exp(f32(top - newTop)))
+    const add = f32(Math.exp(f32(part.top - newTop)))
+    top = newTop
+    total = fma(part.sum, add, f32(total * keep))
+    value = value.map((v, i) => fma(part.values[i]!, add, f32(v * keep)))
+  }
+  return value.map(v => v / total)
 }

@@ -21,7 +21,7 @@ export function embed(
   const { columns } = weights
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
-    const token = Math.min(history[row.sequence * context + row.tokenAt]!, vocab - 1) - first
+    const token = Math.min(history[row.sequence * context + row.tokenAt!]!, vocab - 1) - first
     if (token < 0 || token >= tokens) continue
     for (let column = 0; column < columns; column++) {
       hidden[r * columns + column] = unpack(weights, token, column) * scaleOf(weights, token, column)

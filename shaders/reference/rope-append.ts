@@ -1,54 +1,32 @@
 /** Rotates q in place and k on its way into the KV cache; v goes along unchanged: rope-append.wgsl. */
+import { type KvLayout, writeKv } from './kv-layout'
 import { NUM_ROWS, rowAt } from './step'
-import { fma, pack2x16float } from './wgsl-builtins'
+import { fma } from './wgsl-builtins'
 
-const BLOCK = 64
-
-export interface RopeSizes {
+export interface RopeSizes extends KvLayout {
   heads: number
-  kvHeads: number
-  headDim: number
   /** Leading elements of a head that are rotated. */
   ropeDim: number
-  qStride: number
-  kvStride: number
+  stride: number
   /** Pairs (i, i + ropeDim / 2) and not (2i, 2i + 1). */
   neox: boolean
-  /** Two f16 per word of kv. */
-  kvF16: boolean
 }
 
 export function ropeAppend(
   step: Uint32Array,
   table: Float32Array, // [context, ropeDim / 2] cos, sin
-  q: Float32Array, // [rows, qStride]
-  k: Float32Array, // [rows, kvStride]
-  v: Float32Array, // [rows, kvStride]
-  kv: Float32Array | Uint32Array, // [blocks, k|v, kvHeads, BLOCK, headDim]
+  qkv: Float32Array, // [rows, q heads | k heads | v heads]
+  kv: Uint32Array,
   sizes: RopeSizes,
 ): void {
-  const { heads, kvHeads, headDim, qStride, kvStride } = sizes
-  const store = (at: number, first: number, second: number) => {
-    if (sizes.kvF16) kv[at / 2] = pack2x16float(first, second)
-    else kv.set([first, second], at)
-  }
+  const { heads, kvHeads, headDim, stride } = sizes
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
-    for (let head = 0; head < heads; head++) {
-      const at = r * qStride + head * headDim
-      q.set(rotated(q.subarray(at, at + headDim), table, row.position, sizes), at)
-    }
-
-    const block = Math.floor(row.slot / BLOCK)
-    for (let head = 0; head < kvHeads; head++) {
-      const at = r * kvStride + head * headDim
-      const kHead = rotated(k.subarray(at, at + headDim), table, row.position, sizes)
-      for (let i = 0; i < headDim; i += 2) {
-        const kAt = ((block * 2 * kvHeads + head) * BLOCK + (row.slot % BLOCK)) * headDim + i
-        const vAt = kAt + kvHeads * BLOCK * headDim
-        store(kAt, kHead[i]!, kHead[i + 1]!)
-        store(vAt, v[at + i]!, v[at + i + 1]!)
-      }
+    const head = (i: number) => qkv.subarray(r * stride + i * headDim, r * stride + (i + 1) * headDim)
+    for (let i = 0; i < heads; i++) head(i).set(rotated(head(i), table, row.position, sizes))
+    for (let i = 0; i < kvHeads; i++) {
+      writeKv(kv, sizes, 'k', row.slot, i, rotated(head(heads + i), table, row.position, sizes))
+      writeKv(kv, sizes, 'v', row.slot, i, head(heads + kvHeads + i))
     }
   }
 }

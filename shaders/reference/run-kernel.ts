@@ -8,7 +8,7 @@ export interface Launch {
   params?: Params
   /** One per binding; those of kind 'write' are overwritten with the result. */
   data: readonly Data[]
-  groups: readonly [number, number?]
+  groups: readonly [number, number?, number?]
   /** Where the section begins in the step buffer, if the kernel has one: a multiple of 256 bytes. What lies around it is garbage. */
   stepOffset?: number
 }

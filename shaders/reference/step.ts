@@ -7,9 +7,12 @@ export const NUM_VERDICTS = 2
 export const ROWS_AT = 3
 export const SAMPLES_AT = 4
 export const VERDICTS_AT = 5
+export const NUM_TILES = 6
+export const TILES_AT = 7
 
 const HEADER_WORDS = 8
 export const ROW_WORDS = 8
+const TILE_WORDS = 5
 export const SAMPLE_WORDS = 12
 export const VERDICT_WORDS = 16
 
@@ -23,25 +26,27 @@ export interface Row {
   position: number
   /** Where its keys and values go: physical block * 64 + position % 64. */
   slot: number
-  /** Where its token stands in the sequence's history. */
-  tokenAt: number
-  /** Of a tree's row: it sees the slots below base, and base + j where bit j of the mask is set. */
+  /** Where its token stands in the history: at its position, if nothing else is said. */
+  tokenAt?: number
+  /** Of a draft tree: the row sees slots below `base`, and slot base + j where bit j of `mask` is set. */
+  tree?: Tree
+}
+
+export interface Tree {
   base: number
   mask: number
-  /** The node that a tree's row follows. */
-  parent: number
+  /** The node that the row follows. */
+  parent?: number
+}
+
+/** Neighbouring rows of one sequence, attended together. */
+export interface Tile {
+  first: number
+  rows: number
 }
 
 /** A row of no tree. */
-export const plainRow = (sequence: number, position: number, slot = 0): Row => ({
-  sequence,
-  position,
-  slot,
-  tokenAt: position,
-  base: position + 1,
-  mask: 0,
-  parent: 0,
-})
+export const plainRow = (sequence: number, position: number, slot = 0): Row => ({ sequence, position, slot })
 
 export interface Sample {
   row: number
@@ -71,7 +76,7 @@ export interface Verdict {
   isTree?: boolean
 }
 
-export function rowAt(step: Uint32Array, row: number): Row {
+export function rowAt(step: Uint32Array, row: number): Required<Row> {
   const at = step[ROWS_AT]! + row * ROW_WORDS
   const [sequence, position, slot, tokenAt, base, mask, parent] = step.subarray(at) as unknown as number[]
   return {
@@ -79,25 +84,50 @@ export function rowAt(step: Uint32Array, row: number): Row {
     position: position!,
     slot: slot!,
     tokenAt: tokenAt!,
-    base: base!,
-    mask: mask!,
-    parent: parent!,
+    tree: { base: base!, mask: mask!, parent: parent! },
   }
+}
+
+/** Tiles of so many rows at most. */
+export function cutTiles(rows: readonly Row[], maxRows: number): Tile[] {
+  const tiles: Tile[] = []
+  rows.forEach((row, i) => {
+    const last = tiles.at(-1)
+    if (last && last.rows < maxRows && rows[last.first]!.sequence === row.sequence) last.rows++
+    else tiles.push({ first: i, rows: 1 })
+  })
+  return tiles
+}
+
+function tileWords(rows: readonly Row[], { first, rows: count }: Tile): number[] {
+  const members = rows.slice(first, first + count)
+  const splits = Math.max(...members.map(({ position }) => Math.floor(position / 64))) + 1
+  const ends = members.map(({ position, tree }) =>
+    tree?.mask ? tree.base + 32 - Math.clz32(tree.mask) : position + 1,
+  )
+  const nodesFrom = Math.min(0xffffffff, ...members.map(({ tree }) => (tree?.mask ? tree.base : 0xffffffff)))
+  return [first, count, splits, Math.max(...ends), nodesFrom]
 }
 
 export function writeStep(
   rows: readonly Row[],
   samples: readonly Sample[] = [],
   verdicts: readonly Verdict[] = [],
+  maxTileRows = 1,
 ): Uint32Array<ArrayBuffer> {
+  const tiles = cutTiles(rows, maxTileRows)
   const rowsAt = HEADER_WORDS
   const samplesAt = rowsAt + rows.length * ROW_WORDS
   const verdictsAt = samplesAt + samples.length * SAMPLE_WORDS
-  const step = new Uint32Array(verdictsAt + verdicts.length * VERDICT_WORDS)
-  step.set([rows.length, samples.length, verdicts.length, rowsAt, samplesAt, verdictsAt])
-  for (const [i, { sequence, position, slot, tokenAt, base, mask, parent }] of rows.entries()) {
+  const tilesAt = verdictsAt + verdicts.length * VERDICT_WORDS
+  const step = new Uint32Array(tilesAt + tiles.length * TILE_WORDS)
+  const counts = [rows.length, samples.length, verdicts.length]
+  step.set([...counts, rowsAt, samplesAt, verdictsAt, tiles.length, tilesAt])
+  for (const [i, { sequence, position, slot, tokenAt = position, tree }] of rows.entries()) {
+    const { base, mask, parent = 0 } = tree ?? { base: position + 1, mask: 0 }
     step.set([sequence, position, slot, tokenAt, base, mask, parent], rowsAt + i * ROW_WORDS)
   }
+  for (const [i, tile] of tiles.entries()) step.set(tileWords(rows, tile), tilesAt + i * TILE_WORDS)
   for (const [i, s] of samples.entries()) {
     const floats = [s.topP, s.minP].map(bitcastU32)
     const place = [s.row, s.sequence, s.position, bitcastU32(s.temperature)]

@@ -44,12 +44,13 @@ export class CommandTimer {
 
   async #run(repeats: number): Promise<{ ms: number; numDispatches: number }> {
     const { gpu, timer, stepData, resident } = this.runner
-    const { words, offsets } = stepData.encode(this.step)
+    const plans = this.runner.plan(this.step)
+    const { words, offsets } = stepData.encode(this.step, plans)
     gpu.device.queue.writeBuffer(resident.step, 0, words)
     let numDispatches = 0
     const ms = await timePass(gpu, timer, pass => {
       for (let i = 0; i < repeats; i++) {
-        numDispatches += record(pass, this.commands, this.step.targetPass, offsets.at(-1)!)
+        numDispatches += record(pass, this.commands, this.step.targetPass, offsets.at(-1)!, plans.at(-1)!)
       }
     })
     return { ms: ms / repeats, numDispatches }

@@ -1,5 +1,6 @@
 /** GPU work as data: a flat list that is built once per model and replayed for every pass. */
 import type { Pass } from '@foretoken/scheduler'
+import type { AttentionPlan } from './attention-plan'
 import type { MatrixPart } from './weight-layout'
 
 /** A kernel compiled for `tile` rows per workgroup. */
@@ -8,6 +9,14 @@ export interface Variant {
   pipeline: GPUComputePipeline
   /** Workgroups in x and y for so many tiles. */
   grid: (tiles: number) => readonly [number, number]
+  /** Of attention: rows may be nodes of draft trees. */
+  tree?: boolean
+}
+
+export interface Dispatch {
+  pipeline: GPUComputePipeline
+  grid: readonly [number, number, number]
+  isTail?: boolean
 }
 
 export interface Command {
@@ -25,6 +34,8 @@ export interface Command {
   weights?: readonly MatrixPart[]
   /** Takes all rows of a pass that has more than DECODE_ROWS, in place of the others. */
   prefill?: Variant
+  /** Instead of the variants' grids, for commands that follow the plan of attention; undefined: not in this pass. */
+  planned?: (variants: readonly Variant[], plan: AttentionPlan, numRows: number) => Dispatch | undefined
 }
 
 /** Passes of more rows hold prompts: arithmetic costs there, not loads of weights. */
@@ -36,19 +47,27 @@ export function record(
   commands: readonly Command[],
   pass: Pass,
   offset: number,
+  plan: AttentionPlan,
 ): number {
   let numDispatches = 0
   for (const command of commands) {
-    if (command.when?.(pass) === false) continue
-    for (const { variant, tiles, isTail } of parts(command, pass[command.over].length)) {
-      const [x, y] = variant.grid(tiles)
-      encoder.setPipeline(variant.pipeline)
+    const count = pass[command.over].length
+    if (count === 0 || command.when?.(pass) === false) continue
+    for (const { pipeline, grid, isTail } of dispatchesOf(command, count, plan)) {
+      encoder.setPipeline(pipeline)
       encoder.setBindGroup(0, isTail ? command.tailBindGroup! : command.bindGroup, [offset])
-      encoder.dispatchWorkgroups(x, y)
+      encoder.dispatchWorkgroups(...grid)
       numDispatches++
     }
   }
   return numDispatches
+}
+
+function dispatchesOf(command: Command, count: number, plan: AttentionPlan): Dispatch[] {
+  if (command.planned) return [command.planned(command.variants, plan, count) ?? []].flat()
+  return parts(command, count).map(({ variant: { pipeline, grid }, tiles, isTail }) => {
+    return { pipeline, grid: [...grid(tiles), 1], isTail }
+  })
 }
 
 /** Records a command that is no part of a pass. Returns the number of dispatches. */

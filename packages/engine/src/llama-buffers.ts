@@ -1,9 +1,13 @@
 /** The buffers that a model works in, planned from its shape. */
-import { BLOCK_SIZE } from '@foretoken/scheduler'
+import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
+import { type AttendModel, chunksOf } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
+import { type PlannedAttention, planAttentionBuffers } from './attention-buffers'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { ModelConfig } from './model-config'
 import type { Sizes } from './resident'
+
+const CHUNK_BYTES = 16
 
 export type KvType = 'f16' | 'f32'
 
@@ -11,9 +15,7 @@ export type KvType = 'f16' | 'f32'
 export interface Activations<Buffer = GPUBuffer> {
   hidden: Buffer // [rows, dim]
   normed: Buffer // [rows, dim]
-  q: Buffer // [rows, heads * headDim]
-  k: Buffer // [rows, kvHeads * headDim]
-  v: Buffer // [rows, kvHeads * headDim]
+  qkv: Buffer // [rows, q heads | k heads | v heads]
   attended: Buffer // [rows, heads * headDim]
   gated: Buffer // [rows, ffn]
   logits: Buffer // [samples, vocab]
@@ -24,6 +26,7 @@ export interface PlannedLlama {
   activations: Activations<PlannedBuffer>
   caches: PlannedBuffer[]
   ropeTable: PlannedBuffer
+  attention: PlannedAttention
 }
 
 /** `maxSamples`: of this model's passes. */
@@ -33,8 +36,9 @@ export function planLlama(
   sizes: Sizes,
   maxSamples: number,
   kvType: KvType,
+  isSoftware: boolean,
 ): PlannedLlama {
-  const { dim, heads, kvHeads, headDim, ffn, vocab, layers, rope } = config
+  const { dim, heads, headDim, ffn, vocab, layers, rope } = config
   const { maxRows, numBlocks, contextLength } = sizes
   const rows = (label: string, count: number, columns: number): PlannedBuffer =>
     plan.add(label, count * paddedColumns(columns) * 4, 'work')
@@ -43,19 +47,29 @@ export function planLlama(
     activations: {
       hidden: rows('hidden', maxRows, dim),
       normed: rows('normed', maxRows, dim),
-      q: rows('q', maxRows, heads * headDim),
-      k: rows('k', maxRows, kvHeads * headDim),
-      v: rows('v', maxRows, kvHeads * headDim),
+      qkv: rows('qkv', maxRows, qkvColumns(config)),
       attended: rows('attended', maxRows, heads * headDim),
       gated: rows('gated', maxRows, ffn),
       logits: rows('logits', maxSamples, vocab),
     },
     caches: Array.from({ length: layers }, (_, i) => plan.add(`KV ${i}`, cacheBytes, 'kv')),
     ropeTable: plan.add('rope table', contextLength * rope.dim * 4, 'work'),
+    attention: planAttentionBuffers(plan, attendModel(config, kvType, contextLength), sizes, isSoftware),
   }
 }
 
 /** Bytes of one KV block in one layer. */
 export function kvBlockBytes(config: ModelConfig, kvType: KvType): number {
-  return 2 * config.kvHeads * config.headDim * BLOCK_SIZE * (kvType === 'f16' ? 2 : 4)
+  const chunks = chunksOf({ headDim: config.headDim, kvF16: kvType === 'f16' })
+  return 2 * config.kvHeads * chunks * CHUNK_BYTES * BLOCK_SIZE
+}
+
+/** Columns of q, k and v together. */
+export const qkvColumns = ({ heads, kvHeads, headDim }: ModelConfig): number =>
+  (heads + 2 * kvHeads) * headDim
+
+/** What attention has to know of a model. */
+export function attendModel(config: ModelConfig, kvType: KvType, contextLength: number): AttendModel {
+  const { heads, kvHeads, headDim } = config
+  return { heads, kvHeads, headDim, kvF16: kvType === 'f16', blocksPerSequence: blocksFor(contextLength) }
 }

@@ -3,9 +3,11 @@
  * `forward` below is the model; everything else prepares its pieces.
  */
 import { BLOCK_SIZE } from '@foretoken/scheduler'
-import { formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
-import { paddedColumns } from '@foretoken/weights'
+import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
+import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
+import { type AttendVariant, Attention } from './attention'
+import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
 import {
   type DeviceProfile,
@@ -15,7 +17,7 @@ import {
   segmentGroups,
 } from './device-profile'
 import type { Gpu } from './gpu'
-import type { Activations, PlannedLlama } from './llama-buffers'
+import { type Activations, attendModel, type PlannedLlama, qkvColumns } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
@@ -24,18 +26,22 @@ import type { Matrix, MatrixPart } from './weight-layout'
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
-const headWorkgroup = (headDim: number): number => (headDim <= 16 ? 4 : 64)
 const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
 
 export interface Llama {
   commands: Command[]
+  /** After the verdict: keys and values of the path that was taken through a tree. */
+  moves: Command[]
   logits: GPUBuffer
   /** Floats from one row of logits to the next. */
   logitStride: number
+  attention: AttentionLimits
 }
 
 export interface LlamaOptions {
   kvType: 'f16' | 'f32'
+  /** Rows may be nodes of draft trees. */
+  trees?: boolean
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
   /** Cuts the work up as for another device. */
@@ -52,11 +58,22 @@ export async function buildLlama(
 ): Promise<Llama> {
   const builder = new LlamaBuilder(gpu, config, weights, resident, planned, options)
   const commands = (await Promise.all(builder.forward())).flat()
-  return { commands, logits: builder.activations.logits, logitStride: paddedColumns(config.vocab) }
+  const splitting = commands.find(({ label }) => label === 'attend')!
+  const attention: AttentionLimits = {
+    ...builder.attention.limits,
+    // Asked for each pass: the self-check may refuse some.
+    get tiles() {
+      return splitting.variants.filter(({ tree }) => !tree).map(({ tile }) => tile)
+    },
+  }
+  const { logits } = builder.activations
+  const moves = options.trees ? await Promise.all(builder.moveKv()) : []
+  return { commands, moves, logits, logitStride: paddedColumns(config.vocab), attention }
 }
 
 class LlamaBuilder {
   readonly activations: Activations
+  readonly attention: Attention
   readonly #caches: GPUBuffer[]
   readonly #ropeTable: GPUBuffer
   readonly profile: DeviceProfile
@@ -75,23 +92,23 @@ class LlamaBuilder {
     this.#ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
     this.profile = options.deviceProfile ?? deviceProfile(gpu)
+    const model = attendModel(config, options.kvType, resident.sizes.contextLength)
+    this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
     gpu.device.queue.writeBuffer(this.#ropeTable, 0, table)
   }
 
   /** One pass: tokens of the rows in, one token per sample out. */
   forward(): Array<Promise<Command | Command[]>> {
-    const { hidden, normed, q, k, v, attended, gated, logits } = this.activations
+    const { hidden, normed, qkv, attended, gated, logits } = this.activations
     const { embedding, layers, outputNorm, head } = this.weights
     return [
       this.#embed(embedding, hidden),
       ...layers.flatMap((layer, i) => [
         this.#norm(hidden, layer.attnNorm, normed),
-        this.#matmul(layer.q, normed, q),
-        this.#matmul(layer.k, normed, k),
-        this.#matmul(layer.v, normed, v),
-        this.#ropeAppend(q, k, v, this.#caches[i]!),
-        this.#attend(q, this.#caches[i]!, attended),
+        ...this.#qkv(layer, normed, qkv),
+        this.#ropeAppend(qkv, this.#caches[i]!),
+        ...this.#attend(qkv, this.#caches[i]!, attended),
         this.#matmul(layer.output, attended, hidden, { epilogue: 'add' }),
         this.#norm(hidden, layer.ffnNorm, normed),
         ...this.#gateUp(layer, normed, gated),
@@ -197,7 +214,7 @@ class LlamaBuilder {
       tailBindGroup: bind(bodyTile),
       over,
       variants: await Promise.all(variants),
-      weights: second ? [matrix, second] : [matrix],
+      weights: options.weights ?? (second ? [matrix, second] : [matrix]),
       ...(filling ? { prefill: await filling } : {}),
     }
   }
@@ -219,6 +236,22 @@ class LlamaBuilder {
     return { tile: rows, pipeline, grid: count => [groups, count] }
   }
 
+  /** One dispatch where the three lie in one buffer with no rows of padding between them. */
+  #qkv({ q, k, v }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command | Command[]>> {
+    const stride = paddedColumns(qkvColumns(this.config))
+    const [first, second, third] = [q.parts[0]!, k.parts[0]!, v.parts[0]!]
+    const isSeamless = [q.rows, k.rows].every(rows => rows % rowsPerTile === 0)
+    if (first.quants === second.quants && second.quants === third.quants && isSeamless) {
+      const all = { ...first, rows: q.rows + k.rows + v.rows }
+      return [this.#matmulPart(all, x, y, { stride, weights: [first, second, third] })]
+    }
+    return [
+      this.#matmul(q, x, y, { stride }),
+      this.#matmul(k, x, y, { stride, column: q.rows }),
+      this.#matmul(v, x, y, { stride, column: q.rows + k.rows }),
+    ]
+  }
+
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
     // Only matrices of one part each share buffers.
     const second = up.parts[0]!
@@ -226,38 +259,74 @@ class LlamaBuilder {
     return [this.#matmul(up, x, y), this.#matmul(gate, x, y, { epilogue: 'gate' })]
   }
 
-  #ropeAppend(q: GPUBuffer, k: GPUBuffer, v: GPUBuffer, cache: GPUBuffer): Promise<Command> {
+  #ropeAppend(qkv: GPUBuffer, cache: GPUBuffer): Promise<Command> {
     const { heads, kvHeads, headDim, rope } = this.config
+    const kvF16 = this.options.kvType === 'f16'
     return this.#command('ropeAppend', {
-      params: { ...this.#kvParams(), NEOX: rope.neox },
-      buffers: [this.#ropeTable, q, k, v, cache],
-      shape: [
-        heads,
-        kvHeads,
-        headDim,
-        rope.dim,
-        paddedColumns(heads * headDim),
-        paddedColumns(kvHeads * headDim),
-      ],
+      params: {
+        KV_F16: kvF16,
+        HEAD_DIM: headDim,
+        CHUNKS: chunksOf({ headDim, kvF16 }),
+        NEOX: rope.neox,
+        BLOCK: BLOCK_SIZE,
+        WORKGROUP: this.gpu.isSoftware ? 16 : 64,
+      },
+      buffers: [this.#ropeTable, qkv, cache],
+      shape: [heads, kvHeads, rope.dim, paddedColumns(qkvColumns(this.config))],
       grid: tiles => [tiles, 1],
     })
   }
 
-  #attend(q: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Promise<Command> {
+  /** Splits side by side and their merge, or walking over them; the plan of a pass says which. */
+  #attend(qkv: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Array<Promise<Command>> {
     const { heads, kvHeads, headDim } = this.config
-    const { blocks, params } = this.resident
-    return this.#command('attend', {
-      params: {
-        ...this.#kvParams(),
-        HEAD_DIM: headDim,
-        BLOCKS_PER_SEQUENCE: params.BLOCKS_PER_SEQUENCE,
-        WORKGROUP: headWorkgroup(headDim),
-        PAIRS: Math.ceil(headDim / 2 / headWorkgroup(headDim)),
-      },
-      buffers: [q, cache, blocks, out],
-      shape: [heads, kvHeads, paddedColumns(heads * headDim), floatBits(1 / Math.sqrt(headDim))],
-      grid: tiles => [heads, tiles],
+    const { attention } = this
+    const stride = paddedColumns(heads * headDim)
+    const attend = (to: GPUBuffer) => ({
+      params: {},
+      buffers: [qkv, cache, this.resident.blocks, to],
+      scratch: [attention.memory],
+      shape: [kvHeads, paddedColumns(qkvColumns(this.config)), stride, floatBits(1 / Math.sqrt(headDim))],
+      grid: unplanned,
     })
+    return [
+      this.#command('attend', {
+        ...attend(attention.parts),
+        variants: attention.splitting,
+        planned: (variants, plan) => attention.split(variants, plan),
+      }),
+      this.#command('merge', {
+        params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
+        buffers: [attention.parts, out],
+        shape: [heads, stride],
+        grid: unplanned,
+        planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
+      }),
+      this.#command('attend', {
+        ...attend(out),
+        label: 'attend-walk',
+        variants: attention.walking,
+        planned: (variants, plan) => attention.walk(variants, plan),
+      }),
+    ]
+  }
+
+  moveKv(): Array<Promise<Command>> {
+    const { headDim, kvHeads } = this.config
+    const { verdicts, blocks, params } = this.resident
+    const { BLOCK, BLOCKS_PER_SEQUENCE } = params
+    const chunks = chunksOf({ headDim, kvF16: this.options.kvType === 'f16' })
+    const move = async (cache: GPUBuffer): Promise<Command> => {
+      const command = await this.#command('moveKv', {
+        params: { CHUNKS: chunks, BLOCK, BLOCKS_PER_SEQUENCE },
+        buffers: [verdicts, blocks, cache],
+        shape: [kvHeads],
+        over: 'verdicts',
+        grid: tiles => [tiles, 1],
+      })
+      return { ...command, when: pass => pass.verdicts.some(({ isTree }) => isTree) }
+    }
+    return this.#caches.map(move)
   }
 
   #adjustLogits(logits: GPUBuffer): Promise<Command> {
@@ -294,38 +363,51 @@ class LlamaBuilder {
     })
   }
 
-  #kvParams(): Params {
-    const packed = this.options.kvType === 'f16'
-    return { KV_F16: packed, KV_WORD: packed ? 'u32' : 'f32', BLOCK: BLOCK_SIZE }
-  }
-
   async #command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
     const kernel = this.#kernels[name]
-    const { over = 'rows', grid, buffers, shape, params } = spec
-    const pipeline = await this.gpu.pipeline(kernel, params)
+    const { label = name, over = 'rows', scratch = [], grid, buffers, shape, params, planned } = spec
+    const wanted = spec.variants ?? [{ tile: 1, params }]
+    const variants = wanted.map(async ({ params: own, ...variant }) => {
+      return { ...variant, pipeline: await this.gpu.pipeline(kernel, own), grid }
+    })
     return {
-      label: name,
-      bindGroup: this.#bind(kernel, buffers, shape),
+      label,
+      bindGroup: this.#bind(kernel, buffers, shape, scratch),
       over,
-      variants: [{ tile: 1, pipeline, grid }],
+      variants: await Promise.all(variants),
+      ...(planned ? { planned } : {}),
     }
   }
 
-  #bind(kernel: Kernel, buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {
+  #bind(
+    kernel: Kernel,
+    buffers: readonly GPUBuffer[],
+    shape: readonly number[],
+    scratch: readonly GPUBuffer[] = [],
+  ): GPUBindGroup {
     return this.gpu.bindGroup(kernel, [
       this.resident.stepBinding,
       ...buffers,
       this.resident.shapes.binding(shape),
+      ...scratch,
     ])
   }
 }
 
+/** The grid of commands that have a plan instead. */
+const unplanned: Variant['grid'] = () => [0, 0]
+
 interface CommandSpec {
+  label?: string
   params: Params
   buffers: readonly GPUBuffer[]
   /** The kernel's `shape`: u32 words, floats as their bits. */
   shape: readonly number[]
+  /** Bound behind the shape. */
+  scratch?: readonly GPUBuffer[]
   over?: Command['over']
+  variants?: readonly AttendVariant[]
+  planned?: Command['planned']
   grid: Variant['grid']
 }
 
@@ -339,6 +421,8 @@ interface MatmulOptions {
   column?: number
   stride?: number
   second?: MatrixPart
+  /** What it reads, where that is not the matrix as it stands. */
+  weights?: readonly MatrixPart[]
 }
 
 async function only(

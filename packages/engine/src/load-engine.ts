@@ -24,6 +24,8 @@ export interface EngineInternals {
   guess?: SchedulerConfig['guess']
   choose?: SchedulerConfig['choose']
   kernels?: Partial<Record<KernelName, Kernel>>
+  /** Sequences' guesses may be trees. */
+  trees?: boolean
   /** Work cut up as for another device. */
   deviceProfile?: DeviceProfile
   /** Measure the GPU's own time of every step, where it can. */
@@ -70,7 +72,10 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
     )
     models = await openModels(options, maxBytes)
     const timestamps = internals.profile === true && gpu.device.features.has('timestamp-query')
-    const plan = await allocate(gpu, { ...memoryRequest(models, settings, maxBytes), timestamps })
+    const plan = await allocate(gpu, {
+      ...memoryRequest(models, settings, maxBytes, gpu.isSoftware),
+      timestamps,
+    })
     throwIfAborted(signal, 'upload')
     const engine = await build(gpu, plan, settings, models, context, internals)
     await warmUp(engine, performance.now() - begin, context, internals)
@@ -99,7 +104,7 @@ async function build(
   { kvType }: Settings,
   models: readonly OpenModel[],
   { signal, onProgress }: LoadContext,
-  { guess, choose, kernels, deviceProfile, profile }: EngineInternals,
+  { guess, choose, kernels, deviceProfile, profile, trees = false }: EngineInternals,
 ): Promise<LoadedEngine> {
   const { sizes, stepData, readbacks } = plan
   const resident = createResident(gpu, plan.resident, sizes, stepData)
@@ -114,7 +119,12 @@ async function build(
     onProgress?.({ phase: 'upload', loaded: total, total, file })
     throwIfAborted(signal, 'upload')
     onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
-    const options = { kvType, ...(kernels ? { kernels } : {}), ...(deviceProfile ? { deviceProfile } : {}) }
+    const options = {
+      kvType,
+      trees: trees && i === 0,
+      ...(kernels ? { kernels } : {}),
+      ...(deviceProfile ? { deviceProfile } : {}),
+    }
     llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
     onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
   }

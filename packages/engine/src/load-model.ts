@@ -103,9 +103,10 @@ export function memoryRequest(
   models: readonly OpenModel[],
   settings: Settings,
   maxBufferBytes: number,
+  isSoftware: boolean,
 ): MemoryRequest {
   const contextLength = contextLengthOf(settings, models[0]!.config)
-  return { ...settings, models, contextLength, maxBufferBytes }
+  return { ...settings, models, contextLength, maxBufferBytes, isSoftware }
 }
 
 /** The type that holds most of the model's values. */

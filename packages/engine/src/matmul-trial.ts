@@ -159,6 +159,7 @@ async function allocate(
     contextLength: CONTEXT,
     kvType: 'f16',
     maxBufferBytes: largestBinding(gpu.limits),
+    isSoftware: gpu.isSoftware,
     timestamps: gpu.device.features.has('timestamp-query'),
   })
   const refused = shortage ?? (await gpu.allocate([...plan.buffers, norm]))

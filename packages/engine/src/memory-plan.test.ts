@@ -115,7 +115,15 @@ function request(
   const models = configs.map(config => {
     return { config, layout: planWeights(config, tensorsOf(config, type), maxBufferBytes) }
   })
-  return { models, maxConcurrent: 4, contextLength: 4096, kvType: 'f16', maxBufferBytes, ...others }
+  return {
+    models,
+    maxConcurrent: 4,
+    contextLength: 4096,
+    kvType: 'f16',
+    maxBufferBytes,
+    isSoftware: false,
+    ...others,
+  }
 }
 
 describe('a memory plan', () => {

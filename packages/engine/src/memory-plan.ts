@@ -40,6 +40,8 @@ export interface MemoryRequest {
   /** Of all buffers together, where a device has shown that it has no more. */
   maxTotalBytes?: number
   timestamps?: boolean
+  /** The adapter is a CPU. */
+  isSoftware: boolean
 }
 
 export interface MemoryPlan {
@@ -147,7 +149,7 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 }
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
-  const { models, maxConcurrent, contextLength, kvType, timestamps } = request
+  const { models, maxConcurrent, contextLength, kvType, timestamps, isSoftware } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -161,7 +163,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const resident = planResident(plan, sizes, stepData, numShapes(request))
   // A draft pass samples at most once per sequence.
   const llamas = models.map(({ config }, i) =>
-    planLlama(plan, config, sizes, i === 0 ? maxSamples : maxConcurrent, kvType),
+    planLlama(plan, config, sizes, i === 0 ? maxSamples : maxConcurrent, kvType, isSoftware),
   )
   const stride = paddedColumns(models[0]!.config.vocab)
   const readbacks = planReadbacks(plan, resident, maxSamples, stride)

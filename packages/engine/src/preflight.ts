@@ -24,7 +24,7 @@ export async function inspect(
 ): Promise<Preflight> {
   const models = await openModels(options, maxBytes)
   try {
-    return report(models, memoryRequest(models, settings, maxBytes))
+    return report(models, memoryRequest(models, settings, maxBytes, false))
   } finally {
     await Promise.all(models.map(({ reader }) => reader.close()))
   }

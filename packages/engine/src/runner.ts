@@ -3,6 +3,7 @@ import { invariant } from '@foretoken/errors'
 import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
+import { type AttentionPlan, planAttention } from './attention-plan'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import { record, recordAlone } from './command'
 import type { Gpu } from './gpu'
@@ -131,28 +132,30 @@ export class Runner {
     if (flags & PENALISED) this.#write(counts, index * params.VOCAB, tokenCounts(sequence, params.VOCAB))
   }
 
-  /** Runs a step alone. */
-  execute(step: Step): Promise<StepOutcome> {
-    return this.submit(step).outcome
+  /** Runs a step alone. `walk`: attention takes splits one after the other though it need not, to be checked. */
+  execute(step: Step, { walk = false } = {}): Promise<StepOutcome> {
+    return this.submit(step, { walk }).outcome
   }
 
   /** Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. */
-  submit(step: Step): SubmittedStep {
+  submit(step: Step, { walk = false } = {}): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
     const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
-    const offsets = this.#upload(step)
+    const plans = this.plan(step, walk)
+    const offsets = this.#upload(step, plans)
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass(slot.timer ? { timestampWrites: slot.timer.writes } : {})
     let numDispatches = 0
     if (step.isAhead) numDispatches += recordAlone(pass, this.own.place, this.own.numPlaceGroups(step))
     if (step.lookups.length > 0) numDispatches += recordAlone(pass, this.own.lookup, step.lookups.length)
     step.draftPasses.forEach((draftPass, i) => {
-      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
+      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!, plans[i]!)
     })
     const last = offsets.at(-1)!
-    numDispatches += record(pass, this.target.commands, step.targetPass, last)
-    numDispatches += record(pass, [this.own.accept], step.targetPass, last)
+    const targetPlan = plans.at(-1)!
+    numDispatches += record(pass, this.target.commands, step.targetPass, last, targetPlan)
+    numDispatches += record(pass, [this.own.accept, ...this.target.moves], step.targetPass, last, targetPlan)
     pass.end()
     slot.timer?.resolve(encoder)
     encoder.copyBufferToBuffer(this.resident.verdicts, 0, slot.verdicts, 0, slot.verdicts.size)
@@ -165,8 +168,16 @@ export class Runner {
     return { step, submittedAt: begin, outcome }
   }
 
+  /** How each pass attends, draft passes first. */
+  plan({ draftPasses, targetPass, isAhead }: Step, walk = false): AttentionPlan[] {
+    return [
+      ...draftPasses.map(pass => planAttention(pass, this.draft!.attention, { isAhead })),
+      planAttention(targetPass, this.target.attention, { walk, isAhead }),
+    ]
+  }
+
   /** Writes what the step's kernels read. Returns where each pass's section begins. */
-  #upload(step: Step): number[] {
+  #upload(step: Step, plans: readonly AttentionPlan[]): number[] {
     const { history, params } = this.resident
     for (const { sequence, tokens } of step.guesses)
       this.#write(history, sequence.index * params.CONTEXT + sequence.length, tokens)
@@ -174,7 +185,7 @@ export class Runner {
       const words = step.lookups.flatMap(({ sequence, depth }) => [sequence.index, depth])
       this.#write(this.resident.lookups, 0, [step.lookups.length, ...words])
     }
-    const { words, offsets, places } = this.stepData.encode(step)
+    const { words, offsets, places } = this.stepData.encode(step, plans)
     const { queue } = this.gpu.device
     queue.writeBuffer(this.resident.step, 0, words)
     if (step.isAhead) queue.writeBuffer(this.resident.places, 0, places)

@@ -3,6 +3,7 @@
  * compilers some freedom, so it is checked at load, on this device: the same rows one by one and in every tile, and the
  * same prompt in the tiles that are left and in that of prefill. A tile that gives other bits is not used.
  */
+import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { type Command, DECODE_ROWS } from './command'
 import type { Runner } from './runner'
 import { Trial } from './trial'
@@ -18,7 +19,7 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
   const all = [...commands, ...(runner.draft?.commands ?? [])]
   const tiles = [...new Set(commands.flatMap(command => command.variants.map(variant => variant.tile)))]
   const largest = Math.max(...tiles)
-  const trial = new Trial(runner, vocab, { scoring: true })
+  const trial = new Trial(runner, vocab, { scoring: true, context: BLOCK_SIZE - 4 })
   const first = trial.start - 1
   const alone: Uint32Array[] = []
   for (let i = 0; i < largest; i++) alone.push(...(await logits(runner, trial, first + i, 1)))
@@ -30,6 +31,11 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
     list.push(tile)
   }
   for (const command of all) keepTiles(command, check.tilesRefused)
+  const walkTile = check.tilesUsed.at(-1)!
+  const walked = await logits(runner, trial, first, walkTile, true)
+  if (!equal(walked, alone.slice(0, walkTile))) {
+    for (const llama of [runner.target, runner.draft]) if (llama) llama.attention.alwaysWalk = true
+  }
 
   const prefill = commands.find(command => command.prefill)?.prefill
   if (!prefill) return check
@@ -52,8 +58,14 @@ async function prefillIsEqual(runner: Runner, trial: Trial, tile: number): Promi
 }
 
 /** Bits of the logits of rows that go through the model together. */
-async function logits(runner: Runner, trial: Trial, first: number, numRows: number): Promise<Uint32Array[]> {
-  const outcome = await runner.execute(trial.step(trial.rows(first, numRows)))
+async function logits(
+  runner: Runner,
+  trial: Trial,
+  first: number,
+  numRows: number,
+  walk = false,
+): Promise<Uint32Array[]> {
+  const outcome = await runner.execute(trial.step(trial.rows(first, numRows)), { walk })
   const bits = new Uint32Array(outcome.logits!.buffer)
   const stride = bits.length / numRows
   return Array.from({ length: numRows }, (_, i) => bits.subarray(i * stride, (i + 1) * stride))
@@ -65,6 +77,11 @@ const equal = (some: readonly Uint32Array[], others: readonly Uint32Array[]): bo
 function keepTiles(command: Command, refused: readonly number[]): void {
   if (command.variants.length === 1 || refused.length === 0) return
   const kept = command.variants.filter(({ tile }) => !refused.includes(tile))
+  if (command.planned) {
+    // Walking has one tile for all: it is used or not as a whole.
+    if (kept.length > 0) command.variants = kept
+    return
+  }
   // The tail's rows come after whole tiles of the largest: without that one, all rows are the body's.
   const hasBody = kept.at(-1) === command.variants.at(-1)
   command.variants = hasBody ? kept : kept.slice(-1)

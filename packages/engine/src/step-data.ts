@@ -5,9 +5,11 @@
 import { invariant } from '@foretoken/errors'
 import type { Pass, Row, Sequence, Step } from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
+import type { AttentionPlan } from './attention-plan'
 
 const HEADER_WORDS = 8
 const ROW_WORDS = 8
+const TILE_WORDS = 5
 const SAMPLE_WORDS = 12
 const VERDICT_WORDS = 16
 const ALIGN_WORDS = 64
@@ -17,10 +19,11 @@ export const MAX_END_IDS = VERDICT_WORDS - 5
 /** Of a position that the GPU fills in, in a step that is planned ahead: place.wgsl. */
 const PLACE_WORDS = 3
 
-const sectionWords = (rows: number, samples: number, verdicts: number): number =>
-  Math.ceil(
-    (HEADER_WORDS + rows * ROW_WORDS + samples * SAMPLE_WORDS + verdicts * VERDICT_WORDS) / ALIGN_WORDS,
-  ) * ALIGN_WORDS
+/** At worst each row is a tile of its own. */
+const sectionWords = (rows: number, samples: number, verdicts: number): number => {
+  const records = rows * (ROW_WORDS + TILE_WORDS) + samples * SAMPLE_WORDS + verdicts * VERDICT_WORDS
+  return Math.ceil((HEADER_WORDS + records) / ALIGN_WORDS) * ALIGN_WORDS
+}
 
 /** Positions that the GPU has to fill in if the step is planned ahead. */
 export function numPlaces({ draftPasses, targetPass }: Step): number {
@@ -64,16 +67,16 @@ export class StepData {
   }
 
   /**
-   * Encodes all passes. Returns the words used, where each section begins, in bytes, draft passes first, and the words
+   * Encodes all passes, with a plan of attention for each. Returns the words used, where each section begins, in bytes, draft passes first, and the words
    * of `places` for a step that is planned ahead.
    */
-  encode(step: Step): EncodedStep {
+  encode(step: Step, plans: readonly AttentionPlan[]): EncodedStep {
     let at = 0
     const offsets: number[] = []
     this.#places[0] = 0
-    for (const pass of [...step.draftPasses, step.targetPass]) {
+    for (const [i, pass] of [...step.draftPasses, step.targetPass].entries()) {
       offsets.push(at * 4)
-      this.#encodePass(pass, at, pass !== step.targetPass, step.isAhead)
+      this.#encodePass(pass, at, plans[i]!, { isDraft: pass !== step.targetPass, isAhead: step.isAhead })
       if (step.isAhead) this.#encodePlaces(pass, at)
       at += sectionWords(pass.rows.length, pass.samples.length, pass.verdicts.length)
     }
@@ -96,22 +99,29 @@ export class StepData {
     verdicts.forEach(({ sequence }, i) => void add(verdictsAt + i * VERDICT_WORDS + 1, sequence))
   }
 
-  #encodePass(pass: Pass, start: number, draft: boolean, isAhead: boolean): void {
+  #encodePass(
+    pass: Pass,
+    start: number,
+    { tiles }: AttentionPlan,
+    { isDraft, isAhead }: { isDraft: boolean; isAhead: boolean },
+  ): void {
     const words = this.#words
     const rowsAt = HEADER_WORDS
     const samplesAt = rowsAt + pass.rows.length * ROW_WORDS
     const verdictsAt = samplesAt + pass.samples.length * SAMPLE_WORDS
-    words.set(
-      [pass.rows.length, pass.samples.length, pass.verdicts.length, rowsAt, samplesAt, verdictsAt],
-      start,
-    )
+    const tilesAt = verdictsAt + pass.verdicts.length * VERDICT_WORDS
+    const counts = [pass.rows.length, pass.samples.length, pass.verdicts.length]
+    words.set([...counts, rowsAt, samplesAt, verdictsAt, tiles.length, tilesAt], start)
     pass.rows.forEach((row, i) => void words.set(rowWords(row), start + rowsAt + i * ROW_WORDS))
+    tiles.forEach(({ first, rows, splits, end, nodesFrom }, i) => {
+      words.set([first, rows, splits, end, nodesFrom], start + tilesAt + i * TILE_WORDS)
+    })
     pass.samples.forEach(({ row, sequence, position }, i) => {
       const at = start + samplesAt + i * SAMPLE_WORDS
       const { sampling, logProbs } = sequence.request
       const { temperature, topK, topP, minP, seed } = sampling
-      words.set([row, sequence.index, position, 0, topK, 0, 0, seed, draft ? 1 : 0], at)
-      const wanted = draft || logProbs === undefined ? 0 : 1 + logProbs
+      words.set([row, sequence.index, position, 0, topK, 0, 0, seed, isDraft ? 1 : 0], at)
+      const wanted = isDraft || logProbs === undefined ? 0 : 1 + logProbs
       words.set([adjustmentFlags(sampling), isAhead ? 0 : sequence.length, wanted], at + 9)
       this.#floats[at + 3] = temperature
       this.#floats[at + 5] = topP

@@ -1,0 +1,86 @@
+import { Sequence } from '@foretoken/scheduler'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { type AttentionLimits, planAttention } from './attention-plan'
+
+const limits: AttentionLimits = {
+  tiles: [1, 2, 4, 8],
+  walkTile: 8,
+  maxRowSplits: 100,
+  maxTileSplits: 50,
+  alwaysWalk: false,
+}
+
+const sequences = Array.from(
+  { length: 3 },
+  () =>
+    new Sequence(
+      {
+        prompt: [1],
+        maxTokens: 1,
+        sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 },
+        endIds: [],
+        speculation: 'off',
+      },
+      512,
+    ),
+)
+
+const passOf = (runs: ReadonlyArray<{ sequence: number; start: number; count: number }>) => ({
+  rows: runs.flatMap(({ sequence, start, count }) =>
+    Array.from({ length: count }, (_, i) => ({ sequence: sequences[sequence]!, position: start + i })),
+  ),
+  samples: [],
+  verdicts: [],
+})
+
+it('cuts every row into one tile of its own sequence, and stays within the buffers', () => {
+  const run = fc.record({ sequence: fc.nat(2), start: fc.nat(300), count: fc.integer({ min: 1, max: 40 }) })
+  fc.assert(
+    fc.property(fc.array(run, { minLength: 1, maxLength: 6 }), runs => {
+      const pass = passOf(runs)
+      const { rows } = pass
+      const plan = planAttention(pass, limits)
+      expect(
+        plan.tiles.flatMap(({ first, rows }) => Array.from({ length: rows }, (_, i) => first + i)),
+      ).toEqual(rows.map((_, i) => i))
+      for (const tile of plan.tiles) {
+        const members = rows.slice(tile.first, tile.first + tile.rows)
+        expect(new Set(members.map(row => row.sequence)).size).toBe(1)
+        expect(tile.rows).toBeLessThanOrEqual(plan.tileRows)
+        expect(tile.end).toBe(Math.max(...members.map(row => row.position)) + 1)
+        expect(tile.splits).toBe(Math.ceil(tile.end / 64))
+        expect(tile.splits).toBeLessThanOrEqual(plan.splits)
+      }
+      if (plan.walk) expect(plan.tileRows).toBe(8)
+      else expect(rows.length * plan.splits).toBeLessThanOrEqual(limits.maxRowSplits)
+    }),
+  )
+})
+
+it('takes the smallest tile that covers the longest run', () => {
+  const plan = (...counts: number[]) =>
+    planAttention(passOf(counts.map((count, sequence) => ({ sequence, start: 9, count }))), limits)
+  expect(plan(1, 1).tileRows).toBe(1)
+  expect(plan(1, 3).tileRows).toBe(4)
+  expect(plan(1, 5, 2).tiles.map(tile => tile.rows)).toEqual([1, 5, 2])
+  expect(plan(17).tiles.map(tile => tile.rows)).toEqual([8, 8, 1])
+})
+
+it("knows what a draft tree's rows see", () => {
+  const sequence = sequences[0]!
+  const tree = (mask: number) => ({ base: 63, mask })
+  const rows = [
+    { sequence, position: 62 },
+    { sequence, position: 63, slot: 63, tokenAt: 63, tree: tree(0b1) },
+    { sequence, position: 63, slot: 64, tokenAt: 64, tree: tree(0b10) },
+    { sequence, position: 64, slot: 65, tokenAt: 65, tree: tree(0b101) },
+  ]
+  expect(planAttention({ rows, samples: [], verdicts: [] }, limits)).toEqual({
+    tileRows: 4,
+    tiles: [{ first: 0, rows: 4, splits: 2, end: 66, nodesFrom: 63 }],
+    splits: 2,
+    walk: false,
+    tree: true,
+  })
+})

@@ -1,0 +1,91 @@
+/** How the rows of a pass share loads of keys and values, and whether their splits run side by side. */
+import { BLOCK_SIZE, type Pass, type Row } from '@foretoken/scheduler'
+
+/** Neighbouring rows of one sequence: a record of the step data. */
+export interface Tile {
+  first: number
+  rows: number
+  /** Splits and slots that any of its rows sees. */
+  splits: number
+  end: number
+  /** The first slot that may hold a node of a draft tree. */
+  nodesFrom: number
+}
+
+export interface AttentionPlan {
+  /** Tiles have so many rows at most. */
+  tileRows: number
+  tiles: Tile[]
+  splits: number
+  /** Each workgroup takes all splits of its tile, and there is nothing to merge. */
+  walk: boolean
+  tree: boolean
+}
+
+export interface AttentionLimits {
+  /** Sizes of tiles whose splits run side by side, ascending. */
+  tiles: readonly number[]
+  walkTile: number
+  /** Rows times splits, and tiles times splits, that the buffers between attend and merge hold. */
+  maxRowSplits: number
+  maxTileSplits: number
+  /** Walking gives other bits on this device: then every pass walks. */
+  alwaysWalk: boolean
+}
+
+/** So many rows keep a device busy without their splits. */
+export const WALK_ROWS = 64
+
+const NO_NODES = 0xffffffff
+
+/** `walk`: even where splits could run side by side. `isAhead`: positions count from lengths that only the GPU knows. */
+export function planAttention(
+  { rows }: Pass,
+  limits: AttentionLimits,
+  { walk = false, isAhead = false } = {},
+): AttentionPlan {
+  const tree = rows.some(row => row.node !== undefined)
+  const positions = rows.map(row => (isAhead ? latestPosition(row) : row.position))
+  const splits = Math.floor(Math.max(0, ...positions) / BLOCK_SIZE) + 1
+  const run = longestRun(rows)
+  const tileRows = limits.tiles.find(size => size >= run) ?? limits.tiles.at(-1)!
+  const tiles = cutTiles(rows, positions, tileRows)
+  const fits =
+    rows.length <= WALK_ROWS &&
+    rows.length * splits <= limits.maxRowSplits &&
+    tiles.length * splits <= limits.maxTileSplits
+  if (fits && !walk && !limits.alwaysWalk) return { tileRows, tiles, splits, walk: false, tree }
+  const { walkTile } = limits
+  return { tileRows: walkTile, tiles: cutTiles(rows, positions, walkTile), splits, walk: true, tree }
+}
+
+/** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
+const latestPosition = ({ sequence, position }: Row): number =>
+  Math.min(position + sequence.length + sequence.numInFlight, sequence.maxLength - 1)
+
+function longestRun(rows: readonly Row[]): number {
+  let longest = 0
+  let run = 0
+  rows.forEach((row, i) => {
+    run = rows[i - 1]?.sequence === row.sequence ? run + 1 : 1
+    longest = Math.max(longest, run)
+  })
+  return longest
+}
+
+function cutTiles(rows: readonly Row[], positions: readonly number[], maxRows: number): Tile[] {
+  const tiles: Tile[] = []
+  rows.forEach((row, first) => {
+    const last = tiles.at(-1)
+    const joins = last && last.rows < maxRows && rows[last.first]!.sequence === row.sequence
+    const tile = joins ? last : { first, rows: 0, splits: 0, end: 0, nodesFrom: NO_NODES }
+    if (!joins) tiles.push(tile)
+    const { node } = row
+    const position = positions[first]!
+    tile.rows++
+    tile.splits = Math.max(tile.splits, Math.floor(position / BLOCK_SIZE) + 1)
+    tile.end = Math.max(tile.end, node ? node.base + 32 - Math.clz32(node.mask) : position + 1)
+    if (node) tile.nodesFrom = Math.min(tile.nodesFrom, node.base)
+  })
+  return tiles
+}

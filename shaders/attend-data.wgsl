@@ -1,0 +1,113 @@
+// What attend.wgsl works on: bindings, parameters, the threads' shared memory, and who sees what.
+@group(0) @binding(1) var<storage, read> q: array<Q_WORD>;         // [rows, q heads | k heads | v heads]
+@group(0) @binding(2) var<storage, read> kv: array<vec4<u32>>;     // rope-append.wgsl
+@group(0) @binding(3) var<storage, read> blocks: array<u32>;       // [sequences, BLOCKS_PER_SEQUENCE]
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;    // [split, row, head, part]; WALK: [rows, stride]
+@group(0) @binding(5) var<uniform> shape: vec4<u32>;               // kv_heads, strides of q and out, 1/sqrt(head_dim)
+
+const KV_F16 = false;
+const HEAD_DIM = 64u;
+const CHUNKS = 16u;               // 16-byte chunks per head of K or V: 8 f16 or 4 f32 each
+const QUADS = 1u;                 // quads of dimensions per chunk
+const Q_QUADS = true;             // HEAD_DIM is a multiple of 4
+alias Q_WORD = vec4<f32>;         // f32 if not Q_QUADS
+const GROUP = 1u;                 // query heads per KV head
+const BLOCKS_PER_SEQUENCE = 8u;
+const BLOCK = 64u;                // slots per KV block, positions per split
+const WALK = false;
+const TREE = false;               // rows may have masks
+const SPAN = 64u;                 // slots of a split: with TREE its positions reach 32 further
+
+// How the work is spread: a thread takes so many rows and heads, for POSITIONS positions or one chunk of dimensions.
+const ROWS = 1u;                  // of a tile, at most
+const HEADS = 1u;                 // per workgroup
+const POSITIONS = 8u;
+const SCORE_ROWS = 1u;            // divides ROWS, as VALUE_ROWS does
+const SCORE_HEADS = 1u;           // divides HEADS, as VALUE_HEADS does
+const VALUE_ROWS = 1u;
+const VALUE_HEADS = 1u;
+const UNROLLED = 4u;              // positions per round over the values; divides 4 * POSITIONS
+const WORKGROUP = 16u;            // at least ROWS * HEADS
+const IN_STORAGE = true;          // where workgroup memory is slow: SwiftShader clears all of it in every thread
+
+const QUERIES = ROWS * HEADS;
+const SLICES = (GROUP + HEADS - 1u) / HEADS;
+const STEP = 4u;                  // neighbouring threads read neighbouring positions, in runs of so many
+const POSITION_THREADS = SPAN / POSITIONS;
+const SCORE_SLICES = HEADS / SCORE_HEADS;
+const VALUE_SLICES = HEADS / VALUE_HEADS;
+const PLANE = BLOCK * CHUNKS;     // K or V of one head in one block
+const PART = PART_HEAD + CHUNKS * QUADS * 4u;
+
+// What a workgroup's threads tell one another: the weights, each thread's greatest scores, the split's.
+const WEIGHTS = QUERIES * SPAN;
+const THREAD_TOPS = QUERIES * POSITION_THREADS;
+const MEMORY = WEIGHTS + THREAD_TOPS + QUERIES;
+//: if IN_STORAGE
+@group(0) @binding(6) var<storage, read_write> memory: array<f32>;     // [split, tile, KV head, slice, MEMORY]
+//: else
+var<workgroup> memory: array<f32, MEMORY>;
+//: end
+
+fn barrier() {
+  //: if IN_STORAGE
+  storageBarrier();
+  //: else
+  workgroupBarrier();
+  //: end
+}
+
+// Where this workgroup's memory begins. With WALK there is one split of workgroups.
+fn memory_at(group: vec3<u32>) -> u32 {
+  //: if IN_STORAGE
+  return ((group.y * step[NUM_TILES] + group.z) * shape.x * SLICES + group.x) * MEMORY;
+  //: else
+  return 0u;
+  //: end
+}
+
+// The greatest score of a query. Threads stand by ascending position: those beyond the length have none.
+fn top_of(at: u32, length: u32) -> f32 {
+  let count = min((length + STEP * POSITIONS - 1u) / (STEP * POSITIONS) * STEP, POSITION_THREADS);
+  var top = LOWEST;
+  for (var i = 0u; i < count; i++) { top = max(top, memory[at + i]); }
+  return top;
+}
+
+// K of a head in the block that stands at `place` of the table.
+fn plane_at(place: u32, kv_head: u32) -> u32 { return (blocks[place] * 2u * shape.x + kv_head) * PLANE; }
+
+//: if KV_F16
+fn quad_0(chunk: vec4<u32>) -> vec4<f32> { return vec4<f32>(unpack2x16float(chunk.x), unpack2x16float(chunk.y)); }
+fn quad_1(chunk: vec4<u32>) -> vec4<f32> { return vec4<f32>(unpack2x16float(chunk.z), unpack2x16float(chunk.w)); }
+//: else
+fn quad_0(chunk: vec4<u32>) -> vec4<f32> { return bitcast<vec4<f32>>(chunk); }
+//: end
+
+fn sees(row: Row, slot: u32, start: u32) -> bool {
+  //: if TREE
+  if (slot < row.base) { return slot < start + BLOCK; }
+  let node = slot - row.base;
+  let position = row.base + countOneBits(row.mask & ((1u << (node & 31u)) - 1u));
+  return node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u ;
+  //: else
+  return slot <= row.position;
+  //: end
+}
+
+fn is_live(tile: Tile, row: u32, head: u32) -> bool { return row < tile.rows && head < GROUP; }
+
+fn q_quad(at: u32) -> vec4<f32> {
+  //: if Q_QUADS
+  return q[at / 4u] * bitcast<f32>(shape.w);
+  //: else
+  return vec4<f32>(q[at], q[at + 1u], q[at + 2u], q[at + 3u]) * bitcast<f32>(shape.w);
+  //: end
+}
+
+fn store(at: u32, dim: u32, value: vec4<f32>) {
+  if (dim < HEAD_DIM) { out[at + dim] = value.x; }
+  if (dim + 1u < HEAD_DIM) { out[at + dim + 1u] = value.y; }
+  if (dim + 2u < HEAD_DIM) { out[at + dim + 2u] = value.z; }
+  if (dim + 3u < HEAD_DIM) { out[at + dim + 3u] = value.w; }
+}
