@@ -115,6 +115,13 @@ export class Runner {
       numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!)
     })
     const last = offsets.at(-1)!
+    const { maxRows, maxSamples } = this.resident.sizes
+    const { rows, samples } = step.targetPass
+    invariant(
+      rows.length <= maxRows && samples.length <= maxSamples,
+      () =>
+        `a pass of ${rows.length} rows and ${samples.length} samples in buffers for ${maxRows} and ${maxSamples}`,
+    )
     numDispatches += record(pass, this.target.commands, step.targetPass, last)
     numDispatches += record(pass, [this.accept], step.targetPass, last)
     pass.end()
