@@ -32,6 +32,12 @@ export function largestBinding({ maxBufferSize, maxStorageBufferBindingSize }: G
   return Math.min(maxBufferSize, maxStorageBufferBindingSize)
 }
 
+export function describeAdapter({ info }: GPUAdapter): { name: string; isSoftware: boolean } {
+  const { vendor, architecture, device: model, description } = info
+  const name = [vendor, architecture, model, description].filter(Boolean).join(' ') || 'unknown adapter'
+  return { name, isSoftware: info.isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(name) }
+}
+
 /** A buffer that the device refused, and the bytes that it gave before. */
 export interface RefusedBuffer {
   message: string
@@ -91,13 +97,11 @@ export class Gpu {
   static async open(timestamps = false): Promise<Gpu> {
     const adapter = await Gpu.adapter()
     const requiredLimits = Object.fromEntries(raisedLimits.map(name => [name, adapter.limits[name]]))
-    const { vendor, architecture, device: model, description } = adapter.info
-    const name = [vendor, architecture, model, description].filter(Boolean).join(' ') || 'unknown adapter'
+    const { name, isSoftware } = describeAdapter(adapter)
     try {
       const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
       const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
       const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
-      const isSoftware = adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(name)
       return new Gpu(device, name, isSoftware)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

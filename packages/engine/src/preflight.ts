@@ -1,6 +1,6 @@
 /** What loading would take, told from the headers alone. */
 import { totalBytes } from './buffer-plan'
-import { Gpu, largestBinding } from './gpu'
+import { describeAdapter, Gpu, largestBinding } from './gpu'
 import { memoryRequest, type OpenModel, openModels } from './load-model'
 import { kvBytesPerPosition, largestContextThatFits, type MemoryRequest, planMemory } from './memory-plan'
 import { readSettings, type Settings } from './settings'
@@ -12,8 +12,8 @@ import type { EngineOptions, Preflight } from './types'
  */
 export async function preflight(options: EngineOptions): Promise<Preflight> {
   const settings = readSettings(options)
-  const { limits } = await Gpu.adapter()
-  return inspect(options, settings, largestBinding(limits))
+  const adapter = await Gpu.adapter()
+  return inspect(options, settings, largestBinding(adapter.limits), describeAdapter(adapter).isSoftware)
 }
 
 /** The same for a device that binds buffers of so many bytes. */
@@ -21,10 +21,11 @@ export async function inspect(
   options: EngineOptions,
   settings: Settings,
   maxBytes: number,
+  isSoftware = false,
 ): Promise<Preflight> {
   const models = await openModels(options, maxBytes)
   try {
-    return report(models, memoryRequest(models, settings, maxBytes, false))
+    return report(models, memoryRequest(models, settings, maxBytes, isSoftware))
   } finally {
     await Promise.all(models.map(({ reader }) => reader.close()))
   }

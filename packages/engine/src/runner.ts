@@ -141,6 +141,7 @@ export class Runner {
   submit(step: Step, { walk = false } = {}): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
+    this.#check(step)
     const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
     const plans = this.plan(step, walk)
     const offsets = this.#upload(step, plans)
@@ -166,6 +167,13 @@ export class Runner {
     // Whoever waits for it hears of a failure; nobody does where an earlier step has failed already.
     outcome.catch(() => {})
     return { step, submittedAt: begin, outcome }
+  }
+
+  #check({ targetPass: { rows, samples } }: Step): void {
+    const { maxRows, maxSamples } = this.resident.sizes
+    const fits = rows.length <= maxRows && samples.length <= maxSamples
+    const asked = `${rows.length} rows and ${samples.length} samples`
+    invariant(fits, () => `a pass of ${asked} in buffers for ${maxRows} and ${maxSamples}`)
   }
 
   /** How each pass attends, draft passes first. */
