@@ -29,10 +29,13 @@ const matmulParams = product(
   ),
 )
 
+const gemmParams = product(combine({ SLICE: [1, 2] }), [{}, { BN: 32, TN: 2, PAIRED: true, MATRICES: 2 }])
+
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
+  [kernels.gemm, product(formats, gemmParams)],
   [kernels.ropeAppend, product(kvWords, combine({ NEOX: bools }))],
   [kernels.attend, product(kvWords, headDims)],
   [kernels.adjustLogits, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
