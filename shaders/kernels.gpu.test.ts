@@ -51,10 +51,13 @@ const matmulParams = product(
   ),
 )
 
+const gemmParams = product(combine({ SLICE: [1, 2] }), [{}, { BN: 32, TN: 2, PAIRED: true, MATRICES: 2 }])
+
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
+  [kernels.gemm, product(formats, gemmParams)],
   [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools }))],
   [kernels.attend, attendParams],
   [kernels.merge, [8, 64, 512].map(headDim => mergeParams({ headDim }))],
