@@ -89,7 +89,7 @@ fn sees(row: Row, slot: u32, start: u32) -> bool {
   if (slot < row.base) { return slot < start + BLOCK; }
   let node = slot - row.base;
   let position = row.base + countOneBits(row.mask & ((1u << (node & 31u)) - 1u));
-  return node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u ;
+  return node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u && position - start < BLOCK;
   //: else
   return slot <= row.position;
   //: end
@@ -105,9 +105,11 @@ fn q_quad(at: u32) -> vec4<f32> {
   //: end
 }
 
+// A part has room for the padding of a head; the output has not.
+const WHOLE = !WALK || HEAD_DIM % 8u == 0u;
 fn store(at: u32, dim: u32, value: vec4<f32>) {
-  if (dim < HEAD_DIM) { out[at + dim] = value.x; }
-  if (dim + 1u < HEAD_DIM) { out[at + dim + 1u] = value.y; }
-  if (dim + 2u < HEAD_DIM) { out[at + dim + 2u] = value.z; }
-  if (dim + 3u < HEAD_DIM) { out[at + dim + 3u] = value.w; }
+  if (WHOLE || dim < HEAD_DIM) { out[at + dim] = value.x; }
+  if (WHOLE || dim + 1u < HEAD_DIM) { out[at + dim + 1u] = value.y; }
+  if (WHOLE || dim + 2u < HEAD_DIM) { out[at + dim + 2u] = value.z; }
+  if (WHOLE || dim + 3u < HEAD_DIM) { out[at + dim + 3u] = value.w; }
 }
