@@ -26,8 +26,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
   for (var quad = local.x; quad < groups * 4u; quad += WORKGROUP) {
     let group = quad / 4u;
     let chunk = quants[first_chunk(token, groups) + chunk_at(group, quad % 4u / QUADS)];
-    var value = unpack_quad(chunk, quad % QUADS, group);
-    if (QUANTISED) { value *= scale_of(scales[first_scale(token, groups) + group / 4u * ROW_TILE], group); }
+    var value = unpack_quad(chunk, quad % QUADS, factors_of(group));
+    if (QUANTISED) { value *= scale_of(scales_of(scales[first_scale(token, groups) + scale_at(group)]), group); }
     hidden[id.x * groups * 4u + quad] = value;
   }
 }

@@ -43,13 +43,13 @@ fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u
     let quad = i / WIDTH % GROUP_QUADS;
     let in_group = group + i / WIDTH / GROUP_QUADS;
     let chunk = quants[first_chunk(weight_row(i % WIDTH, first_output), groups) + chunk_at(in_group, quad / QUADS)];
-    w_slice[i] = unpack_quad(chunk, quad % QUADS, in_group);
+    w_slice[i] = unpack_quad(chunk, quad % QUADS, factors_of(in_group));
   }
   //: if QUANTISED
   for (var i = thread; i < SLICE * WIDTH; i += THREADS) {
     let in_group = group + i / WIDTH;
-    let pair = first_scale(weight_row(i % WIDTH, first_output), groups) + in_group / 4u * ROW_TILE;
-    scale_slice[i] = scale_of(scales[pair], in_group);
+    let pair = first_scale(weight_row(i % WIDTH, first_output), groups) + scale_at(in_group);
+    scale_slice[i] = scale_of(scales_of(scales[pair]), in_group);
   }
   //: end
 }

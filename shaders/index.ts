@@ -118,11 +118,11 @@ export type KernelName = keyof typeof kernels
 
 /** Parameters that unpack a weight format: 16-byte chunks per group of 16 columns, quads of columns per chunk. */
 export const formatParams = {
-  f32: { FORMAT: 0, GROUP_CHUNKS: 4, QUADS: 1, QUANTISED: false },
-  f16: { FORMAT: 1, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
-  bf16: { FORMAT: 2, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
-  q8_0: { FORMAT: 3, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
-  q4_0: { FORMAT: 4, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  f32: { F32: true, GROUP_CHUNKS: 4, QUADS: 1, QUANTISED: false },
+  f16: { F32: false, F16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
+  bf16: { F32: false, BF16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
+  q8_0: { F32: false, Q8: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  q4_0: { F32: false, Q4: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
 } as const satisfies Record<string, Params>
 
 export type WeightFormat = keyof typeof formatParams

@@ -78,11 +78,13 @@ fn main(
       let held_$c = x[x_$c + group * 4u + (subgroup_lane & 3u)];
       //: end
       //: end
+      let factors = factors_of(group);
       //: for j in GROUP_CHUNKS
       {
+        let to_chunk = chunk_at(group, $ju);
         //: for m in MATRICES
         //: for r in OUTPUTS
-        let chunk_$m_$r = quants[quants_$m_$r + chunk_at(group, $ju)];
+        let chunk_$m_$r = quants[quants_$m_$r + to_chunk];
         //: end
         //: end
         //: for q in QUADS
@@ -97,7 +99,7 @@ fn main(
           //: for m in MATRICES
           //: for r in OUTPUTS
           {
-            let w = unpack_quad(chunk_$m_$r, $qu, group);
+            let w = unpack_quad(chunk_$m_$r, $qu, factors);
             //: for c in TILE
             sum_$m_$r_$c = fma(w.w, v_$c.w, fma(w.z, v_$c.z, fma(w.y, v_$c.y, fma(w.x, v_$c.x, sum_$m_$r_$c))));
             //: end
@@ -108,11 +110,12 @@ fn main(
         //: end
       }
       //: end
+      let to_scale = scale_at(group);
       //: for m in MATRICES
       //: for r in OUTPUTS
       {
         //: if QUANTISED
-        let scale = scale_of(scales[scales_$m_$r + group / 4u * ROW_TILE], group);
+        let scale = scale_of(scales_of(scales[scales_$m_$r + to_scale]), group);
         //: end
         //: for c in TILE
         //: if QUANTISED

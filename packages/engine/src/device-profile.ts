@@ -52,10 +52,11 @@ const software: DeviceProfile = {
     slices: 1,
     subgroups: true,
     tiles: [
-      { rows: 1, outputs: 8 },
+      { rows: 1, outputs: 4 },
       { rows: 2, outputs: 8 },
       { rows: 3, outputs: 8 },
       { rows: 4, outputs: 8 },
+      { rows: 5, outputs: 8 },
       { rows: 6, outputs: 8 },
       { rows: 8, outputs: 8 },
     ],

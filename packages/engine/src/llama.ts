@@ -25,7 +25,7 @@ import type { Resident } from './resident'
 import type { Matrix, MatrixPart } from './weight-layout'
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
-const rowWorkgroup = (columns: number): number => (columns <= 256 ? 16 : 64)
+const rowWorkgroup = (columns: number): number => (columns <= 256 ? 4 : 64)
 const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
 
 export interface Llama {
