@@ -9,16 +9,11 @@ import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import { type AttendVariant, Attention } from './attention'
 import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
-import {
-  type DeviceProfile,
-  deviceProfile,
-  GROUP_COLUMNS,
-  type PrefillTile,
-  segmentGroups,
-} from './device-profile'
+import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
 import { type Activations, attendModel, type PlannedLlama, qkvColumns } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
+import { type MatmulOptions, Matmuls } from './matmuls'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
@@ -76,7 +71,7 @@ class LlamaBuilder {
   readonly attention: Attention
   readonly #caches: GPUBuffer[]
   readonly #ropeTable: GPUBuffer
-  readonly profile: DeviceProfile
+  readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
   constructor(
@@ -91,7 +86,7 @@ class LlamaBuilder {
     this.#caches = planned.caches.map(cache => gpu.buffer(cache))
     this.#ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
-    this.profile = options.deviceProfile ?? deviceProfile(gpu)
+    this.#matmuls = new Matmuls(gpu, this.#kernels, resident, options.deviceProfile ?? deviceProfile(gpu))
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
@@ -155,85 +150,8 @@ class LlamaBuilder {
   #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
     const { column = 0, stride = paddedColumns(matrix.rows) } = options
     const ofPart = (part: MatrixPart): Promise<Command> =>
-      this.#matmulPart(part, x, y, { ...options, column: column + part.start, stride })
+      this.#matmuls.command(part, x, y, { ...options, column: column + part.start, stride })
     return Promise.all(matrix.parts.map(ofPart))
-  }
-
-  /** With `second` y = silu(x times the matrix) * (x times the second). */
-  async #matmulPart(
-    matrix: MatrixPart,
-    x: GPUBuffer,
-    y: GPUBuffer,
-    options: MatmulOptions = {},
-  ): Promise<Command> {
-    const {
-      epilogue = 'set',
-      over = 'rows',
-      column = 0,
-      stride = paddedColumns(matrix.rows),
-      second,
-    } = options
-    const { lanes, slices, subgroups, tiles, prefill } = this.profile.matmul
-    const columns = paddedColumns(matrix.columns)
-    const matrices = second ? 2 : 1
-    const bodyTile = tiles.at(-1)!.rows
-    const shape = [
-      matrix.rows,
-      columns / GROUP_COLUMNS,
-      segmentGroups(columns),
-      stride,
-      column,
-      matrix.firstRow,
-      second ? second.firstRow : 0,
-      over === 'samples' ? 1 : 0,
-      epilogues.indexOf(epilogue),
-    ]
-    const buffers = [matrix.quants, matrix.scales, x, y]
-    const bind = (tile: number): GPUBindGroup => this.#bind(this.#kernels.matmul, buffers, [...shape, tile])
-    const variants = tiles.map(async ({ rows, outputs }) => {
-      const perMatrix = Math.max(1, outputs / matrices)
-      const pipeline = await this.gpu.pipeline(this.#kernels.matmul, {
-        ...formatParams[matrix.format],
-        TILE: rows,
-        OUTPUTS: perMatrix,
-        LANES: lanes,
-        SLICES: slices,
-        SPLIT: slices > 1,
-        SUBGROUPS: subgroups,
-        MATRICES: matrices,
-        PAIRED: matrices === 2,
-      })
-      const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
-      return { tile: rows, pipeline, grid: (count: number) => [groups, count] as const }
-    })
-    // Samples are few, but when a prompt is scored.
-    const filling = prefill && over === 'rows' ? this.#prefill(prefill, matrix, matrices) : undefined
-    return {
-      label: 'matmul',
-      bindGroup: bind(0),
-      tailBindGroup: bind(bodyTile),
-      over,
-      variants: await Promise.all(variants),
-      weights: options.weights ?? (second ? [matrix, second] : [matrix]),
-      ...(filling ? { prefill: await filling } : {}),
-    }
-  }
-
-  /** The same product over the same bindings, for passes of many rows. */
-  async #prefill(tile: PrefillTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
-    const { rows, outputs, threadRows, threadOutputs, slice } = tile
-    const pipeline = await this.gpu.pipeline(this.#kernels.gemm, {
-      ...formatParams[matrix.format],
-      BM: rows,
-      BN: outputs / matrices,
-      TM: threadRows,
-      TN: threadOutputs / matrices,
-      SLICE: slice,
-      MATRICES: matrices,
-      PAIRED: matrices === 2,
-    })
-    const groups = Math.ceil((matrix.rows * matrices) / outputs)
-    return { tile: rows, pipeline, grid: count => [groups, count] }
   }
 
   /** One dispatch where the three lie in one buffer with no rows of padding between them. */
@@ -243,7 +161,7 @@ class LlamaBuilder {
     const isSeamless = [q.rows, k.rows].every(rows => rows % rowsPerTile === 0)
     if (first.quants === second.quants && second.quants === third.quants && isSeamless) {
       const all = { ...first, rows: q.rows + k.rows + v.rows }
-      return [this.#matmulPart(all, x, y, { stride, weights: [first, second, third] })]
+      return [this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
     }
     return [
       this.#matmul(q, x, y, { stride }),
@@ -409,20 +327,6 @@ interface CommandSpec {
   variants?: readonly AttendVariant[]
   planned?: Command['planned']
   grid: Variant['grid']
-}
-
-/** What becomes of a value v: y = v, y += v, y = silu(v) * y. By their numbers in matmul.wgsl. */
-const epilogues = ['set', 'add', 'gate'] as const
-
-interface MatmulOptions {
-  epilogue?: (typeof epilogues)[number]
-  over?: Command['over']
-  /** Of y, for output 0. */
-  column?: number
-  stride?: number
-  second?: MatrixPart
-  /** What it reads, where that is not the matrix as it stands. */
-  weights?: readonly MatrixPart[]
 }
 
 async function only(

@@ -15,9 +15,10 @@ import {
   type Situation,
 } from './controller'
 import { CostModel } from './cost-model'
+import { cutGuess, NO_GUESS, treeRows } from './guess'
 import { lookup } from './lookup'
 import { type Progress, Sequence, type SequenceRequest } from './sequence'
-import { emptyPass, type Guess, type Pass, type Row, type Step, type TreeNode, type Verdict } from './step'
+import { emptyPass, type Guess, type Pass, type Row, type Step, type Verdict } from './step'
 
 export interface SchedulerConfig {
   /** Sequences that run together. */
@@ -209,7 +210,8 @@ export class Scheduler {
     const take = (sequence: Sequence, method: Method, depth: number, guessed?: Guess): void => {
       const allowed = Math.max(0, Math.min(depth, sequence.room, free, MAX_DEPTH))
       if (method === 'draft' && this.#draftLag(sequence) === undefined) return
-      const guess = method === 'lookup' ? cut(guessed ?? this.#guess(sequence, allowed), allowed) : NO_GUESS
+      const guess =
+        method === 'lookup' ? cutGuess(guessed ?? this.#guess(sequence, allowed), allowed) : NO_GUESS
       const found = guess.tokens.length
       // The tokens before last say whether there is something to be found, not how much.
       const actual = method === 'draft' || (step.isAhead && found > 0) ? allowed : found
@@ -380,27 +382,6 @@ export class Scheduler {
     if (catchesUp)
       this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
   }
-}
-
-const NO_GUESS: Guess = { tokens: [] }
-
-/** The first `count` tokens: an earlier node never follows a later one. */
-const cut = ({ tokens, parents }: Guess, count: number): Guess => ({
-  tokens: tokens.slice(0, count),
-  ...(parents ? { parents: parents.slice(0, count) } : {}),
-})
-
-/** A row for the last token and for each node of its tree. */
-function treeRows(sequence: Sequence, parents: readonly number[]): Row[] {
-  const base = sequence.length - 1
-  const root: TreeNode = { index: 0, parent: 0, base, mask: 1 }
-  const rows = [{ sequence, position: base, node: root }]
-  for (const [i, parent] of parents.entries()) {
-    const above = rows[parent]!
-    const mask = (above.node.mask | (1 << (i + 1))) >>> 0
-    rows.push({ sequence, position: above.position + 1, node: { index: i + 1, parent, base, mask } })
-  }
-  return rows
 }
 
 /** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */

@@ -1,0 +1,123 @@
+/** Products with a model's matrices, as commands: their variants by rows, cut up as the device likes it. */
+import { formatParams, type Kernel } from '@foretoken/shaders'
+import { paddedColumns } from '@foretoken/weights'
+import type { Command, Variant } from './command'
+import { type DeviceProfile, GROUP_COLUMNS, type PrefillTile, segmentGroups } from './device-profile'
+import type { Gpu } from './gpu'
+import type { Resident } from './resident'
+import type { MatrixPart } from './weight-layout'
+
+/** What becomes of a value v: y = v, y += v, y = silu(v) * y. By their numbers in matmul.wgsl. */
+const epilogues = ['set', 'add', 'gate'] as const
+
+export interface MatmulOptions {
+  epilogue?: (typeof epilogues)[number]
+  over?: Command['over']
+  /** Of y, for output 0. */
+  column?: number
+  stride?: number
+  second?: MatrixPart
+  /** What it reads, where that is not the matrix as it stands. */
+  weights?: readonly MatrixPart[]
+}
+
+export class Matmuls {
+  readonly #gpu: Gpu
+  readonly #kernels: Record<'matmul' | 'gemm', Kernel>
+  readonly #resident: Resident
+  readonly #profile: DeviceProfile
+
+  constructor(
+    gpu: Gpu,
+    kernels: Record<'matmul' | 'gemm', Kernel>,
+    resident: Resident,
+    profile: DeviceProfile,
+  ) {
+    this.#gpu = gpu
+    this.#kernels = kernels
+    this.#resident = resident
+    this.#profile = profile
+  }
+
+  /** With `second` y = silu(x times the matrix) * (x times the second). */
+  async command(
+    matrix: MatrixPart,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    options: MatmulOptions = {},
+  ): Promise<Command> {
+    const {
+      epilogue = 'set',
+      over = 'rows',
+      column = 0,
+      stride = paddedColumns(matrix.rows),
+      second,
+    } = options
+    const { lanes, slices, subgroups, tiles, prefill } = this.#profile.matmul
+    const columns = paddedColumns(matrix.columns)
+    const matrices = second ? 2 : 1
+    const bodyTile = tiles.at(-1)!.rows
+    const shape = [
+      matrix.rows,
+      columns / GROUP_COLUMNS,
+      segmentGroups(columns),
+      stride,
+      column,
+      matrix.firstRow,
+      second ? second.firstRow : 0,
+      over === 'samples' ? 1 : 0,
+      epilogues.indexOf(epilogue),
+    ]
+    const buffers = [matrix.quants, matrix.scales, x, y]
+    const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
+    const variants = tiles.map(async ({ rows, outputs }) => {
+      const perMatrix = Math.max(1, outputs / matrices)
+      const pipeline = await this.#gpu.pipeline(this.#kernels.matmul, {
+        ...formatParams[matrix.format],
+        TILE: rows,
+        OUTPUTS: perMatrix,
+        LANES: lanes,
+        SLICES: slices,
+        SPLIT: slices > 1,
+        SUBGROUPS: subgroups,
+        MATRICES: matrices,
+        PAIRED: matrices === 2,
+      })
+      const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
+      return { tile: rows, pipeline, grid: (count: number) => [groups, count] as const }
+    })
+    // Samples are few, but when a prompt is scored.
+    const filling = prefill && over === 'rows' ? this.#prefill(prefill, matrix, matrices) : undefined
+    return {
+      label: 'matmul',
+      bindGroup: bind(0),
+      tailBindGroup: bind(bodyTile),
+      over,
+      variants: await Promise.all(variants),
+      weights: options.weights ?? (second ? [matrix, second] : [matrix]),
+      ...(filling ? { prefill: await filling } : {}),
+    }
+  }
+
+  /** The same product over the same bindings, for passes of many rows. */
+  async #prefill(tile: PrefillTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
+    const { rows, outputs, threadRows, threadOutputs, slice } = tile
+    const pipeline = await this.#gpu.pipeline(this.#kernels.gemm, {
+      ...formatParams[matrix.format],
+      BM: rows,
+      BN: outputs / matrices,
+      TM: threadRows,
+      TN: threadOutputs / matrices,
+      SLICE: slice,
+      MATRICES: matrices,
+      PAIRED: matrices === 2,
+    })
+    const groups = Math.ceil((matrix.rows * matrices) / outputs)
+    return { tile: rows, pipeline, grid: count => [groups, count] }
+  }
+
+  #bind(buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {
+    const { stepBinding, shapes } = this.#resident
+    return this.#gpu.bindGroup(this.#kernels.matmul, [stepBinding, ...buffers, shapes.binding(shape)])
+  }
+}
