@@ -69,12 +69,12 @@ it('takes the smallest tile that covers the longest run', () => {
 
 it("knows what a draft tree's rows see", () => {
   const sequence = sequences[0]!
-  const tree = (mask: number) => ({ base: 63, mask })
+  const node = (index: number, mask: number) => ({ index, parent: 0, base: 63, mask })
   const rows = [
     { sequence, position: 62 },
-    { sequence, position: 63, slot: 63, tokenAt: 63, tree: tree(0b1) },
-    { sequence, position: 63, slot: 64, tokenAt: 64, tree: tree(0b10) },
-    { sequence, position: 64, slot: 65, tokenAt: 65, tree: tree(0b101) },
+    { sequence, position: 63, node: node(0, 0b1) },
+    { sequence, position: 63, node: node(1, 0b10) },
+    { sequence, position: 64, node: node(2, 0b101) },
   ]
   expect(planAttention({ rows, samples: [], verdicts: [] }, limits)).toEqual({
     tileRows: 4,
@@ -83,4 +83,15 @@ it("knows what a draft tree's rows see", () => {
     walk: false,
     tree: true,
   })
+})
+
+it('bounds what rows of a step planned ahead may see', () => {
+  const sequence = sequences[0]!
+  sequence.numInFlight = 5
+  const rows = [-1, 0].map(position => ({ sequence, position }))
+  const { tiles, splits } = planAttention({ rows, samples: [], verdicts: [] }, limits, { isAhead: true })
+  const latest = Math.min(sequence.length + 5, sequence.maxLength - 1)
+  expect(splits).toBe(Math.floor(latest / 64) + 1)
+  expect(tiles).toMatchObject([{ first: 0, rows: 2, splits, end: latest + 1 }])
+  sequence.numInFlight = 0
 })
