@@ -6,7 +6,7 @@ import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { Sizes } from './resident'
 
 /** Of each of the two buffers. */
-const SCRATCH_BYTES = 12 * 2 ** 20
+const SCRATCH_BYTES = 8 * 2 ** 20
 
 export interface PlannedAttention {
   /** Splits on their way to merge: [split, row, head, part]. */
