@@ -17,12 +17,10 @@ const CONCURRENT = 32
 export const biasedAccept: NonNullable<EngineInternals['kernels']> = {
   accept: {
     ...kernels.accept,
-    source: kernels.accept.source
-      .replace('let token = sampled[', 'let own = sampled[')
-      .replace(
-        'let matches = num_tokens < depth && history[at] == token;',
-        'let matches = num_tokens < depth; let token = select(own, history[at], matches);',
-      ),
+    source: kernels.accept.source.replace(
+      'let token = sampled[first_sample + node];',
+      'let token = select(sampled[first_sample + node], history[begin + node + 1u], node < num_drafted);',
+    ),
   },
 }
 

@@ -156,7 +156,7 @@ describe('a memory plan', () => {
     expect(sizes([llama8B])).toEqual([128, 32, 4])
     expect(sizes([llama8B, llama1B])).toEqual([64, 32, 4])
     // Counts of tokens and logits of 32 sequences alone would be 67 MB.
-    expect(sizes([gemma4B], 32)[2]).toBe(16)
+    expect(sizes([gemma4B], 32)[2]).toBe(8)
   })
 
   it('keeps weights as they are stored', () => {
