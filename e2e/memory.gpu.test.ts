@@ -80,10 +80,10 @@ it('is what was planned, to the byte, and all given back, by five engines one af
 })
 
 describe('a model larger than a binding', () => {
-  const shape = { vocab: 1000, dim: 512, layers: 1, heads: 8, kvHeads: 2, ffn: 512, context: 256 }
+  const shape = { vocab: 1100, dim: 512, layers: 1, heads: 8, kvHeads: 2, ffn: 512, context: 256 }
 
   it.each<[RandomModelShape['type'], number]>([
-    ['f32', 16],
+    ['f32', 9],
     ['q4_0', 2],
   ])('of %s has the same logits and ids in parts', { timeout: 240_000 }, async (type, numParts) => {
     const options = { model: randomModel(1, { ...shape, type }), draft: randomModel(1, { ...shape, type }) }
@@ -111,12 +111,12 @@ describe('a model larger than a binding', () => {
       /^token_embd.weight/.test(label) && !label.endsWith('scales')
     expect(created().filter(isEmbedding)).toHaveLength(2)
     create.mockClear()
-    const maxBindingBytes = 2 ** 17
+    const maxBindingBytes = 2 ** 18
     const parts = await run({ maxBindingBytes })
     expect(created().filter(isEmbedding)).toHaveLength(2 * numParts)
     const bound = created().filter(({ usage }) => usage & GPUBufferUsage.STORAGE)
     expect(Math.max(...bound.map(({ size }) => size))).toBeLessThanOrEqual(maxBindingBytes)
-    expect(parts.capacity).toMatchObject({ maxRows: 64, maxSamples: 32 })
+    expect(parts.capacity).toMatchObject({ maxRows: 32, maxSamples: 32 })
     expect(parts.selfCheck).toEqual(whole.selfCheck)
     expect(parts.logits).toEqual(whole.logits)
     expect(parts.ids).toEqual(whole.ids)

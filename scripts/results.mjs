@@ -38,6 +38,34 @@ function exactness(device) {
   ].join('\n')
 }
 
+function kernels(device) {
+  const result = readSuite(device, 'kernels')
+  const value = (name, metric, own = {}) =>
+    result.rows.find(
+      row =>
+        row.name === name &&
+        row.metric === metric &&
+        Object.entries(own).every(([key, is]) => row[key] === is),
+    )?.value
+  const counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+  const formats = [...new Set(result.rows.filter(row => row.name === 'verify_cost').map(row => row.format))]
+  const costs = formats.map(format => [
+    format,
+    ...counts.map(rows => value('verify_cost', 'relative_cost', { format, rows }).toFixed(2)),
+    `${value('verify_cost', 'largest_rise', { format }).toFixed(2)} x`,
+  ])
+  const model = 'bundled q8_0'
+  const step = metric => value('step', metric, { model })
+  return [
+    `**Verifying** (\`npm run bench -- kernels\`; ${source(result)}): what a pass of the bundled target costs, by rows, beside`,
+    'its fastest single row; and the largest rise from one number of rows to the next, of 1 to 32.\n',
+    table(['weights', ...counts, 'largest rise'], costs),
+    `\nA plain step of it takes ${step('step_ms').toFixed(1)} ms, ${step('step_over_matmul').toFixed(2)} times what its matrices take by themselves, in`,
+    `${step('dispatches')} dispatches and ${step('creates_per_step')} create calls; the CPU needs ${step('encode_ms').toFixed(2)} ms to encode it. A prompt of 512 tokens is`,
+    `read ${value('prefill', 'over_decode').toFixed(1)} times as fast as tokens are generated.`,
+  ].join('\n')
+}
+
 function decode(device) {
   const result = readSuite(device, 'decode')
   const value = (model, speculation, metric) =>
@@ -198,6 +226,6 @@ function write(file, blocks) {
 const devices = readdirSync(folder)
 write(
   join(root, 'README.md'),
-  devices.flatMap(device => [exactness, decode, distribution, drafts].map(block => block(device))),
+  devices.flatMap(device => [exactness, kernels, decode, distribution, drafts].map(block => block(device))),
 )
 write(join(root, 'packages/tiny-models/MODEL_CARD.md'), [models(), acceptance(), ...devices.map(drafts)])

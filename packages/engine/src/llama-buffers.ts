@@ -2,7 +2,7 @@
 import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
 import { type AttendModel, chunksOf } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
-import { type PlannedAttention, planAttentionBuffers } from './attention-buffers'
+import { type DeviceLimits, type PlannedAttention, planAttentionBuffers } from './attention-buffers'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import type { ModelConfig } from './model-config'
 import type { Sizes } from './resident'
@@ -36,7 +36,7 @@ export function planLlama(
   sizes: Sizes,
   maxSamples: number,
   kvType: KvType,
-  isSoftware: boolean,
+  limits: DeviceLimits,
 ): PlannedLlama {
   const { dim, heads, headDim, ffn, vocab, layers, rope } = config
   const { maxRows, numBlocks, contextLength } = sizes
@@ -54,7 +54,7 @@ export function planLlama(
     },
     caches: Array.from({ length: layers }, (_, i) => plan.add(`KV ${i}`, cacheBytes, 'kv')),
     ropeTable: plan.add('rope table', contextLength * rope.dim * 4, 'work'),
-    attention: planAttentionBuffers(plan, attendModel(config, kvType, contextLength), sizes, isSoftware),
+    attention: planAttentionBuffers(plan, attendModel(config, kvType, contextLength), sizes, limits),
   }
 }
 

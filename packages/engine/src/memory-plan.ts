@@ -5,6 +5,7 @@
 import { EngineError } from '@foretoken/errors'
 import { BLOCK_SIZE, blocksFor, MAX_DEPTH } from '@foretoken/scheduler'
 import { paddedColumns } from '@foretoken/weights'
+import type { DeviceLimits } from './attention-buffers'
 import {
   BufferPlan,
   bytesByPool,
@@ -28,20 +29,16 @@ interface PlannedWeights extends Pick<WeightLayout, 'buffers'> {
 
 type PartPlace = Pick<MatrixPart, 'start' | 'firstRow'>
 
-export interface MemoryRequest {
+export interface MemoryRequest extends DeviceLimits {
   /** The target, then its draft if there is one. */
   models: ReadonlyArray<{ config: ModelConfig; layout: PlannedWeights }>
   maxConcurrent: number
   /** Positions per sequence. */
   contextLength: number
   kvType: KvType
-  /** The device binds no larger buffer. */
-  maxBufferBytes: number
   /** Of all buffers together, where a device has shown that it has no more. */
   maxTotalBytes?: number
   timestamps?: boolean
-  /** The adapter is a CPU. */
-  isSoftware: boolean
 }
 
 export interface MemoryPlan {
@@ -149,7 +146,7 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 }
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
-  const { models, maxConcurrent, contextLength, kvType, timestamps, isSoftware } = request
+  const { models, maxConcurrent, contextLength, kvType, timestamps } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -163,7 +160,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const resident = planResident(plan, sizes, stepData, numShapes(request))
   // A draft pass samples at most once per sequence.
   const llamas = models.map(({ config }, i) =>
-    planLlama(plan, config, sizes, i === 0 ? maxSamples : maxConcurrent, kvType, isSoftware),
+    planLlama(plan, config, sizes, i === 0 ? maxSamples : maxConcurrent, kvType, request),
   )
   const stride = paddedColumns(models[0]!.config.vocab)
   const readbacks = planReadbacks(plan, resident, maxSamples, stride)
