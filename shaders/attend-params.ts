@@ -20,6 +20,8 @@ export interface AttendVariant {
 
 export interface AttendShape {
   params: Params
+  /** Of a workgroup: rows times heads. */
+  queries: number
   /** Workgroups per KV head. */
   slices: number
   /** Floats of a workgroup's memory. */
@@ -28,6 +30,7 @@ export interface AttendShape {
 
 const MAX_HEADS = 8
 const MAX_QUERIES = 32
+const SOFTWARE_QUERIES = 8
 const MAX_THREADS = 256
 const MAX_MEMORY_FLOATS = 4096
 const SPAN = { chain: 64, tree: 96 }
@@ -42,12 +45,14 @@ export const partFloats = (model: Pick<AttendModel, 'headDim'>): number =>
   PART_HEAD + Math.ceil(model.headDim / 8) * 8
 
 /**
- * Tile sizes that fit, ascending. SwiftShader takes some 200 ms to compile each, and tiles of 8 skip the rows that a
- * shorter one lacks: there, 4 is worth it only as the largest.
+ * Tile sizes that fit, ascending. In SwiftShader only the queries of one thread share a load: larger tiles would but
+ * spread the work worse over its cores, and each size takes some 300 ms to compile.
  */
 export function attendTiles(model: AttendModel, software: boolean): number[] {
-  const fitting = [1, 2, 4, 8].filter(rows => attendShape(model, { rows, walk: true, tree: true }, software))
-  return software && fitting.includes(8) ? fitting.filter(rows => rows !== 4) : fitting
+  return [1, 2, 4, 8].filter(rows => {
+    const shape = attendShape(model, { rows, walk: true, tree: true }, software)
+    return shape && (!software || rows === 1 || shape.queries <= SOFTWARE_QUERIES)
+  })
 }
 
 export function attendShape(
@@ -74,7 +79,7 @@ function shapeOf(
   const span = tree ? SPAN.tree : SPAN.chain
   // SwiftShader: a load costs as much as dozens of fma, a thread more still. GPUs want threads first.
   const positions = software ? 8 : 4
-  const wanted = software ? 8 : Math.max(1, Math.min(4, Math.floor(queries / 4)))
+  const wanted = software ? SOFTWARE_QUERIES : Math.max(1, Math.min(4, Math.floor(queries / 4)))
   const scores = queriesPerThread(rows, heads, wanted)
   const fewest = Math.ceil((queries * chunks) / MAX_THREADS)
   const values = queriesPerThread(rows, heads, Math.max(wanted, fewest))
@@ -87,6 +92,7 @@ function shapeOf(
   if (queries > MAX_QUERIES || threads > MAX_THREADS) return undefined
   if (!software && memory > MAX_MEMORY_FLOATS) return undefined
   return {
+    queries,
     slices,
     memory,
     params: {

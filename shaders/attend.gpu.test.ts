@@ -39,14 +39,14 @@ function sizesOf({ group, kvHeads, headDim, kvF16 }: Model): AttendSizes {
 }
 
 /**
- * Every way of spreading the work that the engine would take for the model, in SwiftShader and, largest tiles alone, on
- * a GPU. Compiling takes most of the time here.
+ * Every way of spreading the work that the engine would take for the model, in SwiftShader and on a GPU: there the
+ * largest tiles alone where there are many heads, since compiling takes most of the time here.
  */
 function variantsOf(sizes: AttendSizes, tree = false): Variant[] {
-  const largest = attendTiles(sizes, false).at(-1)!
+  const tiles = attendTiles(sizes, false)
   const spreads = [
     ...attendTiles(sizes, true).map(rows => ({ rows, software: true })),
-    { rows: largest, software: false },
+    ...(sizes.heads > 3 ? tiles.slice(-1) : tiles).map(rows => ({ rows, software: false })),
   ]
   return spreads.flatMap(spread => [true, false].map(walk => ({ ...spread, walk, tree })))
 }

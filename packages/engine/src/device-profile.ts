@@ -24,6 +24,8 @@ export interface DeviceProfile {
     /** Threads that share the segments of K: 1, or MAX_SEGMENTS. */
     slices: number
     subgroups: boolean
+    /** Most outputs per thread of f32, f16 and bf16: their groups take more loads, so their code is longer. */
+    plainOutputs: number
     /** By ascending rows. More rows than the last has loop over its tiles. */
     tiles: readonly MatmulTile[]
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
@@ -51,6 +53,7 @@ const software: DeviceProfile = {
     lanes: 4,
     slices: 1,
     subgroups: true,
+    plainOutputs: 4,
     tiles: [
       { rows: 1, outputs: 4 },
       { rows: 2, outputs: 8 },
@@ -69,6 +72,7 @@ const hardware: DeviceProfile = {
     lanes: 16,
     slices: MAX_SEGMENTS,
     subgroups: false,
+    plainOutputs: 2,
     tiles: [
       { rows: 1, outputs: 2 },
       { rows: 2, outputs: 2 },

@@ -53,7 +53,9 @@ export class Matmuls {
       stride = paddedColumns(matrix.rows),
       second,
     } = options
-    const { lanes, slices, subgroups, tiles, prefill } = this.#profile.matmul
+    const { lanes, slices, subgroups, plainOutputs, tiles, prefill } = this.#profile.matmul
+    const format = formatParams[matrix.format]
+    const mostOutputs = format.QUANTISED ? Number.POSITIVE_INFINITY : plainOutputs
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
     const bodyTile = tiles.at(-1)!.rows
@@ -71,9 +73,9 @@ export class Matmuls {
     const buffers = [matrix.quants, matrix.scales, x, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
     const variants = tiles.map(async ({ rows, outputs }) => {
-      const perMatrix = Math.max(1, outputs / matrices)
+      const perMatrix = Math.max(1, Math.min(outputs, mostOutputs) / matrices)
       const pipeline = await this.#gpu.pipeline(this.#kernels.matmul, {
-        ...formatParams[matrix.format],
+        ...format,
         TILE: rows,
         OUTPUTS: perMatrix,
         LANES: lanes,
