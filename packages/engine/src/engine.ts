@@ -155,6 +155,9 @@ export class Engine {
     measure: (trial: Trial) => Promise<T>,
   ): Promise<T> {
     if (this.#failure) throw this.#failure
+    const { running, numWaiting } = this.#scheduler
+    // The last step of a request may still be under way, planned ahead for nobody.
+    if (running.length === 0 && numWaiting === 0) await this.#loop
     if (this.#active) throw bad('running', this.#scheduler.running.length, '0 requests while a step is timed')
     this.#active = true
     try {
