@@ -87,7 +87,7 @@ function decode(device) {
     `**Decode** (\`npm run bench -- decode\`; ${source(result)}): tokens per second, one request, 200 tokens, greedy;`,
     'lookup and draft at depth 3, draft model stories40K. In brackets: the ratio to off in the same rounds.\n',
     table(['model', ...modes], rows),
-    `\nA plain step is ${value(models[0], 'off', 'dispatches_per_token')} dispatches and`,
+    `\nA plain step is ${Math.round(value(models[0], 'off', 'dispatches_per_token'))} dispatches and`,
     `${value(models[0], 'off', 'creates_per_step')} create calls, and spends ${Math.min(...share)} to ${Math.max(...share)} % of its time outside the GPU.`,
   ].join('\n')
 }
