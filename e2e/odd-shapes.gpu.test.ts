@@ -2,6 +2,7 @@
 import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { type RandomModelShape, randomModel } from './bench/random-model'
+import { smallKernels } from './small-kernels'
 
 const shapes: Array<Partial<RandomModelShape>> = [
   { vocab: 1000, dim: 96, layers: 2, heads: 3, kvHeads: 1, ffn: 100, context: 300 },
@@ -17,7 +18,7 @@ it.each(shapes)('%o', async shape => {
   for (const draftSeed of [1, 2]) {
     const draft = randomModel(draftSeed, { ...shape, context: 256 })
     const models = { model: randomModel(1, shape), draft, maxConcurrent: 3 }
-    const engine = await Engine.load(models, { skipCalibration: true })
+    const engine = await Engine.load(models, { skipCalibration: true, deviceProfile: smallKernels })
     const tokens = Array.from({ length: 70 }, (_, i) => (i * i) % vocab)
     for (const [temperature, frequencyPenalty] of [
       [0, 0],
