@@ -131,8 +131,13 @@ export class Scheduler {
    */
   planAhead(current: Step): Step | undefined {
     const canJoin = this.#waiting.length > 0 && this.#freeIndices.length > 0
+    const looksUp = (sequence: Sequence): boolean => current.choices.get(sequence)?.method === 'lookup'
+    const wantsLookup = ({ request: { speculation: wish } }: Sequence): boolean =>
+      typeof wish === 'object' && wish.method === 'lookup'
     const blind = (sequence: Sequence): boolean =>
       sequence.numInFlight > 0 &&
+      // Inside a repetition the next lookup will find something too; elsewhere the tokens are needed to know.
+      (looksUp(sequence) || !wantsLookup(sequence)) &&
       sequence.room >= 0 &&
       sequence.request.logProbs === undefined &&
       this.#config.guess?.(sequence, 1) === undefined
@@ -140,10 +145,13 @@ export class Scheduler {
     const step = this.#newStep(true)
     this.#current = current
     this.#chooseDrafts(step, this.#running, [])
-    this.#addDraftPasses(step)
-    for (const sequence of this.#running) this.#addDecodeRows(step, sequence)
+    const isSure = step.lookups.every(({ sequence }) => looksUp(sequence))
+    if (isSure) {
+      this.#addDraftPasses(step)
+      for (const sequence of this.#running) this.#addDecodeRows(step, sequence)
+    }
     this.#current = undefined
-    return this.#send(step)
+    return isSure ? this.#send(step) : undefined
   }
 
   #newStep(isAhead: boolean): Step {
