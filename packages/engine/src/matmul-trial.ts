@@ -20,14 +20,7 @@ import { Trial } from './trial'
 import type { Matrix, MatrixPart } from './weight-layout'
 import { type MatrixGroup, WeightPool } from './weight-pool'
 
-export interface MatrixShape {
-  dim: number
-  heads: number
-  kvHeads: number
-  headDim: number
-  ffn: number
-  vocab: number
-}
+export type MatrixShape = Pick<ModelConfig, 'dim' | 'heads' | 'kvHeads' | 'headDim' | 'ffn' | 'vocab'>
 
 /** Matrices that read the same input, and their output rows together. */
 export const matrixKinds = ['qkv', 'out', 'gate-up', 'down', 'head'] as const

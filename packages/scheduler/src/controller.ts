@@ -74,3 +74,12 @@ export function goodput(situation: Situation, choice: Choice): number {
   if (choice.method === 'draft') ms += choice.depth * cost.draft.at(drafting) + catchUpMs
   return tokens / ms
 }
+
+/** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
+export function probesAround({ method, depth }: Choice): Choice[] {
+  if (method !== 'off') {
+    const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
+    return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
+  }
+  return [1, 4].flatMap(d => (['draft', 'lookup'] as const).map(drafter => ({ method: drafter, depth: d })))
+}

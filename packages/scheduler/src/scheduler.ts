@@ -12,6 +12,7 @@ import {
   MAX_DEPTH,
   type Method,
   OFF,
+  probesAround,
   type Situation,
 } from './controller'
 import { CostModel } from './cost-model'
@@ -390,15 +391,6 @@ export class Scheduler {
     if (catchesUp)
       this.cost.draft.observe(first.rows.length, draftMs - rest.length * this.cost.draft.at(perPass))
   }
-}
-
-/** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
-function probesAround({ method, depth }: Choice): Choice[] {
-  if (method !== 'off') {
-    const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
-    return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
-  }
-  return [1, 4].flatMap(d => (['draft', 'lookup'] as const).map(drafter => ({ method: drafter, depth: d })))
 }
 
 function expectedAccepted({ method, depth }: Choice, survival: Record<Method, readonly number[]>): number {
