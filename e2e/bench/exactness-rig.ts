@@ -1,6 +1,13 @@
 /** Runs requests in every mode and compares their ids with those of speculation off, alone. */
 import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
-import type { Choice, Guess, Sequence } from '@foretoken/scheduler'
+import {
+  type Choice,
+  everywhere,
+  GoodputPolicy,
+  type Guess,
+  type Policy,
+  type Sequence,
+} from '@foretoken/scheduler'
 
 /** How a run guesses. `guess` stands in for prompt lookup, `policy` for the controller. */
 export interface Mode {
@@ -34,11 +41,18 @@ export class ExactnessRig {
 
   static async load(model: URL, draft: URL, contextLength?: number): Promise<ExactnessRig> {
     let rig: ExactnessRig | undefined
+    const goodput = new GoodputPolicy()
+    const policy: Policy = {
+      choose: situation => {
+        const ordered = rig?.choose()
+        return ordered ? everywhere(situation, ordered) : goodput.choose(situation)
+      },
+    }
     const engine = await Engine.load(
       { model, draft, maxConcurrent: 4, ...(contextLength ? { contextLength } : {}) },
       {
         guess: (sequence, depth) => rig?.guess(sequence, depth),
-        choose: () => rig?.choose(),
+        policy,
         trees: true,
       },
     )

@@ -170,7 +170,7 @@ export class Engine {
 
   stats(): EngineStats {
     const { gpu, target, draft, sizes, selfCheck } = this.#parts
-    const { cost, acceptance, running, numWaiting } = this.#scheduler
+    const { cost, estimates, running, numWaiting } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
       num_running: running.length,
@@ -194,7 +194,7 @@ export class Engine {
       },
       selfCheck,
       cost: { target: cost.target.table(), draft: cost.draft.table() },
-      survival: { draft: acceptance.draft.survival(), lookup: acceptance.lookup.survival() },
+      survival: { draft: estimates.survival('draft'), lookup: estimates.survival('lookup') },
       createsSinceReady: gpu.numCreates - this.#createsAtStart,
     }
   }

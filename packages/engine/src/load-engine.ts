@@ -22,7 +22,7 @@ import type { EngineOptions } from './types'
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
 export interface EngineInternals {
   guess?: SchedulerConfig['guess']
-  choose?: SchedulerConfig['choose']
+  policy?: SchedulerConfig['policy']
   kernels?: Partial<Record<KernelName, Kernel>>
   /** Sequences' guesses may be trees. */
   trees?: boolean
@@ -104,7 +104,7 @@ async function build(
   { kvType }: Settings,
   models: readonly OpenModel[],
   { signal, onProgress }: LoadContext,
-  { guess, choose, kernels, deviceProfile, profile, trees = false }: EngineInternals,
+  { guess, policy, kernels, deviceProfile, profile, trees = false }: EngineInternals,
 ): Promise<LoadedEngine> {
   const { sizes, stepData, readbacks } = plan
   const resident = createResident(gpu, plan.resident, sizes, stepData)
@@ -139,7 +139,7 @@ async function build(
     maxWaiting: MAX_WAITING,
     hasDraft: draft !== undefined,
     ...(guess ? { guess } : {}),
-    ...(choose ? { choose } : {}),
+    ...(policy ? { policy } : {}),
   })
   return {
     gpu,

@@ -3,6 +3,8 @@
  * fixed cost is inside) and one for a draft pass. Measured at load, refined by live steps (speculation.md 3.8):
  * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
  */
+import type { Step } from './step'
+
 const FIRST_SAMPLES = 6
 /** Faster down than up: a step can be late for many reasons, but early for one only. */
 const FOLLOW_DOWN = 0.3
@@ -86,4 +88,25 @@ export class CostCurve {
 export class CostModel {
   readonly target = new CostCurve()
   readonly draft = new CostCurve()
+
+  /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
+  observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
+    if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
+    const [first, ...rest] = draftPasses
+    if (!first) {
+      this.target.observe(rows.length, stepMs)
+      return
+    }
+    if (!this.target.measured) return
+    // The target pass is part of the step: it cannot have taken longer, whatever the table says.
+    if (stepMs < this.target.at(rows.length)) this.target.observe(rows.length, stepMs)
+    // A pass cannot cost nothing, however the noise fell.
+    const draftMs = Math.max(stepMs - this.target.at(rows.length), stepMs / 100)
+    const perPass = first.samples.length
+    const average = draftMs / (rest.length + 1)
+    const catchesUp = first.rows.length > 2 * perPass
+    // A pass over more rows cost no less: after a pause, catching up is all there is to learn from.
+    if (!catchesUp || average < this.draft.at(perPass)) this.draft.observe(perPass, average)
+    if (catchesUp) this.draft.observe(first.rows.length, draftMs - rest.length * this.draft.at(perPass))
+  }
 }

@@ -1,5 +1,5 @@
 import { BLOCK_SIZE } from './block-pool'
-import type { Choice, Method } from './controller'
+import type { Choice, Method } from './policy'
 
 export interface Sampling {
   temperature: number

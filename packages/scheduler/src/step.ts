@@ -1,4 +1,4 @@
-import type { Choice } from './controller'
+import type { Choice } from './policy'
 import type { Sequence } from './sequence'
 
 /** One query position. */

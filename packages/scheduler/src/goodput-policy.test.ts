@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Acceptance } from './acceptance'
-import { type Contender, chooseSpeculation, goodput, MAX_DEPTH, OFF, type Situation } from './controller'
 import { CostModel } from './cost-model'
+import { goodput as goodputOf } from './goodput'
+import { bestChoices, everywhere } from './goodput-policy'
+import { type Choice, type Contender, MAX_DEPTH, METHODS, OFF, type Offer, type Situation } from './policy'
 
 /** Expected tokens per step at acceptance `a` and depth `k`: (1 - a^(k+1)) / (1 - a). */
 const geometric = (a: number): number[] => Array.from({ length: MAX_DEPTH }, (_, i) => a ** (i + 1))
@@ -21,23 +22,21 @@ function situation(
   acceptance: { draft?: number; lookup?: number },
   numSequences = 1,
 ): Situation {
-  const contender: Contender = {
-    available: {
-      draft: acceptance.draft === undefined ? 0 : MAX_DEPTH,
-      lookup: acceptance.lookup === undefined ? 0 : MAX_DEPTH,
-    },
-    draftLag: 1,
-    horizon: 16,
-  }
+  const offers = METHODS.filter(method => acceptance[method] !== undefined).map((method): Offer => {
+    const gains = geometric(acceptance[method]!)
+    return method === 'draft' ? { method, gains, drafting: { lag: 1, horizon: 16 } } : { method, gains }
+  })
   return {
-    contenders: Array.from({ length: numSequences }, () => contender),
+    contenders: Array.from({ length: numSequences }, (): Contender => ({ offers })),
     baseTokens: 0,
     baseRows: numSequences,
     freeRows: 1000,
     cost,
-    survival: { draft: geometric(acceptance.draft ?? 0), lookup: geometric(acceptance.lookup ?? 0) },
   }
 }
+
+const chooseSpeculation = (now: Situation): Choice => bestChoices(now)[0]!
+const goodput = (now: Situation, choice: Choice): number => goodputOf(now, everywhere(now, choice))
 
 describe('the choice is the break-even table of speculation.md section 2', () => {
   // [v, c, acceptance, best depth, speed-up]
@@ -112,69 +111,11 @@ it('spreads the draft model’s catch-up over the steps to come', () => {
   }
   const late = (draftLag: number): Situation => {
     const now = situation(cost, { draft: 0.7 })
-    return { ...now, contenders: now.contenders.map(c => ({ ...c, draftLag })) }
+    const [offer] = now.contenders[0]!.offers
+    return { ...now, contenders: [{ offers: [{ ...offer!, drafting: { lag: draftLag, horizon: 16 } }] }] }
   }
   expect(chooseSpeculation(late(200)).method).toBe('draft')
   expect(goodput(late(200), { method: 'draft', depth: 4 })).toBeLessThan(
     goodput(late(1), { method: 'draft', depth: 4 }),
   )
-})
-
-describe('acceptance', () => {
-  it('starts at 0.7, follows what it sees and never increases with position', () => {
-    const acceptance = new Acceptance(MAX_DEPTH)
-    expect(acceptance.survival()[0]).toBeCloseTo(0.7)
-    for (let i = 0; i < 300; i++) acceptance.observe(4, i % 4 === 0 ? 4 : 0)
-    const survival = acceptance.survival()
-    expect(survival[0]).toBeLessThan(0.35)
-    expect(survival[3]).toBeGreaterThan(0.15) // not 0.25^4: the curve is not geometric
-    for (let i = 1; i < survival.length; i++) expect(survival[i]).toBeLessThanOrEqual(survival[i - 1]!)
-  })
-
-  it('recovers when a drafter that was given up is good again', () => {
-    const acceptance = new Acceptance(MAX_DEPTH)
-    for (let i = 0; i < 200; i++) acceptance.observe(4, 0)
-    expect(acceptance.survival()[0]).toBeLessThan(0.1)
-    for (let i = 0; i < 2000; i++) acceptance.skip()
-    expect(acceptance.survival()[0]).toBeGreaterThan(0.5)
-  })
-
-  it('does not take a censored draft for a failure', () => {
-    const acceptance = new Acceptance(MAX_DEPTH)
-    for (let i = 0; i < 300; i++) acceptance.observe(1, 1)
-    expect(acceptance.survival()[0]).toBeGreaterThan(0.95)
-  })
-})
-
-describe('cost', () => {
-  it('keeps the minimum of the first samples, shrugs off noise x8 and follows a real change', () => {
-    const { target } = new CostModel()
-    for (const ms of [9, 5, 7, 40, 6, 8]) target.observe(1, ms)
-    expect(target.at(1)).toBe(5)
-    for (let i = 0; i < 50; i++) target.observe(1, i % 3 === 0 ? 80 : 10)
-    expect(target.at(1)).toBeLessThan(12)
-    for (let i = 0; i < 200; i++) target.observe(1, 30)
-    expect(target.at(1)).toBeGreaterThan(25)
-  })
-
-  it('interpolates between measured rows and never falls', () => {
-    const { target } = new CostModel()
-    target.observe(1, 10)
-    target.observe(9, 26)
-    target.observe(5, 9)
-    expect(target.at(3)).toBe(10)
-    expect(target.at(7)).toBe(18)
-    expect(target.at(17)).toBe(42)
-    expect(target.table()).toEqual([
-      { rows: 1, ms: 10 },
-      { rows: 5, ms: 10 },
-      { rows: 9, ms: 26 },
-    ])
-  })
-
-  it('ignores what is not a time', () => {
-    const { target } = new CostModel()
-    for (const ms of [Number.NaN, -1, 0, Number.POSITIVE_INFINITY]) target.observe(1, ms)
-    expect(target.measured).toBe(false)
-  })
 })

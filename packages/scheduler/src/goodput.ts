@@ -1,0 +1,48 @@
+/**
+ * Goodput: expected tokens per ms of a step, of all running sequences, since who speculates takes time from everyone
+ * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one.
+ */
+import type { CostModel } from './cost-model'
+import { type Choice, MAX_DEPTH, type Offer, offerOf, type Situation } from './policy'
+
+export class StepEstimate {
+  readonly #cost: CostModel
+  readonly #numDrafting = new Array<number>(MAX_DEPTH).fill(0) // sequences by draft pass
+  #tokens: number
+  #rows: number
+  #draftMs = 0
+
+  constructor({ contenders, baseTokens, baseRows, cost }: Situation) {
+    this.#cost = cost
+    this.#tokens = baseTokens + contenders.length
+    this.#rows = baseRows
+  }
+
+  /** Adds the offer's row `i`; the rows before it are in. */
+  add({ gains, drafting }: Offer, i: number): void {
+    this.#tokens += gains[i]!
+    this.#rows++
+    if (!drafting) return
+    const { draft } = this.#cost
+    const before = this.#numDrafting[i]!++
+    this.#draftMs += draft.at(before + 1) - (before > 0 ? draft.at(before) : 0)
+    if (i === 0) this.#draftMs += (draft.at(drafting.lag) - draft.at(1)) / drafting.horizon
+  }
+
+  get goodput(): number {
+    return this.#tokens / (this.#cost.target.at(this.#rows) + this.#draftMs)
+  }
+}
+
+/** Of one choice per contender; 0 if they do not fit. */
+export function goodput(situation: Situation, choices: readonly Choice[]): number {
+  const estimate = new StepEstimate(situation)
+  let rows = 0
+  for (const [i, { method, depth }] of choices.entries()) {
+    const offer = offerOf(situation.contenders[i]!, method)
+    if (!offer || depth > offer.gains.length) continue
+    rows += depth
+    for (let row = 0; row < depth; row++) estimate.add(offer, row)
+  }
+  return rows > situation.freeRows ? 0 : estimate.goodput
+}
