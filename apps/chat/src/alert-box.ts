@@ -1,6 +1,6 @@
 /** The page's one alert: what failed, what to do about it, and the details for those who want them. */
+import { element, make, makeButton } from '@foretoken/look'
 import type { EngineError } from 'foretoken'
-import { element, make, makeButton } from './element.ts'
 import { findingOf, wordsOf } from './error-words.ts'
 
 export interface Remedy {

@@ -1,10 +1,10 @@
 /** The page: what the parts do to each other. */
+import { element } from '@foretoken/look'
 import { EngineError, type GenerateOptions } from 'foretoken'
 import { AlertBox, type Remedy } from './alert-box.ts'
 import { Answer } from './answer.ts'
 import { Composer } from './composer.ts'
 import { Conversation } from './conversation.ts'
-import { element } from './element.ts'
 import { EngineSlot, type LoadedEngine } from './engine-slot.ts'
 import { asEngineError, isAborted } from './error-words.ts'
 import { FactsView, isSoftware } from './facts-view.ts'

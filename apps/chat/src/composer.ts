@@ -1,5 +1,5 @@
 /** The prompt, its mode, Send and Stop. */
-import { element } from './element.ts'
+import { element } from '@foretoken/look'
 import type { Mode } from './model-choice.ts'
 
 export interface ComposerActions {

@@ -1,5 +1,5 @@
 /** The turns so far and where they are shown. */
-import { element } from './element.ts'
+import { element } from '@foretoken/look'
 import type { Turn } from './turn.ts'
 import { type TurnActions, TurnView } from './turn-view.ts'
 

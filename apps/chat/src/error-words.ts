@@ -1,6 +1,6 @@
 /** EngineErrors as sentences that let a person act. */
+import { switchedOffAdvice } from '@foretoken/look'
 import { EngineError, isEngineError } from 'foretoken'
-import { switchedOffAdvice } from './webgpu-check.ts'
 
 type Code = EngineError['code']
 

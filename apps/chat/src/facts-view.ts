@@ -1,7 +1,6 @@
 /** What is loaded, and on what it runs. */
+import { bytesText, countText, element, make, parametersText } from '@foretoken/look'
 import type { EngineStats } from 'foretoken'
-import { element, make } from './element.ts'
-import { bytesText, countText, parametersText } from './quantity.ts'
 
 const softwareAdapters = /swiftshader|llvmpipe|lavapipe|software|microsoft basic render/i
 

@@ -1,7 +1,6 @@
 /** The live figures in the side panel. */
-import { element, make } from './element.ts'
+import { countText, durationText, element, make, rateText, ratioText, shareText } from '@foretoken/look'
 import { type Figures, type Method, methods } from './figures.ts'
-import { countText, durationText, rateText, ratioText, shareText } from './quantity.ts'
 
 const names: Record<Method, string> = { off: 'No guessing', draft: 'Draft', lookup: 'Lookup' }
 

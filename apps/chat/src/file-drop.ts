@@ -1,5 +1,5 @@
 /** Files dropped anywhere on the page. */
-import { element } from './element.ts'
+import { element } from '@foretoken/look'
 
 export function startFileDrop(onFiles: (files: File[]) => void): void {
   const overlay = element('drop', HTMLDivElement)

@@ -1,7 +1,6 @@
 /** Progress of loading, in words and bytes. */
+import { bytesText, element } from '@foretoken/look'
 import type { LoadProgress } from 'foretoken'
-import { element } from './element.ts'
-import { bytesText } from './quantity.ts'
 
 type Phase = LoadProgress['phase']
 

@@ -1,15 +1,13 @@
 /** Starts the page. */
+import { element, findMissing, startTheme } from '@foretoken/look'
 import { AlertBox } from './alert-box.ts'
 import { ChatPage } from './chat-page.ts'
-import { element } from './element.ts'
 import { startFileDrop } from './file-drop.ts'
 import { choiceOfFiles, type ModelChoice } from './model-choice.ts'
 import { ModelDialog } from './model-dialog.ts'
 import { bundledChoice } from './model-list.ts'
 import { setPageState } from './page-state.ts'
 import { SidePanel } from './side-panel.ts'
-import { startTheme } from './theme.ts'
-import { findMissing } from './webgpu-check.ts'
 
 function start(): void {
   startTheme()

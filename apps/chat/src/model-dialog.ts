@@ -1,5 +1,5 @@
 /** Choosing a model: from the list, an address or a file, each with a draft if one likes. */
-import { element, make } from './element.ts'
+import { element, make } from '@foretoken/look'
 import { choiceOfAddress, guessMode, type ModelChoice } from './model-choice.ts'
 import { choiceOfListed, type ListedModel, modelList } from './model-list.ts'
 

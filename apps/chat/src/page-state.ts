@@ -1,8 +1,7 @@
-import { element } from './element.ts'
-
 export type PageState = 'loading' | 'ready' | 'generating' | 'error'
 
 /** On the body, for styles and tests; the words are a live region. */
+import { element } from '@foretoken/look'
 export function setPageState(state: PageState, words: string): void {
   document.body.dataset.state = state
   element('status', HTMLParagraphElement).textContent = words

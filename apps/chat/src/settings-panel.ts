@@ -1,6 +1,6 @@
 /** The settings as the user has left them, and as a request wants them. */
+import { element } from '@foretoken/look'
 import type { GenerateOptions } from 'foretoken'
-import { element } from './element.ts'
 
 type Speculation = NonNullable<GenerateOptions['speculation']>
 type SpeculationChoice = 'auto' | 'off' | 'lookup' | 'draft'

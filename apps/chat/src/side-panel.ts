@@ -1,5 +1,5 @@
 /** The panel beside the conversation; on a narrow page it covers it. */
-import { element } from './element.ts'
+import { element } from '@foretoken/look'
 
 export class SidePanel {
   readonly #panel = element('panel', HTMLElement)

@@ -1,6 +1,6 @@
 /** Plain text whose runs show by colour and underline where their tokens came from. */
+import { make } from '@foretoken/look'
 import { describeRun, guesserOf, type Run } from './answer.ts'
-import { make } from './element.ts'
 
 export class TintedView {
   readonly #root: HTMLElement

@@ -1,8 +1,7 @@
 /** One turn in the conversation: the prompt and the answer, with their actions. */
+import { countText, make, makeButton, rateText, ratioText, shareText } from '@foretoken/look'
 import type { AnswerEnd } from './answer.ts'
-import { make, makeButton } from './element.ts'
 import { MarkdownView } from './markdown-view.ts'
-import { countText, rateText, ratioText, shareText } from './quantity.ts'
 import { TintedView } from './tinted-view.ts'
 import type { Turn } from './turn.ts'
 

@@ -1,5 +1,5 @@
 /** What an empty conversation says, honestly, about the model; and things to try. */
-import { element, make, makeButton } from './element.ts'
+import { element, make, makeButton } from '@foretoken/look'
 import type { Mode, ModelChoice } from './model-choice.ts'
 
 interface Starter {
