@@ -1,0 +1,47 @@
+/** What the controller believes, from the engine's own figures: the situation that its policies would be given. */
+import {
+  CostModel,
+  everywhere,
+  goodput,
+  MAX_DEPTH,
+  METHODS,
+  type Method,
+  type Offer,
+  type Situation,
+} from '@foretoken/scheduler'
+import type { EngineStats } from 'foretoken'
+
+export function costOf({ cost }: EngineStats): CostModel {
+  const model = new CostModel()
+  model.target.restore(cost.target)
+  model.draft.restore(cost.draft)
+  return model
+}
+
+/** Drafters that this engine has. */
+export function drafters({ draft }: EngineStats): Method[] {
+  return METHODS.filter(method => method !== 'draft' || draft !== null)
+}
+
+/** `numRequests` requests in the middle of their answers, each with every drafter at every depth. */
+export function situationOf(stats: EngineStats, numRequests: number): Situation {
+  const offers = drafters(stats).map((method): Offer => {
+    const gains = stats.survival[method]
+    return method === 'draft' ? { method, gains, drafting: { lag: 1, horizon: 1 } } : { method, gains }
+  })
+  return {
+    contenders: Array.from({ length: numRequests }, () => ({ offers })),
+    baseTokens: 0,
+    baseRows: numRequests,
+    freeRows: numRequests * MAX_DEPTH,
+    cost: costOf(stats),
+  }
+}
+
+/** Expected tokens per second by depth, 0 to MAX_DEPTH, if all draft alike. */
+export function goodputByDepth(situation: Situation, method: Method): number[] {
+  return Array.from({ length: MAX_DEPTH + 1 }, (_, depth) => {
+    const choice = depth === 0 ? ({ method: 'off', depth: 0 } as const) : { method, depth }
+    return goodput(situation, everywhere(situation, choice)) * 1000
+  })
+}
