@@ -94,6 +94,8 @@ describe('an engine', () => {
     expect(after.num_draft_tokens - before.num_draft_tokens).toBe(
       events.flatMap(({ requests }) => requests).reduce((sum, { depth }) => sum + depth, 0),
     )
+    const numPrompt = engine.tokenize(prompt).length
+    expect(events.reduce((sum, { promptRows }) => sum + promptRows, 0)).toBe(2 * numPrompt)
     for (const { rows, requests, stepMs } of events) {
       expect(requests.reduce((sum, part) => sum + part.rows, 0)).toBe(rows)
       expect(stepMs).toBeGreaterThan(0)

@@ -1,5 +1,5 @@
 /** What a step did, told to those who listen. */
-import type { Progress, Sequence, Step } from '@foretoken/scheduler'
+import type { Progress, Row, Sequence, Step } from '@foretoken/scheduler'
 import type { StepEvent } from './types'
 
 /** `targetMs`: what the target's pass should have taken by itself; 0 where that is not known. */
@@ -15,6 +15,8 @@ export function stepEvent(
   return {
     rows: targetPass.rows.length,
     samples: targetPass.samples.length,
+    // A step that is planned ahead only decodes; its positions are no absolute ones.
+    promptRows: isAhead ? 0 : targetPass.rows.filter(readsPrompt).length,
     requests: [...numRows].map(([sequence, rows]) => {
       const { choice, tokens, sources } = gains.get(sequence) ?? NOTHING
       const accepted = sources.filter(source => source !== 'target').length
@@ -25,6 +27,8 @@ export function stepEvent(
     ahead: isAhead,
   }
 }
+
+const readsPrompt = ({ sequence, position }: Row): boolean => position < sequence.promptLength
 
 /** Of a request whose prompt is still read, or that ended while the step was in flight. */
 const NOTHING: Omit<Progress, 'sequence'> = { tokens: [], sources: [], choice: { method: 'off', depth: 0 } }

@@ -7,6 +7,7 @@ const event = (step: number): StepEvent => ({
   step,
   rows: 1,
   samples: 1,
+  promptRows: 0,
   requests: [],
   stepMs: 1,
   num_running: 1,

@@ -181,6 +181,8 @@ export interface StepEvent {
   /** Rows of the target pass, and those whose next token was drawn. */
   rows: number
   samples: number
+  /** Rows that read prompts: the others are those of decoding. */
+  promptRows: number
   /** Everyone who had rows in it. */
   requests: Array<{
     /** As in the request's batches. */
