@@ -22,7 +22,7 @@ it('compares every choice with the controller', async () => {
       rounds: 2,
       maxTokens: 6,
       numTasks: 2,
-      depths: { batches: [1, 2], rounds: 1, maxTokens: 24 },
+      depths: { batches: [1, 2], rounds: 1, maxTokens: 48 },
       pairs: 2,
     }),
   )

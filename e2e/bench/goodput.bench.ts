@@ -52,7 +52,7 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
     workloads,
     concurrencies: [1, 4, 16],
     ...(quick
-      ? { rounds: 2, maxTokens: 16, numTasks: 4, depths: { batches, rounds: 1, maxTokens: 24 }, pairs: 3 }
+      ? { rounds: 2, maxTokens: 16, numTasks: 4, depths: { batches, rounds: 1, maxTokens: 48 }, pairs: 3 }
       : { rounds: 20, maxTokens: 64, depths: { batches, rounds: 5, maxTokens: 64 }, pairs: 10 }),
   })
 }

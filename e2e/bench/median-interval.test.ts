@@ -4,7 +4,7 @@ import { mulberry32 } from './random-model'
 
 it('takes the order statistics of the binomial tables', () => {
   const values = (n: number) => Array.from({ length: n }, (_, i) => n - i)
-  expect(medianInterval(values(10))).toEqual({ value: 6, low: 2, high: 9, n: 10 })
+  expect(medianInterval(values(10))).toEqual({ value: 5.5, low: 2, high: 9, n: 10 })
   expect(medianInterval(values(20))).toMatchObject({ low: 6, high: 15, n: 20 })
   expect(medianInterval(values(5))).toMatchObject({ value: 3, low: 1, high: 5 })
   expect(medianInterval([7])).toEqual({ value: 7, low: 7, high: 7, n: 1 })

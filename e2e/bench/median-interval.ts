@@ -1,5 +1,4 @@
 /** A median and how sure it is. */
-import { median } from './median'
 
 export interface MedianInterval {
   value: number
@@ -19,7 +18,9 @@ export function medianInterval(values: readonly number[], chance = 0.9): MedianI
   const n = sorted.length
   let cut = 0
   while (1 - 2 * atMost(cut + 1, n) >= chance) cut++
-  return { value: median(values), low: sorted[cut]!, high: sorted[n - 1 - cut]!, n }
+  // Of an even number the middle of the two: the upper one would favour what a ratio is of.
+  const value = (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2
+  return { value, low: sorted[cut]!, high: sorted[n - 1 - cut]!, n }
 }
 
 /** Chance that a fair coin falls heads at most k times in n. */
