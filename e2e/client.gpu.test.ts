@@ -249,6 +249,8 @@ describe('an engine', () => {
     expect(parts.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(6)
     const stopped = rejection(engine.steps({ signal: AbortSignal.abort() }).next())
     expect((await stopped).details).toEqual({ phase: 'steps' })
+    const wrong = rejection(engine.steps({ signal: {} as AbortSignal }).next())
+    expect((await wrong).details.argument).toBe('signal')
   })
 
   it('speaks OpenAI, at once and streaming', async () => {
