@@ -50,7 +50,7 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
     draft: family.wide.q8_0,
     loads: LOADS,
     maxConcurrent: 16,
-    ...(quick ? { numRequests: 12, maxTokens: 16 } : { numRequests: 100, maxTokens: 64 }),
+    ...(quick ? { numRequests: 24, maxTokens: 16 } : { numRequests: 100, maxTokens: 64 }),
   })
 }
 
