@@ -2,7 +2,7 @@
 import { METHODS, type Progress } from '@foretoken/scheduler'
 import type { StepOutcome } from './runner'
 import { SpeculationTally } from './speculation-tally'
-import type { EngineStats, SpeculationCounters, SpeculationMethod, StepTimings } from './types'
+import type { EngineStats, SpeculationCounters, StepTimings } from './types'
 
 export type Counted = SpeculationCounters &
   Pick<EngineStats, 'byMethod' | 'num_steps' | 'num_generated_tokens' | 'num_dispatches' | 'timeMs'>
@@ -35,7 +35,7 @@ export class Counters {
     const byMethod = [...this.#byMethod].map(([method, tally]) => [method, tally.snapshot()])
     return {
       ...this.#all.snapshot(),
-      byMethod: Object.fromEntries(byMethod) as Record<SpeculationMethod, SpeculationCounters>,
+      byMethod: Object.fromEntries(byMethod) as EngineStats['byMethod'],
       num_steps: this.numSteps,
       num_generated_tokens: this.#numTokens,
       num_dispatches: this.#numDispatches,

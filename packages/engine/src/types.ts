@@ -141,7 +141,7 @@ export interface TokenLogprobs extends TokenLogprob {
 
 /** What one step committed for one request. */
 export interface TokenBatch {
-  /** Of the request; counts all requests of the engine. */
+  /** Of the request, as in step events; counts all requests of the engine. */
   id: number
   /** 1..depth+1 ids; the last batch may hold none. */
   tokens: number[]
@@ -188,7 +188,7 @@ export interface StepEvent {
     /** As in the request's batches. */
     id: number
     rows: number
-    method: SpeculationMethod | 'off'
+    method: TokenBatch['speculation']['method']
     depth: number
     accepted: number
     /** Tokens that it gained; none while its prompt is read. */
