@@ -12,6 +12,9 @@ import {
 } from 'foretoken'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+/** No name of its own in the package: there are 12. */
+type StepEvent = Awaited<ReturnType<ReturnType<Engine['steps']>['next']>>['value'] & object
+
 const prompt = 'Once upon a time'
 /** Longer than any test waits for. */
 const endless = { prompt, maxTokens: 400, ignoreEos: true } as const
@@ -228,6 +231,26 @@ describe('an engine', () => {
       collect(engine.generate(request)),
     ])
     expect(second.flatMap(({ tokens }) => tokens)).toEqual(first.flatMap(({ tokens }) => tokens))
+  })
+
+  it('pushes what steps do while somebody listens', async () => {
+    const events: StepEvent[] = []
+    const listening = (async () => {
+      for await (const event of engine.steps()) {
+        events.push(event)
+        if (event.num_running === 0) return
+      }
+    })()
+    await engine.stats() // behind the call that listens
+    const [batch] = await collect(engine.generate({ prompt, maxTokens: 6, ignoreEos: true }))
+    await listening
+    const parts = events.flatMap(({ requests }) => requests)
+    expect(parts.every(({ id }) => id === batch!.id)).toBe(true)
+    expect(parts.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(6)
+    const stopped = rejection(engine.steps({ signal: AbortSignal.abort() }).next())
+    expect((await stopped).details).toEqual({ phase: 'steps' })
+    const wrong = rejection(engine.steps({ signal: {} as AbortSignal }).next())
+    expect((await wrong).details.argument).toBe('signal')
   })
 
   it('speaks OpenAI, at once and streaming', async () => {

@@ -223,7 +223,9 @@ function write(file, blocks) {
   writeFileSync(file, `${text.slice(0, begin)}${blocks.join('\n\n')}\n${text.slice(end)}`)
 }
 
-const devices = readdirSync(folder)
+const devices = readdirSync(folder, { withFileTypes: true })
+  .filter(entry => entry.isDirectory())
+  .map(({ name }) => name)
 write(
   join(root, 'README.md'),
   devices.flatMap(device => [exactness, kernels, decode, distribution, drafts].map(block => block(device))),

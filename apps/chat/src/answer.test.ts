@@ -5,6 +5,7 @@ import { Answer, describeRun, guesserOf } from './answer.ts'
 function batch(text: string, sources: TokenBatch['sources']): TokenBatch {
   const speculation = { method: 'draft', depth: 4 } as const
   return {
+    id: 1,
     tokens: sources.map((_, index) => index),
     text,
     sources,

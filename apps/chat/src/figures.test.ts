@@ -1,22 +1,32 @@
 import { describe, expect, it } from 'vitest'
 import { Figures } from './figures.ts'
 
-const timings = { stepMs: 1, cpuMs: 0 }
+const speculation = {
+  num_drafts: 1,
+  num_draft_tokens: 4,
+  num_accepted_tokens: 3,
+  num_accepted_tokens_per_pos: [1, 1, 1, 0],
+  acceptance_histogram: [0, 0, 0, 1, 0],
+  mean_acceptance_length: 4,
+  draft_acceptance_rate: 0.75,
+}
+
+const step = { id: 1, timings: { stepMs: 1, cpuMs: 0 } }
 
 describe('Figures', () => {
   it('counts steps, tokens and guesses', () => {
     const figures = new Figures(0)
     figures.add(
-      { tokens: [1], text: 'a', sources: ['target'], speculation: { method: 'off', depth: 0 }, timings },
+      { ...step, tokens: [1], text: 'a', sources: ['target'], speculation: { method: 'off', depth: 0 } },
       100,
     )
     figures.add(
       {
+        ...step,
         tokens: [2, 3, 4],
         text: 'bcd',
         sources: ['draft', 'draft', 'target'],
         speculation: { method: 'draft', depth: 4 },
-        timings,
       },
       200,
     )
@@ -32,13 +42,13 @@ describe('Figures', () => {
     const figures = new Figures(0)
     figures.add(
       {
+        ...step,
         tokens: [],
         text: '',
         sources: [],
         speculation: { method: 'off', depth: 0 },
-        timings,
         finishReason: 'stop',
-        usage: { promptTokens: 1, completionTokens: 3, acceptedTokens: 3, rejectedTokens: 1 },
+        usage: { promptTokens: 1, completionTokens: 3, acceptedTokens: 3, rejectedTokens: 1, speculation },
       },
       5,
     )

@@ -1,20 +1,15 @@
 /** What the engine counts, with vLLM's names. */
-import { MAX_DEPTH, type Progress } from '@foretoken/scheduler'
+import { METHODS, type Progress } from '@foretoken/scheduler'
 import type { StepOutcome } from './runner'
-import type { EngineStats, SpeculationCounters, SpeculationMethod, StepTimings } from './types'
+import { SpeculationTally } from './speculation-tally'
+import type { EngineStats, SpeculationCounters, StepTimings } from './types'
 
 export type Counted = SpeculationCounters &
   Pick<EngineStats, 'byMethod' | 'num_steps' | 'num_generated_tokens' | 'num_dispatches' | 'timeMs'>
 
-const zero = (): SpeculationCounters => ({
-  num_drafts: 0,
-  num_draft_tokens: 0,
-  num_accepted_tokens: 0,
-  num_accepted_tokens_per_pos: new Array<number>(MAX_DEPTH).fill(0),
-})
-
 export class Counters {
-  readonly #byMethod: Record<SpeculationMethod, SpeculationCounters> = { draft: zero(), lookup: zero() }
+  readonly #all = new SpeculationTally()
+  readonly #byMethod = new Map(METHODS.map(method => [method, new SpeculationTally()]))
   numSteps = 0
   #numTokens = 0
   #numDispatches = 0
@@ -30,26 +25,17 @@ export class Counters {
     for (const { tokens, sources, choice } of progress) {
       this.#numTokens += tokens.length
       if (choice.method === 'off') continue
-      const counters = this.#byMethod[choice.method]
-      const numAccepted = sources.filter(source => source !== 'target').length
-      counters.num_drafts++
-      counters.num_draft_tokens += choice.depth
-      counters.num_accepted_tokens += numAccepted
-      for (let i = 0; i < numAccepted; i++) counters.num_accepted_tokens_per_pos[i]!++
+      const accepted = sources.filter(source => source !== 'target').length
+      this.#all.observe(choice.depth, accepted)
+      this.#byMethod.get(choice.method)!.observe(choice.depth, accepted)
     }
   }
 
   snapshot(): Counted {
-    const byMethod = { draft: copy(this.#byMethod.draft), lookup: copy(this.#byMethod.lookup) }
-    const { draft, lookup } = byMethod
+    const byMethod = [...this.#byMethod].map(([method, tally]) => [method, tally.snapshot()])
     return {
-      num_drafts: draft.num_drafts + lookup.num_drafts,
-      num_draft_tokens: draft.num_draft_tokens + lookup.num_draft_tokens,
-      num_accepted_tokens: draft.num_accepted_tokens + lookup.num_accepted_tokens,
-      num_accepted_tokens_per_pos: draft.num_accepted_tokens_per_pos.map(
-        (count, i) => count + lookup.num_accepted_tokens_per_pos[i]!,
-      ),
-      byMethod,
+      ...this.#all.snapshot(),
+      byMethod: Object.fromEntries(byMethod) as EngineStats['byMethod'],
       num_steps: this.numSteps,
       num_generated_tokens: this.#numTokens,
       num_dispatches: this.#numDispatches,
@@ -57,8 +43,3 @@ export class Counters {
     }
   }
 }
-
-const copy = (counters: SpeculationCounters): SpeculationCounters => ({
-  ...counters,
-  num_accepted_tokens_per_pos: [...counters.num_accepted_tokens_per_pos],
-})

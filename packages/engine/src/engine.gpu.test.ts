@@ -2,7 +2,7 @@
 import { kernels } from '@foretoken/shaders'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
-import { Engine, type GenerateOptions, type TokenBatch } from './index'
+import { Engine, type GenerateOptions, type StepEvent, type TokenBatch } from './index'
 
 const model = new URL(stories40K, location.href)
 const prompt = 'Once upon a time, there was a little girl named Lily.'
@@ -55,9 +55,51 @@ describe('an engine', () => {
     expect(usage.promptTokens).toBe(engine.tokenize(prompt).length)
     expect(after.num_accepted_tokens - before.num_accepted_tokens).toBe(usage.acceptedTokens)
     expect(after.num_draft_tokens - before.num_draft_tokens).toBe(usage.acceptedTokens + usage.rejectedTokens)
+    expect(usage.speculation).toMatchObject({
+      num_accepted_tokens: usage.acceptedTokens,
+      num_drafts: after.num_drafts - before.num_drafts,
+      mean_acceptance_length: 1 + usage.acceptedTokens / (after.num_drafts - before.num_drafts),
+    })
     const sources = batches.flatMap(batch => batch.sources)
     expect(sources.filter(source => source === 'lookup')).toHaveLength(usage.acceptedTokens)
     expect(after.createsSinceReady).toBe(0)
+  })
+
+  it('tells what its steps did to those who listen, and to them only', async () => {
+    const controller = new AbortController()
+    const events: StepEvent[] = []
+    const listening = (async () => {
+      for await (const event of engine.steps({ signal: controller.signal })) events.push(event)
+    })()
+    const before = engine.stats()
+    const options = { prompt, maxTokens: 20, ignoreEos: true } as const
+    const [off, drafted] = await Promise.all([
+      collect(engine, { ...options, speculation: 'off' }),
+      collect(engine, { ...options, speculation: { method: 'lookup', depth: 4 } }),
+    ])
+    controller.abort()
+    await expect(listening).rejects.toMatchObject({ code: 'aborted', details: { phase: 'steps' } })
+    const after = engine.stats()
+    expect(events.at(-1)!.step).toBeLessThanOrEqual(after.num_steps)
+    const parts = (id: number) => events.flatMap(event => event.requests.filter(part => part.id === id))
+    for (const batches of [off, drafted]) {
+      const own = parts(batches[0]!.id)
+      const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
+      expect(sum(own.map(part => part.tokens))).toBe(20)
+      expect(sum(own.map(part => part.accepted))).toBe(batches.at(-1)!.usage!.acceptedTokens)
+      expect(own.every(({ depth, rows, tokens }) => tokens === 0 || depth === 0 || rows === depth + 1)).toBe(
+        true,
+      )
+    }
+    expect(after.num_draft_tokens - before.num_draft_tokens).toBe(
+      events.flatMap(({ requests }) => requests).reduce((sum, { depth }) => sum + depth, 0),
+    )
+    const numPrompt = engine.tokenize(prompt).length
+    expect(events.reduce((sum, { promptRows }) => sum + promptRows, 0)).toBe(2 * numPrompt)
+    for (const { rows, requests, stepMs } of events) {
+      expect(requests.reduce((sum, part) => sum + part.rows, 0)).toBe(rows)
+      expect(stepMs).toBeGreaterThan(0)
+    }
   })
 
   it('queues more requests than run together and serves them all', async () => {

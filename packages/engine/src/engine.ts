@@ -21,10 +21,19 @@ import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { bad, checkIds, contextFull, parseRequest } from './request'
 import type { StepOutcome, SubmittedStep } from './runner'
+import { stepEvent } from './step-event'
+import { StepFeed } from './step-feed'
 import { TextStream } from './text-stream'
 import { tokenLogprobs } from './token-logprobs'
 import { Trial } from './trial'
-import type { EngineOptions, EngineStats, ForwardResult, GenerateOptions, TokenBatch } from './types'
+import type {
+  EngineOptions,
+  EngineStats,
+  ForwardResult,
+  GenerateOptions,
+  StepEvent,
+  TokenBatch,
+} from './types'
 
 /** Steps between two saves of the measured costs. */
 const SAVE_EVERY = 200
@@ -40,6 +49,10 @@ export class Engine {
   readonly #scheduler: Scheduler
   readonly #generations = new Map<Sequence, Generation>()
   readonly #scorings = new Map<Sequence, Scoring>()
+  /** Of all requests since the engine was loaded, as long as anything knows of them. */
+  readonly #ids = new WeakMap<Sequence, number>()
+  #numRequests = 0
+  readonly #feed = new StepFeed()
   /** Sequences to be dropped before the next step: never while one is in flight. */
   readonly #leaving = new Set<Sequence>()
   readonly #counters = new Counters()
@@ -75,7 +88,8 @@ export class Engine {
       hasDraft: this.#parts.draft !== undefined,
     })
     const sequence = this.#add(request.sequence)
-    const generation = new Generation(sequence, new TextStream(tokenizer.decoder(), request.stops))
+    const text = new TextStream(tokenizer.decoder(), request.stops)
+    const generation = new Generation(this.#ids.get(sequence)!, sequence, text)
     this.#generations.set(sequence, generation)
     const abort = (): void => {
       generation.fail(abortedError('generate'))
@@ -89,6 +103,12 @@ export class Engine {
       signal?.removeEventListener('abort', abort)
       this.#leave(sequence)
     }
+  }
+
+  /** What every step did, from the first call of `next` on; nothing is told to nobody. */
+  async *steps({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<StepEvent, void, void> {
+    if (this.#failure) throw this.#failure
+    yield* this.#feed.listen(signal)
   }
 
   /** Ids of a text, with BOS as the model says. */
@@ -208,7 +228,10 @@ export class Engine {
 
   #add(request: SequenceRequest): Sequence {
     const sequence = this.#scheduler.add(request)
-    if (sequence) return sequence
+    if (sequence) {
+      this.#ids.set(sequence, ++this.#numRequests)
+      return sequence
+    }
     const waiting = this.#scheduler.numWaiting
     throw new EngineError('overloaded', `${waiting} requests are waiting already.`, {
       waiting,
@@ -279,9 +302,21 @@ export class Engine {
     const progress = this.#scheduler.commit(step, outcome.verdicts, stepMs)
     const timings = { stepMs, cpuMs: planMs + performance.now() - begin }
     this.#counters.observe(progress, outcome, timings)
+    if (this.#feed.isHeard) this.#tell(step, progress, stepMs)
     this.#deliver(progress, timings, outcome.logProbs)
     if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
     if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
+  }
+
+  #tell(step: Step, progress: readonly Progress[], stepMs: number): void {
+    const { cost, running, numWaiting } = this.#scheduler
+    const took = { stepMs, targetMs: cost.target.at(step.targetPass.rows.length) }
+    this.#feed.push({
+      step: this.#counters.numSteps,
+      ...stepEvent(step, progress, took, sequence => this.#ids.get(sequence)!),
+      num_running: running.length,
+      num_waiting: numWaiting,
+    })
   }
 
   #deliver(
@@ -315,6 +350,7 @@ export class Engine {
   /** Ends everything that is under way. */
   #fail(error: EngineError): void {
     this.#failure ??= error
+    this.#feed.fail(error)
     for (const [sequence, generation] of this.#generations) {
       const details = { ...error.details, tokensKept: generation.numTokens }
       generation.fail(new EngineError(error.code, error.message, details))

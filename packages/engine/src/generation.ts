@@ -1,6 +1,7 @@
 /** One request as its consumer sees it: batches in a queue, an end, an error. */
 import type { EngineError } from '@foretoken/errors'
 import type { Progress, Sequence } from '@foretoken/scheduler'
+import { SpeculationTally } from './speculation-tally'
 import type { TextStream } from './text-stream'
 import type { FinishReason, StepTimings, TokenBatch, TokenLogprobs, Usage } from './types'
 
@@ -10,10 +11,10 @@ export class Generation {
   #wake: (() => void) | undefined
   #done = false
   #numTokens = 0
-  #numAccepted = 0
-  #numDrafted = 0
+  readonly #tally = new SpeculationTally()
 
   constructor(
+    readonly id: number,
     readonly sequence: Sequence,
     readonly text: TextStream,
   ) {}
@@ -44,12 +45,14 @@ export class Generation {
       finish = rest.stopped ? 'stop' : reason
     }
     this.#numTokens += count
-    this.#numAccepted += progress.sources.slice(0, count).filter(source => source !== 'target').length
-    this.#numDrafted += progress.choice.depth
+    const sources = progress.sources.slice(0, count)
+    const { depth } = progress.choice
+    if (depth > 0) this.#tally.observe(depth, sources.filter(source => source !== 'target').length)
     this.#push({
+      id: this.id,
       tokens: progress.tokens.slice(0, count),
       text,
-      sources: progress.sources.slice(0, count),
+      sources,
       ...(logprobs ? { logprobs: logprobs.slice(0, count) } : {}),
       speculation: progress.choice,
       timings,
@@ -88,11 +91,13 @@ export class Generation {
   }
 
   #usage(): Usage {
+    const speculation = this.#tally.snapshot()
     return {
       promptTokens: this.sequence.promptLength,
       completionTokens: this.#numTokens,
-      acceptedTokens: this.#numAccepted,
-      rejectedTokens: this.#numDrafted - this.#numAccepted,
+      acceptedTokens: speculation.num_accepted_tokens,
+      rejectedTokens: speculation.num_draft_tokens - speculation.num_accepted_tokens,
+      speculation,
     }
   }
 }

@@ -113,6 +113,8 @@ export interface Usage {
   acceptedTokens: number
   /** Drafted tokens that were rejected. */
   rejectedTokens: number
+  /** The same in full. */
+  speculation: SpeculationCounters
 }
 
 export interface StepTimings {
@@ -139,6 +141,8 @@ export interface TokenLogprobs extends TokenLogprob {
 
 /** What one step committed for one request. */
 export interface TokenBatch {
+  /** Of the request, as in step events; counts all requests of the engine. */
+  id: number
   /** 1..depth+1 ids; the last batch may hold none. */
   tokens: number[]
   /** Text that is certain: never half a character, never part of a stop text. */
@@ -155,13 +159,50 @@ export interface TokenBatch {
   usage?: Usage
 }
 
-/** Counters with vLLM's names. */
+/** Counters with vLLM's names. A draft is what one step verifies for one request. */
 export interface SpeculationCounters {
   num_drafts: number
   num_draft_tokens: number
   num_accepted_tokens: number
   /** Index i: drafts whose token i + 1 was accepted. */
   num_accepted_tokens_per_pos: number[]
+  /** Index i: drafts of which i tokens were accepted, none beyond. */
+  acceptance_histogram: number[]
+  /** Tokens that a draft gave, with the target's own: 1 + accepted / drafts. 1 where there was no draft. */
+  mean_acceptance_length: number
+  /** Accepted of the drafted tokens, 0 where there were none. */
+  draft_acceptance_rate: number
+}
+
+/** What one step did. */
+export interface StepEvent {
+  /** Counts all steps of the engine, from 1. */
+  step: number
+  /** Rows of the target pass, and those whose next token was drawn. */
+  rows: number
+  samples: number
+  /** Rows that read prompts: the others are those of decoding. */
+  promptRows: number
+  /** Everyone who had rows in it. */
+  requests: Array<{
+    /** As in the request's batches. */
+    id: number
+    rows: number
+    method: TokenBatch['speculation']['method']
+    depth: number
+    accepted: number
+    /** Tokens that it gained; none while its prompt is read. */
+    tokens: number
+  }>
+  /** As in the batches' timings. */
+  stepMs: number
+  /** Where draft models ran: what the step took beyond an undrafted one of as many rows, by the table of costs. */
+  draftMs?: number
+  /** Once it was over. */
+  num_running: number
+  num_waiting: number
+  /** Planned and submitted before the step before it was read. */
+  ahead: boolean
 }
 
 export interface EngineStats extends SpeculationCounters {

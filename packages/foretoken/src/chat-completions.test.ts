@@ -6,10 +6,20 @@ import type { ChatCompletionChunk, ChatCompletionRequest } from './types.ts'
 
 const messages = [{ role: 'user', content: 'Hi' }]
 const step = {
+  id: 1,
   sources: [],
   speculation: { method: 'off', depth: 0 },
   timings: { stepMs: 1, cpuMs: 1 },
 } as const
+const speculation = {
+  num_drafts: 1,
+  num_draft_tokens: 3,
+  num_accepted_tokens: 1,
+  num_accepted_tokens_per_pos: [1, 0, 0],
+  acceptance_histogram: [0, 1, 0, 0],
+  mean_acceptance_length: 2,
+  draft_acceptance_rate: 1 / 3,
+}
 const batches: TokenBatch[] = [
   { ...step, sources: [], tokens: [7], text: 'Once' },
   { ...step, sources: [], tokens: [8, 9], text: ' upon' },
@@ -19,7 +29,7 @@ const batches: TokenBatch[] = [
     tokens: [],
     text: '',
     finishReason: 'length',
-    usage: { promptTokens: 5, completionTokens: 3, acceptedTokens: 1, rejectedTokens: 2 },
+    usage: { promptTokens: 5, completionTokens: 3, acceptedTokens: 1, rejectedTokens: 2, speculation },
   },
 ]
 const usage = {

@@ -1,9 +1,16 @@
 /** An engine in a Web Worker, as the page sees it. */
-import type { EngineStats, ForwardResult, GenerateOptions, TokenBatch } from '@foretoken/engine/types'
+import type {
+  EngineStats,
+  ForwardResult,
+  GenerateOptions,
+  StepEvent,
+  TokenBatch,
+} from '@foretoken/engine/types'
 import { abortedError } from '@foretoken/errors'
 import { chatCompletions } from './chat-completions.ts'
+import { checkOptions } from './check-options.ts'
 import type { LoadedModel } from './protocol.ts'
-import { streamTokens } from './token-stream.ts'
+import { pushStream } from './push-stream.ts'
 import type { ChatCompletions, Engine } from './types.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -17,8 +24,17 @@ export class EngineClient implements Engine {
     this.chat = { completions: chatCompletions(model.name, options => this.generate(options)) }
   }
 
-  generate(options: GenerateOptions): AsyncGenerator<TokenBatch, void, void> {
-    return streamTokens(this.#link, options)
+  async *generate(request: GenerateOptions): AsyncGenerator<TokenBatch, void, void> {
+    checkOptions(request)
+    const { signal, ...options } = request
+    const call = { phase: 'generate', signal }
+    yield* pushStream<TokenBatch>(this.#link, (remote, port) => remote.generate(options, port), call)
+  }
+
+  async *steps(options: { signal?: AbortSignal } = {}): AsyncGenerator<StepEvent, void, void> {
+    checkOptions(options)
+    const call = { phase: 'steps', signal: options.signal }
+    yield* pushStream<StepEvent>(this.#link, (remote, port) => remote.steps(port), call)
   }
 
   tokenize(text: string): Promise<number[]> {

@@ -7,6 +7,7 @@ import type {
   HubFile,
   LoadProgress,
   Preflight,
+  StepEvent,
   TokenBatch,
 } from '@foretoken/engine/types'
 import type { WireError } from '@foretoken/errors'
@@ -37,6 +38,8 @@ export interface WorkerSurface {
   preflight(options: WireEngineOptions, port: MessagePort): Promise<Outcome<Preflight>>
   /** Resolves when the request has ended; its batches and its end go over `port`, pushed. */
   generate(options: WireGenerateOptions, port: MessagePort): Promise<void>
+  /** The same for what steps do, as long as the client listens. */
+  steps(port: MessagePort): Promise<void>
   tokenize(text: string): Promise<Outcome<number[]>>
   forward(tokens: readonly number[]): Promise<Outcome<ForwardResult>>
   stats(): Promise<Outcome<EngineStats>>
@@ -46,11 +49,11 @@ export interface WorkerSurface {
 /** Worker to client while loading. */
 export type LoadMessage = { type: 'progress'; progress: LoadProgress }
 
-/** Worker to client while generating: one `batch` per step, then exactly one `end` or `error`. */
-export type RequestMessage =
-  | { type: 'batch'; batch: TokenBatch }
+/** Worker to client, pushed: one `item` per step, then exactly one `end` or `error`. */
+export type PushMessage<T extends TokenBatch | StepEvent> =
+  | { type: 'item'; item: T }
   | { type: 'end' }
   | { type: 'error'; error: WireError }
 
-/** Client to worker, over the port of a load or of a request. */
+/** Client to worker, over the port of a load or of what is pushed. */
 export type ClientMessage = { type: 'abort' }

@@ -5,6 +5,7 @@ import type {
   ForwardResult,
   GenerateOptions,
   Speculation,
+  StepEvent,
   TokenBatch,
 } from '@foretoken/engine/types'
 
@@ -99,6 +100,11 @@ export interface Engine {
   /** Logits at all positions. */
   forward(tokens: readonly number[]): Promise<ForwardResult>
   stats(): Promise<EngineStats>
+  /**
+   * What every step does from now on, for all requests, until the signal fires or the loop is left. Nothing is told while
+   * nobody listens.
+   */
+  steps(options?: { signal?: AbortSignal }): AsyncGenerator<StepEvent, void, void>
   /** Ends all requests with `aborted`, frees the GPU and the worker. */
   dispose(): Promise<void>
 }

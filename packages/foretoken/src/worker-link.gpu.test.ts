@@ -1,6 +1,6 @@
 import { EngineError, isEngineError } from '@foretoken/errors'
 import { describe, expect, it } from 'vitest'
-import { streamTokens } from './token-stream.ts'
+import { pushStream } from './push-stream.ts'
 import { WorkerLink } from './worker-link.ts'
 
 /** A link to a worker that runs this script instead of ours. */
@@ -8,6 +8,9 @@ function linkTo(script: string): WorkerLink {
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
   return new WorkerLink(new Worker(url, { type: 'module' }))
 }
+
+const stepsOf = (link: WorkerLink) =>
+  pushStream(link, (remote, port) => remote.steps(port), { phase: 'steps' })
 
 async function rejection(promise: Promise<unknown>): Promise<EngineError> {
   const error: unknown = await promise.then(
@@ -34,7 +37,7 @@ describe('WorkerLink', () => {
     const pending = [
       rejection(link.call(remote => remote.stats())),
       rejection(link.call(remote => remote.tokenize('a'))),
-      rejection(streamTokens(link, { prompt: 'a' }).next()),
+      rejection(stepsOf(link).next()),
     ]
     for (const error of await Promise.all(pending)) {
       expect(error.code).toBe('internal')
@@ -47,7 +50,7 @@ describe('WorkerLink', () => {
   it('disposes of a worker that does not answer', async () => {
     const link = linkTo(silence)
     const pending = rejection(link.call(remote => remote.stats()))
-    const stream = rejection(streamTokens(link, { prompt: 'a' }).next())
+    const stream = rejection(stepsOf(link).next())
     await link.dispose(new EngineError('aborted', 'Aborted during dispose.', { phase: 'dispose' }))
     expect((await pending).details).toEqual({ phase: 'dispose' })
     expect((await stream).details).toEqual({ phase: 'dispose' })

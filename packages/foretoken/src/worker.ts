@@ -1,9 +1,9 @@
 /** The worker's entry: one engine behind the protocol. */
 import { Engine, preflight } from '@foretoken/engine'
-import type { LoadProgress } from '@foretoken/engine/types'
+import type { LoadProgress, StepEvent, TokenBatch } from '@foretoken/engine/types'
 import { EngineError, toWireError } from '@foretoken/errors'
 import { expose, transfer } from 'comlink'
-import type { ClientMessage, LoadMessage, Outcome, RequestMessage, WorkerSurface } from './protocol.ts'
+import type { ClientMessage, LoadMessage, Outcome, PushMessage, WorkerSurface } from './protocol.ts'
 
 let engine: Engine | undefined
 
@@ -30,6 +30,22 @@ function abortSignal(port: MessagePort): AbortSignal {
   return controller.signal
 }
 
+/** Tells the client every item, and how it ended, until it sends `abort`. */
+async function push<T extends TokenBatch | StepEvent>(
+  port: MessagePort,
+  items: (signal: AbortSignal) => AsyncIterable<T>,
+): Promise<void> {
+  const signal = abortSignal(port)
+  const tell = (message: PushMessage<T>) => port.postMessage(message)
+  try {
+    for await (const item of items(signal)) tell({ type: 'item', item })
+    tell({ type: 'end' })
+  } catch (error) {
+    tell({ type: 'error', error: toWireError(error) })
+  }
+  port.close()
+}
+
 const surface: WorkerSurface = {
   async load(options, port) {
     const signal = abortSignal(port)
@@ -50,18 +66,9 @@ const surface: WorkerSurface = {
     return found
   },
 
-  async generate(options, port) {
-    const signal = abortSignal(port)
-    const tell = (message: RequestMessage) => port.postMessage(message)
-    try {
-      for await (const batch of loadedEngine().generate({ ...options, signal }))
-        tell({ type: 'batch', batch })
-      tell({ type: 'end' })
-    } catch (error) {
-      tell({ type: 'error', error: toWireError(error) })
-    }
-    port.close()
-  },
+  generate: (options, port) => push(port, signal => loadedEngine().generate({ ...options, signal })),
+
+  steps: port => push(port, signal => loadedEngine().steps({ signal })),
 
   tokenize: text => outcome(() => loadedEngine().tokenize(text)),
 

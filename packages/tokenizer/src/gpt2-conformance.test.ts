@@ -1,43 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { gpt2Metadata } from './gpt2-metadata'
 import { tokenizerFromGguf } from './tokenizer'
 
 const folder = new URL('../../../../shared/tokenizers/gpt2/', import.meta.url)
 const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
 
-interface TokenizerJson {
-  added_tokens: { id: number; content: string }[]
-  model: { vocab: Record<string, number>; merges: string[] }
-}
-
-function metadataOf({ added_tokens, model }: TokenizerJson): Map<string, unknown> {
-  const tokens: string[] = []
-  const kinds: number[] = []
-  for (const [token, id] of Object.entries(model.vocab)) {
-    tokens[id] = token
-    kinds[id] = 1
-  }
-  for (const { id, content } of added_tokens) {
-    tokens[id] = content
-    kinds[id] = 3
-  }
-  return new Map<string, unknown>([
-    ['tokenizer.ggml.model', 'gpt2'],
-    ['tokenizer.ggml.pre', 'gpt-2'],
-    ['tokenizer.ggml.tokens', tokens],
-    ['tokenizer.ggml.token_type', kinds],
-    ['tokenizer.ggml.merges', model.merges],
-    ['tokenizer.ggml.bos_token_id', 50256],
-    ['tokenizer.ggml.eos_token_id', 50256],
-  ])
-}
-
 describe.skipIf(!existsSync(folder))('GPT-2 of ../shared/tokenizers (skipped where it is missing)', () => {
   const cases: { source: string; text: string; ids: number[] }[] = existsSync(folder)
     ? read('cases.json')
     : []
-  const metadata = existsSync(folder) ? metadataOf(read('tokenizer.json')) : new Map()
+  const metadata = existsSync(folder) ? gpt2Metadata(read('tokenizer.json')) : new Map()
   const tokenizer = existsSync(folder) ? tokenizerFromGguf(metadata) : undefined!
 
   test('has all 72 cases', () => expect(cases.length).toBe(72))

@@ -1,4 +1,5 @@
 export type { ChatMessage } from './chat-template'
+export { type Gpt2TokenizerJson, gpt2Metadata } from './gpt2-metadata'
 export type { StreamingDecoder } from './streaming-decoder'
 export { type EncodeOptions, type Tokenizer, tokenizerFromGguf } from './tokenizer'
 export { type VocabularyDifference, vocabularyDifference } from './vocabulary-difference'

@@ -1,0 +1,46 @@
+/** What an engine's steps did while some work was done, each with its share of the clock. */
+import type { Engine, StepEvent } from '@foretoken/engine'
+import { isEngineError } from '@foretoken/errors'
+
+export interface RecordedStep extends StepEvent {
+  /** From the end of the step before, or from the beginning, to its own: CPU work between steps is in it. */
+  wallMs: number
+}
+
+export interface Decoding {
+  tokens: number
+  seconds: number
+}
+
+/** Runs `work`, which sends requests, and records its steps: from the first that reads a prompt on. */
+export async function recordSteps<T>(
+  engine: Engine,
+  work: () => Promise<T>,
+): Promise<{ result: T; steps: RecordedStep[] }> {
+  const controller = new AbortController()
+  const steps: RecordedStep[] = []
+  let last = performance.now()
+  const listening = (async () => {
+    for await (const event of engine.steps({ signal: controller.signal })) {
+      const now = performance.now()
+      // A step that was planned ahead for requests that have ended may still come in.
+      if (steps.length > 0 || event.promptRows > 0) steps.push({ ...event, wallMs: now - last })
+      last = now
+    }
+  })().catch(error => {
+    if (!(isEngineError(error) && error.code === 'aborted')) throw error
+  })
+  try {
+    return { result: await work(), steps }
+  } finally {
+    controller.abort()
+    await listening
+  }
+}
+
+/** Of the steps that read no prompt: reading is not what speculation speeds up. */
+export function decodingOf(steps: readonly RecordedStep[]): Decoding {
+  const decoding = steps.filter(({ promptRows }) => promptRows === 0)
+  const tokens = decoding.flatMap(({ requests }) => requests).reduce((sum, part) => sum + part.tokens, 0)
+  return { tokens, seconds: decoding.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000 }
+}
