@@ -29,7 +29,7 @@ async function expectAgreement(test: Case, section: number) {
     new Array<Sample>(depth + 1).fill({
       ...sampling,
       sequence,
-      adjustments: penalised?.(i) ? PENALISED : BIASED,
+      flags: penalised?.(i) ? PENALISED : BIASED,
     }),
   )
   const step = writeStep(rows, test.samples ?? plain, verdicts)

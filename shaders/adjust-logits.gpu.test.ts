@@ -48,7 +48,7 @@ function randomCase(seed: number, vocab: number, requests: readonly Request[]) {
       const nodes = random.shuffled(16).slice(0, i)
       const mask = sequence % 2 === 1 ? nodes.reduce((bits, node) => bits | (2 << node), 1) : 0
       const position = length + i
-      samples.push({ ...sampling, sequence, position, length, adjustments: flags, row: rows.length })
+      samples.push({ ...sampling, sequence, position, length, flags, row: rows.length })
       const row = plainRow(sequence, position - 1)
       rows.push(mask ? { ...row, tree: { base: length - 1, mask } } : row)
     }
@@ -111,7 +111,7 @@ describe('adjust-logits', () => {
   it('counts a drafted token as a committed one, bit for bit', async () => {
     const penalties = { repetition: 1.25, presence: 0.5, frequency: 0.75 }
     const adjust = async (position: number, counts: Uint32Array<ArrayBuffer>) => {
-      const sample = { ...sampling, sequence: 0, position, length: 10, adjustments: PENALISED }
+      const sample = { ...sampling, sequence: 0, position, length: 10, flags: PENALISED }
       const logits = new Random(3).matrix(1, 64, 64, 9)
       const history = new Uint32Array(context).fill(7, 0, 10)
       history.set([5, 5, 9], 10) // the last one stands at the sample's own position: it does not count

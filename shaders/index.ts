@@ -13,6 +13,7 @@ import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
 import merge from './merge.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
+import noise from './noise.wgsl?raw'
 import place from './place.wgsl?raw'
 import product from './product.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
@@ -23,6 +24,8 @@ import softmaxFold from './softmax-fold.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
 import stream from './stream.wgsl?raw'
+import support from './support.wgsl?raw'
+import verify from './verify.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
 
 export {
@@ -46,7 +49,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 6
+export const kernelRevision = 7
 
 export const kernels = {
   embed: {
@@ -99,8 +102,13 @@ export const kernels = {
   lookup: { name: 'lookup', source: lookup, bindings: ['read', 'read', 'write'] },
   sample: {
     name: 'sample',
-    source: step + reduce + sample,
-    bindings: ['step', 'read', 'write', 'write', 'uniform'],
+    source: step + reduce + noise + support + sample,
+    bindings: ['step', 'read', 'write', 'write', 'write', 'write', 'uniform'],
+  },
+  verify: {
+    name: 'verify',
+    source: step + reduce + noise + support + verify,
+    bindings: ['step', 'read', 'read', 'read', 'read', 'write', 'uniform'],
   },
   logProbs: {
     name: 'log-probs',

@@ -38,7 +38,5 @@ fn reduce_sum(mine: f32, t: u32) -> f32 {
     if (t < half) { best_value[t] += best_value[t + half]; }
     workgroupBarrier();
   }
-  let result = best_value[0];
-  workgroupBarrier();
-  return result;
+  return workgroupUniformLoad(&best_value[0]); // control flow may depend on it
 }

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kernels } from './index'
+import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { draw, type Filters, scores } from './reference/sample'
-import { type Sample, writeStep } from './reference/step'
+import { draw, type Filters, SUPPORT_WORDS, sample, scores } from './reference/sample'
+import { BLOCK, REJECTION, type Sample, writeStep } from './reference/step'
 
 const context = 64
 const plain: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 }
@@ -19,7 +20,11 @@ const sampleOf = (filters: Filters, fields: Partial<Sample> = {}): Sample => ({
   ...fields,
 })
 
-/** What the kernel draws, one token per sample. */
+const verificationDepth = 4
+/** Of the test that looks at what is left for verify.wgsl: a parameter for each size would be a kernel for each. */
+const verifiedVocab = 300
+
+/** What the kernel draws, one token per sample, and what it leaves for verify.wgsl. */
 async function run(
   samples: readonly Sample[],
   logits: Float32Array<ArrayBuffer>,
@@ -28,20 +33,24 @@ async function run(
 ) {
   const sampled = new Uint32Array(samples.length)
   const history = new Uint32Array(3 * context).fill(9999)
+  const draftProbs = new Float32Array(3 * verificationDepth * verifiedVocab).fill(7)
+  const supports = new Uint32Array(samples.length * SUPPORT_WORDS).fill(7)
   await runKernel({
     kernel: kernels.sample,
-    params: { CONTEXT: context },
+    params: { CONTEXT: context, VOCAB: verifiedVocab, VERIFICATION_DEPTH: verificationDepth },
     data: [
       writeStep([], samples),
       logits,
       sampled,
       history,
+      draftProbs,
+      supports,
       new Uint32Array([vocab, logits.length / samples.length, 0, 0]),
     ],
     groups: [samples.length],
     stepOffset: section * 256,
   })
-  return { sampled, history }
+  return { sampled, history, draftProbs, supports }
 }
 
 /** Whether the token is the reference's, or within rounding of it: of the best score, or of a filter's edge. */
@@ -138,5 +147,49 @@ describe('sample', () => {
     expect([...sampled]).toEqual([17, 17, 17])
     expect(history[context + 5]).toBe(17)
     expect(history.filter(token => token !== 9999)).toHaveLength(1)
+  })
+
+  it('draws the drafts of rejection and block by a stream of their own, and leaves what they are judged by', async () => {
+    const vocab = verifiedVocab
+    const random = new Random(3)
+    const stride = padded(vocab)
+    const filters = { ...plain, temperature: 0.8, topK: 40 }
+    const samples = [0, 1, 2].flatMap(sequence =>
+      [0, 1, 2, 3].map(i =>
+        sampleOf(filters, {
+          sequence,
+          position: 20 + i,
+          length: 20,
+          draft: sequence > 0,
+          flags: sequence === 2 ? REJECTION : BLOCK,
+          seed: random.word(),
+        }),
+      ),
+    )
+    const logits = random.matrix(samples.length, vocab, stride, 3)
+    const { sampled, draftProbs, supports } = await run(samples, logits, vocab)
+    const expected = {
+      sampled: sampled.map(() => 0),
+      draftProbs: draftProbs.map(() => 7),
+      supports: supports.map(() => 7),
+    }
+    const sizes = { vocab, stride, context, verificationDepth }
+    sample(writeStep([], samples), logits, expected.sampled, new Uint32Array(3 * context), expected, sizes)
+    expect(sampled).toEqual(expected.sampled)
+    expect(expected.sampled).not.toEqual(
+      samples.map(({ position, seed }, i) =>
+        draw(logits.subarray(i * stride, i * stride + vocab), position, seed, filters),
+      ),
+    )
+    expectClose(draftProbs, expected.draftProbs, { relative: 1e-5 })
+    const words = (of: Uint32Array, place: number) => of.filter((_, i) => i % SUPPORT_WORDS === place)
+    expect(words(supports, 0)).toEqual(words(expected.supports, 0))
+    for (const place of [1, 2, 3]) {
+      const floats = [supports, expected.supports].map(of => new Float32Array(words(of, place).buffer))
+      expectClose(floats[0]!, floats[1]!, { relative: 1e-5 })
+    }
+    // Of the three, one is the target's, and the others drafts.
+    expect([...draftProbs.subarray(0, verificationDepth * vocab)].every(value => value === 7)).toBe(true)
+    expect([...supports.subarray(4 * SUPPORT_WORDS)].every(word => word === 7)).toBe(true)
   })
 })

@@ -5,46 +5,27 @@
 // same draw whoever asks: target and draft share the noise (Daliri, Musco and Suresh, 2408.07978).
 // The filters need no sort: the k-th largest logit and the edge of the nucleus are found by radix descent over
 // order-preserving keys, four times eight bits. Masses are integers, so their sums have no order.
+// For verify.wgsl a request's draft draws with noise of its own and leaves the probabilities that it drew with; the
+// target leaves what its filters keep.
 // One workgroup per sample.
 @group(0) @binding(1) var<storage, read> logits: array<f32>;             // [samples, stride]
 @group(0) @binding(2) var<storage, read_write> sampled: array<u32>;      // [samples]
 @group(0) @binding(3) var<storage, read_write> history: array<u32>;      // [sequences, CONTEXT]
-@group(0) @binding(4) var<uniform> shape: vec4<u32>;                     // vocab, stride
+@group(0) @binding(4) var<storage, read_write> draft_probs: array<f32>;  // [sequences, VERIFICATION_DEPTH, VOCAB]
+@group(0) @binding(5) var<storage, read_write> supports: array<u32>;     // [samples, SUPPORT_WORDS]
+@group(0) @binding(6) var<uniform> shape: vec4<u32>;                     // vocab, stride
 
 const CONTEXT = 512u;
+const VOCAB = 512u;
+const VERIFICATION_DEPTH = 1u;
 const SAMPLE_WORDS = 12u;
+const SUPPORT_WORDS = 4u;      // least key kept, top logit, sum of exp((logit - top) / T) over what is kept
+const VERIFIED = 12u;          // flags of a sample that verify.wgsl will see: REJECTION or BLOCK
 const MASS_ONE = 1073741824.0; // 2^30 stands for probability 1
 const COLDEST = 1e-5;          // any colder is the plain argmax: (value - top) / T must stay finite
 
 var<workgroup> histogram: array<atomic<u32>, 256>;
 var<workgroup> chosen: vec2<u32>; // digit found, mass still wanted below it
-
-// u32 keys in the order of the floats.
-fn key_of(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
-// pcg3d (Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020)
-fn hash(token: u32, position: u32, seed: u32) -> u32 {
-  var v = vec3<u32>(token, position, seed) * 1664525u + 1013904223u;
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v ^= v >> vec3<u32>(16u);
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  return v.x;
-}
-
-// -log(-log(1 - u)), u uniform in (0, 1). The noise that matters comes from small u, where log(1 - u) would lose
-// all its digits: there its series stands in.
-fn gumbel(token: u32, position: u32, seed: u32) -> f32 {
-  let u = min((f32(hash(token, position, seed)) + 0.5) * 2.3283064e-10, 0.99999994);
-  let series = u * fma(u, fma(u, fma(u, 0.25, 0.33333334), 0.5), 1.0);
-  return -log(select(-log(1.0 - u), series, u < 0.03125));
-}
 
 // The largest key whose mass, its own and that of all keys above it, reaches what is wanted: k tokens of mass 1 (the
 // k-th largest logit), or with k = 0 the share top_p of the probability (the edge of the nucleus). Keys below
@@ -99,8 +80,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let top_k = step[record + 4u];
   let top_p = bitcast<f32>(step[record + 5u]);
   let min_p = bitcast<f32>(step[record + 6u]);
-  let seed = step[record + 7u];
   let draft = step[record + 8u] == 1u;
+  let verified = (step[record + 9u] & VERIFIED) != 0u;
+  let length = step[record + 10u]; // committed tokens
+  var seed = step[record + 7u];
+  if (draft && verified) { seed = stream_seed(DRAFT_STREAM, length, seed); }
   let at = group.x * shape.y;
   let vocab = shape.x;
 
@@ -134,6 +118,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       }
     }
     best = reduce_best(drawn, t);
+
+    if (verified) {
+      var sum = 0.0;
+      for (var token = t; token < vocab; token += WORKGROUP) { sum += weight_of(logits[at + token], at_least, top, temperature); }
+      let total = reduce_sum(sum, t);
+      if (draft) {
+        let place = (sequence * VERIFICATION_DEPTH + position - length) * VOCAB;
+        for (var token = t; token < vocab; token += WORKGROUP) {
+          draft_probs[place + token] = weight_of(logits[at + token], at_least, top, temperature) / total;
+        }
+      } else if (t == 0u) {
+        let support = group.x * SUPPORT_WORDS;
+        supports[support] = at_least;
+        supports[support + 1u] = bitcast<u32>(top);
+        supports[support + 2u] = bitcast<u32>(total);
+      }
+    }
   }
   if (t == 0u) {
     sampled[group.x] = best.token;

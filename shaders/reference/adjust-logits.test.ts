@@ -21,7 +21,7 @@ function adjusted(
     minP: 0,
     seed: 0,
     draft: false,
-    adjustments: BIASED | PENALISED,
+    flags: BIASED | PENALISED,
   }))
   const counts = new Uint32Array(tokens.length * vocab)
   for (const [sequence, ids] of tokens.entries()) {

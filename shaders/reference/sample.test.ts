@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { gumbel, hash } from './noise'
 import { Random } from './random'
-import { draw, gumbel, hash, keyOf, scores } from './sample'
+import { draw, keyOf, scores } from './sample'
 
 const plain = { temperature: 1, topK: 0, topP: 1, minP: 0 }
 

@@ -2,11 +2,14 @@
  * One token per sample: argmax(logit / T + g(seed, position, token)) over the tokens that top-k, top-p and min-p
  * keep: sample.wgsl. Where the kernel finds a threshold by radix descent, this sorts.
  */
-import { NUM_SAMPLES, SAMPLE_WORDS, SAMPLES_AT } from './step'
+import { DRAFT_STREAM, gumbel, streamSeed } from './noise'
+import { NUM_SAMPLES, SAMPLE_WORDS, SAMPLES_AT, VERIFIED } from './step'
 import { bitcastF32, bitcastU32, fma } from './wgsl-builtins'
 
 const MASS_ONE = 2 ** 30
 const COLDEST = 1e-5
+/** Least key kept, top logit, sum of exp((logit - top) / T) over what is kept. */
+export const SUPPORT_WORDS = 4
 const f32 = Math.fround
 
 export interface Filters {
@@ -20,6 +23,14 @@ export interface SampleSizes {
   vocab: number
   stride: number
   context: number
+  /** Draft tokens of a sequence whose probabilities are kept. */
+  verificationDepth: number
+}
+
+/** What verify.wgsl is left: of a draft what it was drawn by, of the target what its filters keep. */
+export interface Kept {
+  draftProbs: Float32Array // [sequences, verificationDepth, vocab]
+  supports: Uint32Array // [samples, SUPPORT_WORDS]
 }
 
 export function sample(
@@ -27,21 +38,32 @@ export function sample(
   logits: Float32Array, // [samples, stride]
   sampled: Uint32Array, // [samples]
   history: Uint32Array, // [sequences, context]
-  { vocab, stride, context }: SampleSizes,
+  { draftProbs, supports }: Kept,
+  { vocab, stride, context, verificationDepth }: SampleSizes,
 ): void {
   for (let s = 0; s < step[NUM_SAMPLES]!; s++) {
     const record = step.subarray(step[SAMPLES_AT]! + s * SAMPLE_WORDS)
-    const [, sequence, position, temperature, topK, topP, minP, seed, draft] = record
-    const filters = {
-      temperature: bitcastF32(temperature!),
-      topK: topK!,
-      topP: bitcastF32(topP!),
-      minP: bitcastF32(minP!),
-    }
-    const token = draw(logits.subarray(s * stride, s * stride + vocab), position!, seed!, filters)
+    const [, sequence, position, , , , , ownSeed, draft, flags, length] = record as unknown as number[]
+    const filters = filtersOf(record)
+    const isVerified = (flags! & VERIFIED) !== 0
+    const seed = draft && isVerified ? streamSeed(DRAFT_STREAM, length!, ownSeed!) : ownSeed!
+    const row = logits.subarray(s * stride, s * stride + vocab)
+    const token = draw(row, position!, seed, filters)
     sampled[s] = token
     if (draft === 1 && position! < context) history[sequence! * context + position!] = token
+    if (!isVerified || filters.temperature <= COLDEST) continue
+    const support = supportOf(row, filters)
+    const place = (sequence! * verificationDepth + position! - length!) * vocab
+    if (draft) draftProbs.set(probabilities(row, support, filters.temperature), place)
+    else
+      supports.set([support.atLeast, bitcastU32(support.top), bitcastU32(support.total)], s * SUPPORT_WORDS)
   }
+}
+
+export function filtersOf(record: Uint32Array): Filters {
+  const [, , , temperature, topK, topP, minP] = record as unknown as number[]
+  const [t, p, m] = [temperature!, topP!, minP!].map(bitcastF32)
+  return { temperature: t!, topK: topK!, topP: p!, minP: m! }
 }
 
 /** The token of one sample. */
@@ -51,14 +73,27 @@ export function draw(logits: Float32Array, position: number, seed: number, filte
 }
 
 /** (logit - top) / T + g; what the filters remove has -Infinity. */
-export function scores(
-  logits: Float32Array,
-  position: number,
-  seed: number,
-  { temperature, topK, topP, minP }: Filters,
-): Float32Array {
+export function scores(logits: Float32Array, position: number, seed: number, filters: Filters): Float32Array {
+  const { atLeast, top } = supportOf(logits, filters)
+  return logits.map((value, token) =>
+    keyOf(value) >= atLeast
+      ? f32(f32(value - top) / filters.temperature) + gumbel(token, position, seed)
+      : Number.NEGATIVE_INFINITY,
+  )
+}
+
+/** What the filters keep: tokens whose key is not below `atLeast`. Their weights are exp((logit - top) / T). */
+export interface Support {
+  atLeast: number
+  top: number
+  total: number
+}
+
+export function supportOf(logits: Float32Array, { temperature, topK, topP, minP }: Filters): Support {
   const vocab = logits.length
   const top = logits[argmax(logits)]!
+  const weights = (from: number) => logits.map(value => weightOf(value, { atLeast: from, top }, temperature))
+  const sum = (values: Float32Array) => values.reduce((a, b) => f32(a + b), 0)
   let atLeast = 0
   if (topK > 0 && topK < vocab) {
     atLeast = threshold(
@@ -69,20 +104,23 @@ export function scores(
     )
   }
   if (topP < 1) {
-    const probability = (value: number) => f32(Math.exp(f32(f32(value - top) / temperature)))
-    const kept = logits.filter(value => keyOf(value) >= atLeast)
-    const total = kept.reduce((sum, value) => f32(sum + probability(value)), 0)
-    const mass = (value: number) => Math.floor(f32(f32(probability(value) / total) * MASS_ONE) + 0.5)
+    const total = sum(weights(atLeast))
+    const mass = (value: number) =>
+      Math.floor(f32(f32(weightOf(value, { atLeast: 0, top }, temperature) / total) * MASS_ONE) + 0.5)
     const wanted = (all: number) => Math.min(Math.max(Math.ceil(f32(f32(all) * topP)), 1), all)
     atLeast = threshold(logits, atLeast, mass, wanted)
   }
   if (minP > 0) atLeast = Math.max(atLeast, keyOf(fma(temperature, f32(Math.log(minP)), top)))
   atLeast = Math.min(atLeast, keyOf(top))
-  return logits.map((value, token) =>
-    keyOf(value) >= atLeast
-      ? f32(f32(value - top) / temperature) + gumbel(token, position, seed)
-      : Number.NEGATIVE_INFINITY,
-  )
+  return { atLeast, top, total: sum(weights(atLeast)) }
+}
+
+function weightOf(value: number, { atLeast, top }: Omit<Support, 'total'>, temperature: number): number {
+  return keyOf(value) >= atLeast ? f32(Math.exp(f32(f32(value - top) / temperature))) : 0
+}
+
+export function probabilities(logits: Float32Array, support: Support, temperature: number): Float32Array {
+  return logits.map(value => f32(weightOf(value, support, temperature) / support.total))
 }
 
 /** The lowest id wins ties. */
@@ -113,31 +151,4 @@ function threshold(
 export function keyOf(value: number): number {
   const bits = bitcastU32(value)
   return (bits >= 0x80000000 ? ~bits : bits | 0x80000000) >>> 0
-}
-
-/** pcg3d (Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 2020) */
-export function hash(token: number, position: number, seed: number): number {
-  let [x, y, z] = [token, position, seed].map(v => Math.imul(v, 1664525) + 1013904223) as [
-    number,
-    number,
-    number,
-  ]
-  x += Math.imul(y, z)
-  y += Math.imul(z, x)
-  z += Math.imul(x, y)
-  x ^= x >>> 16
-  y ^= y >>> 16
-  z ^= z >>> 16
-  x += Math.imul(y, z)
-  y += Math.imul(z, x)
-  z += Math.imul(x, y)
-  return x >>> 0
-}
-
-/** -log(-log(1 - u)), u uniform in (0, 1). */
-export function gumbel(token: number, position: number, seed: number): number {
-  const uniform = f32(f32(f32(hash(token, position, seed)) + 0.5) * f32(2.3283064e-10))
-  const u = Math.min(uniform, f32(0.99999994))
-  const series = f32(u * fma(u, fma(u, fma(u, 0.25, f32(0.33333334)), 0.5), 1))
-  return f32(-Math.log(u < 0.03125 ? series : f32(-Math.log(f32(1 - u)))))
 }

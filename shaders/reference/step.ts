@@ -19,6 +19,11 @@ export const VERDICT_WORDS = 16
 /** Flags of a sample: what is done to its logits. */
 export const BIASED = 1
 export const PENALISED = 2
+/** The rule by which its draft is judged, where it is not by equal samples; and that a model drew it, and left its probabilities. */
+export const REJECTION = 4
+export const BLOCK = 8
+export const DRAWN = 16
+export const VERIFIED = REJECTION | BLOCK
 
 /** A row: one query position of one sequence. */
 export interface Row {
@@ -59,8 +64,8 @@ export interface Sample {
   minP: number
   seed: number
   draft: boolean
-  /** BIASED | PENALISED. */
-  adjustments?: number
+  /** BIASED | PENALISED | REJECTION | BLOCK | DRAWN. */
+  flags?: number
   /** Committed tokens of its sequence; those from here to `position` are drafted. */
   length?: number
   /** 0: none, else 1 + how many of the best tokens have theirs told too. */
@@ -131,7 +136,7 @@ export function writeStep(
   for (const [i, s] of samples.entries()) {
     const floats = [s.topP, s.minP].map(bitcastU32)
     const place = [s.row, s.sequence, s.position, bitcastU32(s.temperature)]
-    const extras = [s.adjustments ?? 0, s.length ?? s.position, s.logProbs ?? 0]
+    const extras = [s.flags ?? 0, s.length ?? s.position, s.logProbs ?? 0]
     step.set([...place, s.topK, ...floats, s.seed, Number(s.draft), ...extras], samplesAt + i * SAMPLE_WORDS)
   }
   for (const [i, { sequence, length, firstSample, depth, stops, isTree }] of verdicts.entries()) {
