@@ -86,6 +86,7 @@ export class Engine {
       contextLength: this.#parts.sizes.contextLength,
       vocab: config.vocab,
       hasDraft: this.#parts.draft !== undefined,
+      verificationDepth: this.#parts.sizes.verificationDepth,
     })
     const sequence = this.#add(request.sequence)
     const text = new TextStream(tokenizer.decoder(), request.stops)

@@ -17,6 +17,7 @@ import { type MatmulOptions, Matmuls } from './matmuls'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
+import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
@@ -114,6 +115,7 @@ class LlamaBuilder {
       this.#matmul(head, normed, logits, { over: 'samples' }),
       only(adjustsLogits, this.#adjustLogits(logits)),
       this.#sample(logits),
+      only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
       only(
         pass => wantsLogProbs(pass) && adjustsLogits(pass),
@@ -260,14 +262,33 @@ class LlamaBuilder {
   }
 
   #sample(logits: GPUBuffer): Promise<Command> {
-    const { sampled, history, params } = this.resident
+    const { sampled, history, draftProbs, supports } = this.resident
     return this.#command('sample', {
-      params: { CONTEXT: params.CONTEXT, WORKGROUP: vocabWorkgroup(this.config.vocab) },
-      buffers: [logits, sampled, history],
+      params: this.#samplingParams(),
+      buffers: [logits, sampled, history, draftProbs, supports],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],
     })
+  }
+
+  /** Drafts that are judged by probabilities; accept.wgsl commits what it finds. */
+  #verify(logits: GPUBuffer): Promise<Command> {
+    const { sampled, history, draftProbs, supports } = this.resident
+    return this.#command('verify', {
+      params: this.#samplingParams(),
+      buffers: [logits, supports, draftProbs, history, sampled],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'verdicts',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #samplingParams(): Params {
+    const { params, sizes } = this.resident
+    const { CONTEXT, VOCAB } = params
+    const WORKGROUP = vocabWorkgroup(this.config.vocab)
+    return { CONTEXT, VOCAB, VERIFICATION_DEPTH: sizes.verificationDepth, WORKGROUP }
   }
 
   #logProbs(logits: GPUBuffer): Promise<Command> {

@@ -159,6 +159,23 @@ describe('a memory plan', () => {
     expect(sizes([gemma4B], 32)[2]).toBe(8)
   })
 
+  it('keeps draft probabilities within what there is to work in, only where they are asked for', () => {
+    const work = (verificationDepth: number, models: ModelConfig[] = [smol, smol]) =>
+      planMemory(request(models, { verificationDepth })).plan.bytes.work
+    const plain = planMemory(request([smol, smol])).plan.bytes.work
+    expect(work(0)).toBe(plain)
+    expect(work(4)).toBe(plain - 16 + 4 * 4 * smol.vocab * 4)
+    expect(work(16, [smol])).toBe(planMemory(request([smol])).plan.bytes.work)
+    // Llama 8B with 1B: fewer requests run together, then nothing is left to give way.
+    const large = (verificationDepth: number) =>
+      planMemory(request([llama8B, llama1B], { verificationDepth }))
+    expect(large(4).plan.sizes).toMatchObject({ maxConcurrent: 4, verificationDepth: 4 })
+    expect(large(16).plan.sizes).toMatchObject({ maxConcurrent: 1, verificationDepth: 16 })
+    const { plan, shortage } = planMemory(request([gemma4B, gemma4B], { verificationDepth: 16 }))
+    expect(plan.sizes.maxConcurrent).toBe(1)
+    expect(shortage).toMatchObject({ asked: plan.bytes.work, offered: WORK_BUDGET_BYTES })
+  })
+
   it('keeps weights as they are stored', () => {
     for (const type of ['f32', 'f16', 'q8_0', 'q4_0'] as const) {
       const tensors = tensorsOf(llama1B, type)

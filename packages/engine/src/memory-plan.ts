@@ -36,6 +36,8 @@ export interface MemoryRequest extends DeviceLimits {
   /** Positions per sequence. */
   contextLength: number
   kvType: KvType
+  /** Draft tokens of a sequence whose probabilities are kept, where there is a draft; default 0. */
+  verificationDepth?: number
   /** Of all buffers together, where a device has shown that it has no more. */
   maxTotalBytes?: number
   timestamps?: boolean
@@ -146,7 +148,7 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 }
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
-  const { models, maxConcurrent, contextLength, kvType, timestamps } = request
+  const { models, maxConcurrent, contextLength, kvType, verificationDepth = 0, timestamps } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -154,6 +156,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
     numBlocks: numBlocks(request),
     maxRows,
     maxSamples,
+    verificationDepth: models.length > 1 ? verificationDepth : 0,
   }
   const plan = new BufferPlan()
   const stepData = new StepData(maxRows, maxSamples, maxConcurrent, models.length > 1 ? MAX_DEPTH : 0)

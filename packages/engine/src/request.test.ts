@@ -1,18 +1,19 @@
 import { isEngineError } from '@foretoken/errors'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { describe, expect, it } from 'vitest'
-import { parseRequest } from './request'
+import { parseRequest, type RequestLimits } from './request'
 import type { GenerateOptions } from './types'
 
 const vocab = 512
 const tokenizer = { endIds: [2], hasChatTemplate: false } as unknown as Tokenizer
-const parse = (options: GenerateOptions) =>
-  parseRequest({ tokens: [1, 5], ...options }, tokenizer, { contextLength: 64, vocab, hasDraft: false })
+const plainEngine = { contextLength: 64, vocab, hasDraft: false, verificationDepth: 0 }
+const parse = (options: GenerateOptions, limits: RequestLimits = plainEngine) =>
+  parseRequest({ tokens: [1, 5], ...options }, tokenizer, limits)
 
 /** The argument that a refusal names. */
-function refused(options: object): unknown {
+function refused(options: object, limits?: RequestLimits): unknown {
   try {
-    parse(options)
+    parse(options, limits)
   } catch (error) {
     return isEngineError(error) && error.code === 'bad-request' && error.details.argument
   }
@@ -47,12 +48,48 @@ describe('a request', () => {
     expect(parse({ logprobs: true }).sequence.logProbs).toBe(0)
     expect(parse({ logprobs: true, topLogprobs: 20 }).sequence.logProbs).toBe(20)
     expect(parse({ logprobs: false, topLogprobs: 0 }).sequence.logProbs).toBeUndefined()
-    const few = parseRequest({ tokens: [1], logprobs: true, topLogprobs: 9 }, tokenizer, {
-      contextLength: 64,
-      vocab: 4,
-      hasDraft: false,
-    })
+    const few = parse({ tokens: [1], logprobs: true, topLogprobs: 9 }, { ...plainEngine, vocab: 4 })
     expect(few.sequence.logProbs).toBe(4)
+  })
+
+  it('is judged by shared noise unless it says otherwise, and always where sampling is greedy', () => {
+    for (const verification of ['rejection', 'block'] as const) {
+      const verified = (temperature: number) => parse({ verification, temperature }).sequence
+      expect(verified(0.5)).toMatchObject({ verification })
+      expect(verified(0)).not.toHaveProperty('verification')
+      expect(verified(1e-5)).not.toHaveProperty('verification')
+    }
+    expect(parse({ temperature: 1 }).sequence).not.toHaveProperty('verification')
+    expect(parse({ temperature: 1, verification: 'shared-noise' }).sequence).not.toHaveProperty(
+      'verification',
+    )
+  })
+
+  const withDraft = { ...plainEngine, hasDraft: true }
+  const block = { temperature: 1, verification: 'block' }
+  it.each<[unknown, object, RequestLimits]>([
+    ['verification', { verification: 'typical' }, plainEngine],
+    ['verification', { verification: 3 }, plainEngine],
+    ['verification', { ...block, speculation: { method: 'tree', depth: 4 } }, plainEngine],
+    ['verification', { ...block, temperature: 0, speculation: { method: 'tree', depth: 4 } }, plainEngine],
+    ['verification', block, withDraft],
+    ['speculation.depth', { ...block, speculation: { method: 'draft', depth: 1 } }, withDraft],
+    [
+      'speculation.depth',
+      { ...block, speculation: { method: 'draft', depth: 5 } },
+      { ...withDraft, verificationDepth: 4 },
+    ],
+    [
+      'nothing',
+      { ...block, speculation: { method: 'draft', depth: 4 } },
+      { ...withDraft, verificationDepth: 4 },
+    ],
+    ['nothing', { ...block, temperature: 0, speculation: { method: 'draft', depth: 4 } }, withDraft],
+    ['nothing', { ...block, speculation: { method: 'lookup', depth: 16 } }, withDraft],
+    ['nothing', { ...block, speculation: 'off' }, withDraft],
+    ['nothing', block, { ...withDraft, verificationDepth: 1 }],
+  ])('has its %s refused for what it asks of verification: %o, %o', (argument, options, limits) => {
+    expect(refused(options, limits)).toBe(argument)
   })
 
   const many = Object.fromEntries(Array.from({ length: 301 }, (_, i) => [i, 1]))

@@ -5,7 +5,7 @@ import type { Tokenizer } from '@foretoken/tokenizer'
 import { MAX_BIASES } from './adjustments'
 import { MAX_TOP_LOG_PROBS } from './log-probs'
 import { MAX_END_IDS } from './step-data'
-import type { GenerateOptions, Speculation } from './types'
+import type { GenerateOptions, Speculation, Verification } from './types'
 
 export interface Request {
   sequence: SequenceRequest
@@ -16,10 +16,14 @@ export interface RequestLimits {
   contextLength: number
   vocab: number
   hasDraft: boolean
+  /** Of the engine. */
+  verificationDepth: number
 }
 
 const DEFAULT_MAX_TOKENS = 256
 const MAX_STOPS = 8
+/** Samples of a lower temperature are the argmax: sample.wgsl. */
+const COLDEST = 1e-5
 const known = new Set<keyof GenerateOptions>([
   'prompt',
   'tokens',
@@ -29,6 +33,7 @@ const known = new Set<keyof GenerateOptions>([
   'stopTokens',
   'ignoreEos',
   'speculation',
+  'verification',
   'signal',
   'temperature',
   'topK',
@@ -54,7 +59,9 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   // A plain transcript has no end of turn: the next speaker's name is it.
   const isTranscript = options.messages !== undefined && !tokenizer.hasChatTemplate
   const stops = [...parseStops(options.stop), ...(isTranscript ? ['\nUser:'] : [])]
+  checkVerification(options)
   const speculation = parseSpeculation(options.speculation, limits.hasDraft)
+  const verification = parseVerification(options.verification, sampling, speculation, limits)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const prompt = promptTokens(options, tokenizer, limits)
   return {
@@ -64,6 +71,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
       sampling,
       endIds,
       speculation,
+      ...(verification === undefined ? {} : { verification }),
       ...(logProbs === undefined ? {} : { logProbs }),
     },
     stops,
@@ -193,6 +201,43 @@ function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Specu
   const { depth } = value as { depth: number }
   if (depth === 0) return 'off'
   return { method, depth: number('speculation.depth', depth, Number.NaN, 0, MAX_DEPTH, true) }
+}
+
+/** Before the method is looked at: a tree may have any. */
+function checkVerification({ verification = 'shared-noise', speculation }: GenerateOptions): void {
+  if (!['shared-noise', 'rejection', 'block'].includes(verification)) {
+    throw bad('verification', verification, "'shared-noise', 'rejection' or 'block'")
+  }
+  const method = String((speculation as { method?: unknown } | null | undefined)?.method)
+  // Several candidates for a place would need a joint test (SpecTr, 2310.15141).
+  if (verification !== 'shared-noise' && method.endsWith('tree')) {
+    throw bad('verification', verification, `'shared-noise' with speculation of method '${method}'`)
+  }
+}
+
+function parseVerification(
+  verification: Verification = 'shared-noise',
+  { temperature }: Sampling,
+  speculation: Speculation,
+  { hasDraft, verificationDepth }: RequestLimits,
+): SequenceRequest['verification'] {
+  // Greedily all rules are one: a guess stands if it is the token.
+  if (verification === 'shared-noise' || temperature <= COLDEST) return undefined
+  const shared = `'shared-noise', or an engine of a greater verificationDepth than ${verificationDepth}`
+  if (speculation === 'auto' && hasDraft && verificationDepth === 0)
+    throw bad('verification', verification, shared)
+  if (
+    typeof speculation === 'object' &&
+    speculation.method === 'draft' &&
+    speculation.depth > verificationDepth
+  ) {
+    throw bad(
+      'speculation.depth',
+      speculation.depth,
+      `at most ${verificationDepth}, the engine's verificationDepth`,
+    )
+  }
+  return verification
 }
 
 function number(

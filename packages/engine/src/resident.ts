@@ -9,6 +9,7 @@ import type { Gpu } from './gpu'
 import { LOG_PROB_WORDS } from './log-probs'
 import { planShapes, ShapeArena } from './shape-arena'
 import type { StepData } from './step-data'
+import { SUPPORT_WORDS } from './verification'
 
 /** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
 export const RESULT_WORDS = 32
@@ -23,6 +24,8 @@ export interface Sizes {
   /** Rows and samples of one pass; multiples of the largest tile, which reads whole tiles. */
   maxRows: number
   maxSamples: number
+  /** Draft tokens of a sequence whose probabilities are kept. */
+  verificationDepth: number
 }
 
 /** Arrays that several kernels share. */
@@ -38,6 +41,8 @@ interface Shared<Buffer> {
   counts: Buffer // [sequences, vocab]
   adjustments: Buffer // [sequences, ADJUSTMENT_WORDS]
   logProbs: Buffer // [samples, LOG_PROB_WORDS]
+  supports: Buffer // [samples, SUPPORT_WORDS]
+  draftProbs: Buffer // [sequences, verificationDepth, vocab]
 }
 
 export interface PlannedResident {
@@ -59,7 +64,7 @@ export function planResident(
   stepData: StepData,
   numShapes: number,
 ): PlannedResident {
-  const { maxConcurrent, contextLength, vocab, maxSamples } = sizes
+  const { maxConcurrent, contextLength, vocab, maxSamples, verificationDepth } = sizes
   const words = (label: string, count: number) => plan.add(label, count * 4, 'work')
   return {
     shared: {
@@ -74,6 +79,8 @@ export function planResident(
       counts: words('token counts', maxConcurrent * vocab),
       adjustments: words('logit adjustments', maxConcurrent * ADJUSTMENT_WORDS),
       logProbs: words('log-probabilities', maxSamples * LOG_PROB_WORDS),
+      supports: words('supports', maxSamples * SUPPORT_WORDS),
+      draftProbs: words('draft probabilities', maxConcurrent * verificationDepth * vocab),
     },
     shapes: planShapes(plan, numShapes),
   }

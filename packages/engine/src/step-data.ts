@@ -6,6 +6,7 @@ import { invariant } from '@foretoken/errors'
 import type { Pass, Row, Sequence, Step } from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
 import type { AttentionPlan } from './attention-plan'
+import { verificationFlags } from './verification'
 
 const HEADER_WORDS = 8
 const ROW_WORDS = 8
@@ -76,7 +77,7 @@ export class StepData {
     this.#places[0] = 0
     for (const [i, pass] of [...step.draftPasses, step.targetPass].entries()) {
       offsets.push(at * 4)
-      this.#encodePass(pass, at, plans[i]!, { isDraft: pass !== step.targetPass, isAhead: step.isAhead })
+      this.#encodePass(pass, at, plans[i]!, step)
       if (step.isAhead) this.#encodePlaces(pass, at)
       at += sectionWords(pass.rows.length, pass.samples.length, pass.verdicts.length)
     }
@@ -103,8 +104,9 @@ export class StepData {
     pass: Pass,
     start: number,
     { tiles }: AttentionPlan,
-    { isDraft, isAhead }: { isDraft: boolean; isAhead: boolean },
+    { targetPass, isAhead, choices }: Step,
   ): void {
+    const isDraft = pass !== targetPass
     const words = this.#words
     const rowsAt = HEADER_WORDS
     const samplesAt = rowsAt + pass.rows.length * ROW_WORDS
@@ -122,13 +124,16 @@ export class StepData {
       const { temperature, topK, topP, minP, seed } = sampling
       words.set([row, sequence.index, position, 0, topK, 0, 0, seed, isDraft ? 1 : 0], at)
       const wanted = isDraft || logProbs === undefined ? 0 : 1 + logProbs
-      words.set([adjustmentFlags(sampling), isAhead ? 0 : sequence.length, wanted], at + 9)
+      const isDrawn = choices.get(sequence)?.method === 'draft'
+      const flags = adjustmentFlags(sampling) | verificationFlags(sequence.request, isDrawn)
+      words.set([flags, isAhead ? 0 : sequence.length, wanted], at + 9)
       this.#floats[at + 3] = temperature
       this.#floats[at + 5] = topP
       this.#floats[at + 6] = minP
     })
     pass.verdicts.forEach(({ sequence, length, firstSample, depth, isTree }, i) => {
-      const { endIds } = sequence.request
+      const { endIds, verification } = sequence.request
+      invariant(!isTree || !verification, () => `a tree judged by ${verification}`)
       const at = start + verdictsAt + i * VERDICT_WORDS
       const stopWord = endIds.length + (isTree ? TREE_VERDICT : 0)
       words.set([sequence.index, length, firstSample, depth, stopWord, ...endIds], at)

@@ -34,12 +34,23 @@ export interface EngineOptions {
   contextLength?: number
   /** Storage of keys and values. Default 'f16'. */
   kvType?: 'f16' | 'f32'
+  /**
+   * How deep a draft model may draft for requests with `verification` 'rejection' or 'block': 0..16. Its probabilities
+   * are kept, maxConcurrent x verificationDepth x vocabulary x 4 bytes of the 64 MB to work in. Default 0: not at all.
+   */
+  verificationDepth?: number
 }
 
 export type SpeculationMethod = 'draft' | 'lookup'
 
 /** `auto`: the controller decides at every step. A method with a depth (1..16) fixes both. */
 export type Speculation = 'auto' | 'off' | { method: SpeculationMethod; depth: number }
+
+/**
+ * How guesses are judged. `shared-noise`: by the target's own samples; ids are those of decoding without guesses.
+ * `rejection` (Leviathan et al., 2211.17192) and `block` (Sun et al., 2403.10444): by probabilities.
+ */
+export type Verification = 'shared-noise' | 'rejection' | 'block'
 
 /** Where a token came from: `target` is the model's own, the others were accepted guesses. */
 export type TokenSource = 'target' | 'draft' | 'lookup'
@@ -93,6 +104,13 @@ export interface GenerateOptions extends SamplingOptions {
   ignoreEos?: boolean
   /** Default 'auto'. */
   speculation?: Speculation
+  /**
+   * `rejection` and `block` keep more guesses at a temperature above 0 and draw from the same distribution, but the ids
+   * depend on who guesses and how far: a seed repeats them with the same fixed `speculation`, as long as the engine's
+   * `capacity.maxSamples` has room for the depths of all requests that run. Never for trees; with a draft model as deep as
+   * `verificationDepth` of the engine. Default 'shared-noise'.
+   */
+  verification?: Verification
   /**
    * Log-probabilities with every batch: log-softmax of the model's own logits, before bias, penalties, temperature,
    * top-k, top-p and min-p. Default false.

@@ -22,6 +22,7 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['top_logprobs', 'topLogprobs'],
   ['stop', 'stop'],
   ['speculation', 'speculation'],
+  ['verification', 'verification'],
   ['signal', 'signal'],
 ])
 

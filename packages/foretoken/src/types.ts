@@ -7,9 +7,10 @@ import type {
   Speculation,
   StepEvent,
   TokenBatch,
+  Verification,
 } from '@foretoken/engine/types'
 
-/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's, `speculation` is ours. */
+/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's, `speculation` and `verification` are ours. */
 export interface ChatCompletionRequest {
   messages: readonly ChatMessage[]
   /** The loaded model's name. May be left out: an engine has one model. */
@@ -35,6 +36,7 @@ export interface ChatCompletionRequest {
   top_logprobs?: number
   stop?: string | readonly string[]
   speculation?: Speculation
+  verification?: Verification
   signal?: AbortSignal
 }
 

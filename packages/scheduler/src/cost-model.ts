@@ -91,6 +91,8 @@ export class CostModel {
 
   /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
   observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
+    // A draft model that catches up by itself says nothing of a step.
+    if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     const [first, ...rest] = draftPasses
     if (!first) {

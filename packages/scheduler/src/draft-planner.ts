@@ -16,12 +16,15 @@ import {
 } from './policy'
 import type { Sequence } from './sequence'
 import type { Guess, Step } from './step'
+import { verifiableDepth } from './verification'
 
 export interface DraftPlannerConfig {
   /** Rows and samples that fit into one pass. */
   maxRows: number
   maxSamples: number
   hasDraft: boolean
+  /** Draft tokens of a sequence whose probabilities the GPU keeps; default none. */
+  verificationDepth?: number
   /** Up to `depth` guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
   guess?: (sequence: Sequence, depth: number) => Guess | undefined
 }
@@ -53,7 +56,8 @@ export class DraftPlanner {
       const wish = sequence.request.speculation
       if (wish === 'auto') automatic.push(sequence)
       else if (wish !== 'off' && this.#can(sequence, wish.method, current)) {
-        draft.take(sequence, wish, this.#guess(sequence, wish.method, wish.depth))
+        const depth = Math.min(wish.depth, this.#verifiable(sequence, wish.method))
+        draft.take(sequence, { ...wish, depth }, this.#guess(sequence, wish.method, depth))
       }
     }
     if (automatic.length === 0) return
@@ -95,6 +99,10 @@ export class DraftPlanner {
     return method !== 'draft' || (this.#config.hasDraft && this.lag(sequence, current) !== undefined)
   }
 
+  #verifiable({ request }: Sequence, method: Method): number {
+    return verifiableDepth(request, method, this.#config.verificationDepth ?? 0)
+  }
+
   #contender(sequence: Sequence, numGuessed: number, current: Step | undefined): Contender {
     const room = Math.max(0, Math.min(MAX_DEPTH, sequence.room))
     const lag = this.lag(sequence, current)
@@ -102,7 +110,11 @@ export class DraftPlanner {
     const offers = METHODS.filter(method => this.#can(sequence, method, current)).map((method): Offer => {
       const gains = this.estimates.survival(method, sequence)
       return method === 'draft'
-        ? { method, gains: gains.slice(0, room), drafting: { lag: lag!, horizon } }
+        ? {
+            method,
+            gains: gains.slice(0, Math.min(room, this.#verifiable(sequence, method))),
+            drafting: { lag: lag!, horizon },
+          }
         : { method, gains: gains.slice(0, Math.min(room, numGuessed)) }
     })
     return { offers }

@@ -121,6 +121,8 @@ export class Scheduler {
       (looksUp(sequence) || !wantsLookup(sequence)) &&
       sequence.room >= 0 &&
       sequence.request.logProbs === undefined &&
+      // The ids of what is judged by probabilities depend on its depths, and these must not depend on company.
+      sequence.request.verification === undefined &&
       this.#config.guess?.(sequence, 1) === undefined
     if (canJoin || this.#running.length === 0 || !this.#running.every(blind)) return undefined
     const step = this.#newStep(true)
@@ -131,8 +133,13 @@ export class Scheduler {
   }
 
   #addDecoding(step: Step, decoding: readonly Sequence[], current?: Step): void {
+    const chosen = [...step.choices.keys()]
     addDraftPasses(step, this.#config.maxRows, sequence => this.#drafts.lag(sequence, current)!)
-    for (const sequence of decoding) addDecodeRows(step, sequence)
+    for (const sequence of decoding) {
+      // Whose draft model has yet to catch up goes on without, unless that would give it other ids: then it waits.
+      const isLate = chosen.includes(sequence) && !step.choices.has(sequence)
+      if (!isLate || !sequence.request.verification) addDecodeRows(step, sequence)
+    }
   }
 
   #newStep(isAhead: boolean): Step {

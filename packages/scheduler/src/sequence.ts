@@ -1,5 +1,6 @@
 import { BLOCK_SIZE } from './block-pool'
 import type { Choice, Method } from './policy'
+import type { Verification } from './verification'
 
 export interface Sampling {
   temperature: number
@@ -29,6 +30,8 @@ export interface SequenceRequest {
   /** Ids that end the sequence; at most 11, as many as a verdict record holds. */
   endIds: readonly number[]
   speculation: 'auto' | 'off' | { method: Method; depth: number }
+  /** How its drafts are judged; absent: by shared noise. Else its ids depend on how far they reach. */
+  verification?: Exclude<Verification, 'shared-noise'>
   /** Score the prompt only: every row's logits are wanted, nothing is generated. */
   scoreOnly?: boolean
 }
