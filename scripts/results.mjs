@@ -94,15 +94,36 @@ function decode(device) {
 
 function distribution(device) {
   const result = readSuite(device, 'distribution')
-  const rows = result.rows.map(({ mode, samples, value }) => [
+  const named = name => result.rows.filter(row => row.name === name)
+  const rows = named('distribution').map(({ mode, samples, value }) => [
     mode,
     samples,
     value < 1e-4 ? '< 0.0001' : value.toFixed(3),
   ])
+  const kept = named('acceptance').map(({ mode, value, common_mass }) => {
+    return `${value.toFixed(3)} by ${mode} (${common_mass.toFixed(3)})`
+  })
+  const rules = ['shared-noise', 'rejection', 'block']
+  const lengths = named('accepted_length')
+  const perStep = (depth, verification) => {
+    const own = lengths.filter(row => row.depth === depth && row.verification === verification)
+    const sum = field => own.reduce((total, row) => total + row[field], 0)
+    return sum('tokens') / sum('steps')
+  }
   return [
     `**Distribution** (\`npm run bench -- distribution\`; ${source(result)}): chi-square of the pairs (second, third token)`,
-    'against the model’s own probabilities. The biased acceptance is there to be caught.\n',
+    'against the model’s own probabilities. The biased modes are there to be caught.\n',
     table(['mode', 'samples', 'p'], rows),
+    `\nKept of drafts of one token: ${kept.join(', ')}; in brackets the common mass of the two distributions.\n`,
+    '**What judges a draft**: tokens per step of the bundled pair at temperature 1 (same run; story, chat, edit and extract).\n',
+    table(
+      ['depth', ...rules, 'block over shared-noise'],
+      [...new Set(lengths.map(({ depth }) => depth))].map(depth => [
+        depth,
+        ...rules.map(rule => perStep(depth, rule).toFixed(2)),
+        `${(perStep(depth, 'block') / perStep(depth, 'shared-noise')).toFixed(2)} x`,
+      ]),
+    ),
   ].join('\n')
 }
 
