@@ -70,6 +70,27 @@ fn threshold(t: u32, at: u32, at_least: u32, k: u32, top_p: f32, top: f32, tempe
   return prefix;
 }
 
+fn total_weight(t: u32, at: u32, at_least: u32, top: f32, temperature: f32) -> f32 {
+  var sum = 0.0;
+  for (var token = t; token < shape.x; token += WORKGROUP) { sum += weight_of(logits[at + token], at_least, top, temperature); }
+  return reduce_sum(sum, t);
+}
+
+fn leave_probs(t: u32, at: u32, at_least: u32, top: f32, temperature: f32, place: u32) {
+  let total = total_weight(t, at, at_least, top, temperature);
+  for (var token = t; token < shape.x; token += WORKGROUP) {
+    draft_probs[place + token] = weight_of(logits[at + token], at_least, top, temperature) / total;
+  }
+}
+
+fn leave_support(t: u32, at: u32, at_least: u32, top: f32, temperature: f32, place: u32) {
+  let total = total_weight(t, at, at_least, top, temperature);
+  if (t != 0u) { return; }
+  supports[place] = at_least;
+  supports[place + 1u] = bitcast<u32>(top);
+  supports[place + 2u] = bitcast<u32>(total);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let t = local.x;
@@ -99,12 +120,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     var at_least = 0u;
     if (top_k > 0u && top_k < vocab) { at_least = threshold(t, at, 0u, top_k, 0.0, top, temperature, 1.0); }
     if (top_p < 1.0) {
-      var sum = 0.0;
-      for (var token = t; token < vocab; token += WORKGROUP) {
-        let value = logits[at + token];
-        if (key_of(value) >= at_least) { sum += exp((value - top) / temperature); }
-      }
-      at_least = threshold(t, at, at_least, 0u, top_p, top, temperature, reduce_sum(sum, t));
+      let total = total_weight(t, at, at_least, top, temperature);
+      at_least = threshold(t, at, at_least, 0u, top_p, top, temperature, total);
     }
     if (min_p > 0.0) { at_least = max(at_least, key_of(fma(temperature, log(min_p), top))); }
     at_least = min(at_least, key_of(top)); // log(1) need not be 0
@@ -119,21 +136,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
     best = reduce_best(drawn, t);
 
-    if (verified) {
-      var sum = 0.0;
-      for (var token = t; token < vocab; token += WORKGROUP) { sum += weight_of(logits[at + token], at_least, top, temperature); }
-      let total = reduce_sum(sum, t);
-      if (draft) {
-        let place = (sequence * VERIFICATION_DEPTH + position - length) * VOCAB;
-        for (var token = t; token < vocab; token += WORKGROUP) {
-          draft_probs[place + token] = weight_of(logits[at + token], at_least, top, temperature) / total;
-        }
-      } else if (t == 0u) {
-        let support = group.x * SUPPORT_WORDS;
-        supports[support] = at_least;
-        supports[support + 1u] = bitcast<u32>(top);
-        supports[support + 2u] = bitcast<u32>(total);
-      }
+    if (verified && draft) {
+      leave_probs(t, at, at_least, top, temperature, (sequence * VERIFICATION_DEPTH + position - length) * VOCAB);
+    } else if (verified) {
+      leave_support(t, at, at_least, top, temperature, group.x * SUPPORT_WORDS);
     }
   }
   if (t == 0u) {

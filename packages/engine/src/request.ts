@@ -203,14 +203,17 @@ function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Specu
   return { method, depth: number('speculation.depth', depth, Number.NaN, 0, MAX_DEPTH, true) }
 }
 
-/** Before the method is looked at: a tree may have any. */
+/** Methods whose drafts are chains with known probabilities. */
+const judgeable = ['lookup', 'draft']
+
 function checkVerification({ verification = 'shared-noise', speculation }: GenerateOptions): void {
   if (!['shared-noise', 'rejection', 'block'].includes(verification)) {
     throw bad('verification', verification, "'shared-noise', 'rejection' or 'block'")
   }
-  const method = String((speculation as { method?: unknown } | null | undefined)?.method)
-  // Several candidates for a place would need a joint test (SpecTr, 2310.15141).
-  if (verification !== 'shared-noise' && method.endsWith('tree')) {
+  const method: unknown = (speculation as { method?: unknown } | null | undefined)?.method
+  if (verification === 'shared-noise' || typeof method !== 'string') return
+  // A tree's candidates for one place would need a joint test (SpecTr, 2310.15141).
+  if (!judgeable.includes(method)) {
     throw bad('verification', verification, `'shared-noise' with speculation of method '${method}'`)
   }
 }

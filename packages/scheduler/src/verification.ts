@@ -6,13 +6,14 @@ import type { SequenceRequest } from './sequence'
 export type Verification = 'shared-noise' | 'rejection' | 'block'
 
 /**
- * Draft tokens of a method that a request's verification can judge. What a lookup finds has no probabilities but 1; a
- * draft model's are kept for `verificationDepth` tokens.
+ * Draft tokens of a method that a request's verification can judge. Samples can judge all. Of the probabilities that the
+ * other rules need, a draft model's are kept for `verificationDepth` tokens, and what a lookup finds has none but 1.
  */
 export function verifiableDepth(
   { verification }: SequenceRequest,
   method: Method,
   verificationDepth: number,
 ): number {
-  return verification === undefined || method === 'lookup' ? MAX_DEPTH : verificationDepth
+  if (verification === undefined || method === 'lookup') return MAX_DEPTH
+  return method === 'draft' ? verificationDepth : 0
 }
