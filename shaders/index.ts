@@ -11,6 +11,7 @@ import gemm from './gemm.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import matmulRows from './matmul-rows.wgsl?raw'
 import merge from './merge.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
 import place from './place.wgsl?raw'
@@ -46,7 +47,7 @@ export interface Kernel {
 }
 
 /** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 6
+export const kernelRevision = 7
 
 export const kernels = {
   embed: {
@@ -62,6 +63,11 @@ export const kernels = {
   matmul: {
     name: 'matmul',
     source: step + weightFormat + product + matmul,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  matmulRows: {
+    name: 'matmul-rows',
+    source: step + weightFormat + product + matmulRows,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   gemm: {

@@ -7,6 +7,16 @@ export interface MatmulTile {
   outputs: number
 }
 
+/** How the kernel that takes rows one after the other, matmul-rows.wgsl, is cut. */
+export interface PassingRows {
+  /** That pass by the same weights, at most. */
+  rows: number
+  /** Per thread. */
+  outputs: number
+  /** Groups of 16 columns whose weights are held: 1, 2 or 4. */
+  held: number
+}
+
 /** A tile of the prefill kernel, gemm.wgsl: a workgroup's rows and outputs, and those of each of its threads. */
 export interface PrefillTile {
   rows: number
@@ -26,8 +36,10 @@ export interface DeviceProfile {
     subgroups: boolean
     /** Most outputs per thread of f32, f16 and bf16: their groups take more loads, so their code is longer. */
     plainOutputs: number
-    /** By ascending rows. More rows than the last has loop over its tiles. */
+    /** By ascending rows. More rows than the last has are cut into such tiles. */
     tiles: readonly MatmulTile[]
+    /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
+    passing?: PassingRows
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
     prefill?: PrefillTile
   }
@@ -46,7 +58,8 @@ export const segmentGroups = (columns: number): number =>
 
 /**
  * Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. Its workgroup
- * memory is memory like any other, so it has no prefill tile.
+ * memory is memory like any other, so it has no prefill tile. Beyond 5 rows a tile is little faster than rows that pass
+ * by (a tenth at 6 and 8), ends in a cliff, and takes more than a second to compile.
  */
 const software: DeviceProfile = {
   matmul: {
@@ -60,9 +73,8 @@ const software: DeviceProfile = {
       { rows: 3, outputs: 8 },
       { rows: 4, outputs: 8 },
       { rows: 5, outputs: 8 },
-      { rows: 6, outputs: 8 },
-      { rows: 8, outputs: 8 },
     ],
+    passing: { rows: 32, outputs: 8, held: 2 },
   },
 }
 
