@@ -46,9 +46,6 @@ export interface Kernel {
   bindings: readonly Binding[]
 }
 
-/** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 7
-
 export const kernels = {
   embed: {
     name: 'embed',
@@ -121,6 +118,15 @@ export const kernels = {
 } as const satisfies Record<string, Kernel>
 
 export type KernelName = keyof typeof kernels
+
+/** What is measured of kernels is kept per revision: their texts, hashed (FNV-1a). */
+export const kernelRevision = hash(Object.values<Kernel>(kernels).map(({ source }) => source))
+
+function hash(texts: readonly string[]): string {
+  let value = 0x811c9dc5
+  for (const char of texts.join()) value = Math.imul(value ^ char.charCodeAt(0), 0x01000193)
+  return (value >>> 0).toString(16)
+}
 
 /** Parameters that unpack a weight format: 16-byte chunks per group of 16 columns, quads of columns per chunk. */
 export const formatParams = {

@@ -41,8 +41,13 @@ export interface DeviceProfile {
     /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
     passing?: PassingRows
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
-    prefill?: PrefillTile
+    prefill?: PrefillTile | undefined
   }
+}
+
+/** A profile by name, one of those that are tried on a device. */
+export interface Cut extends DeviceProfile {
+  name: string
 }
 
 /** Segments that K is cut into, at most: `segmentGroups`. */
@@ -96,7 +101,37 @@ const hardware: DeviceProfile = {
   },
 }
 
-export function deviceProfile({ isSoftware, device }: Pick<Gpu, 'isSoftware' | 'device'>): DeviceProfile {
-  const { matmul, ...rest } = isSoftware ? software : hardware
-  return { ...rest, matmul: { ...matmul, subgroups: matmul.subgroups && device.features.has('subgroups') } }
+/**
+ * What may be faster than `hardware` on some device. The unsplit ones are for devices on which threads that wait for
+ * one another cost more than threads that are few.
+ */
+const hardwareCuts: ReadonlyArray<{ name: string } & Partial<DeviceProfile['matmul']>> = [
+  { name: 'narrow', lanes: 8 },
+  { name: 'one output', tiles: [1, 2, 4, 8].map(rows => ({ rows, outputs: 1 })) },
+  { name: 'unsplit', lanes: 64, slices: 1 },
+  { name: 'unsplit subgroups', lanes: 64, slices: 1, subgroups: true },
+  {
+    name: 'four outputs',
+    tiles: hardware.matmul.tiles.map(({ rows }) => ({ rows, outputs: 8 / Math.max(2, rows) })),
+  },
+  { name: 'no prefill tile', prefill: undefined },
+]
+
+/**
+ * The default, and then what else is worth trying, likely ones first. On a CPU nothing is: there each cut takes seconds
+ * to compile, and the default was measured on that very adapter.
+ */
+export function deviceCuts({ isSoftware, device }: Pick<Gpu, 'isSoftware' | 'device'>): [Cut, ...Cut[]] {
+  const hasSubgroups = device.features.has('subgroups')
+  if (isSoftware) {
+    const { matmul } = software
+    return [{ name: 'software', matmul: { ...matmul, subgroups: matmul.subgroups && hasSubgroups } }]
+  }
+  const others = hardwareCuts.filter(({ subgroups }) => hasSubgroups || !subgroups)
+  return [
+    { name: 'hardware', ...hardware },
+    ...others.map(({ name, ...matmul }) => ({ name, matmul: { ...hardware.matmul, ...matmul } })),
+  ]
 }
+
+export const deviceProfile = (gpu: Pick<Gpu, 'isSoftware' | 'device'>): DeviceProfile => deviceCuts(gpu)[0]

@@ -169,7 +169,7 @@ export class Engine {
   }
 
   stats(): EngineStats {
-    const { gpu, target, draft, sizes, selfCheck } = this.#parts
+    const { gpu, target, draft, sizes, selfCheck, tuning } = this.#parts
     const { cost, acceptance, running, numWaiting } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
@@ -193,6 +193,7 @@ export class Engine {
         kvPositions: sizes.numBlocks * BLOCK_SIZE,
       },
       selfCheck,
+      tuning,
       cost: { target: cost.target.table(), draft: cost.draft.table() },
       survival: { draft: acceptance.draft.survival(), lookup: acceptance.lookup.survival() },
       createsSinceReady: gpu.numCreates - this.#createsAtStart,

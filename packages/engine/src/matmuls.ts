@@ -28,18 +28,15 @@ export interface MatmulOptions {
   weights?: readonly MatrixPart[]
 }
 
+export type MatmulKernels = Record<'matmul' | 'matmulRows' | 'gemm', Kernel>
+
 export class Matmuls {
   readonly #gpu: Gpu
-  readonly #kernels: Record<'matmul' | 'matmulRows' | 'gemm', Kernel>
+  readonly #kernels: MatmulKernels
   readonly #resident: Resident
   readonly #profile: DeviceProfile
 
-  constructor(
-    gpu: Gpu,
-    kernels: Record<'matmul' | 'matmulRows' | 'gemm', Kernel>,
-    resident: Resident,
-    profile: DeviceProfile,
-  ) {
+  constructor(gpu: Gpu, kernels: MatmulKernels, resident: Resident, profile: DeviceProfile) {
     this.#gpu = gpu
     this.#kernels = kernels
     this.#resident = resident
