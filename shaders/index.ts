@@ -11,6 +11,7 @@ import gemm from './gemm.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
+import matmulRows from './matmul-rows.wgsl?raw'
 import merge from './merge.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
 import noise from './noise.wgsl?raw'
@@ -48,9 +49,6 @@ export interface Kernel {
   bindings: readonly Binding[]
 }
 
-/** Bump when a kernel's cost or result may change: measured cost tables are kept per revision. */
-export const kernelRevision = 7
-
 export const kernels = {
   embed: {
     name: 'embed',
@@ -65,6 +63,11 @@ export const kernels = {
   matmul: {
     name: 'matmul',
     source: step + weightFormat + product + matmul,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  matmulRows: {
+    name: 'matmul-rows',
+    source: step + weightFormat + product + matmulRows,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   gemm: {
@@ -123,6 +126,15 @@ export const kernels = {
 } as const satisfies Record<string, Kernel>
 
 export type KernelName = keyof typeof kernels
+
+/** What is measured of kernels is kept per revision: their texts, hashed (FNV-1a). */
+export const kernelRevision = hash(Object.values<Kernel>(kernels).map(({ source }) => source))
+
+function hash(texts: readonly string[]): string {
+  let value = 0x811c9dc5
+  for (const char of texts.join()) value = Math.imul(value ^ char.charCodeAt(0), 0x01000193)
+  return (value >>> 0).toString(16)
+}
 
 /** Parameters that unpack a weight format: 16-byte chunks per group of 16 columns, quads of columns per chunk. */
 export const formatParams = {

@@ -51,12 +51,18 @@ const matmulParams = product(
   ),
 )
 
+const matmulRowsParams = product(combine({ SUBGROUPS: bools, HELD: [1, 4] }), [
+  {},
+  { PAIRED: true, MATRICES: 2 },
+])
+
 const gemmParams = product(combine({ SLICE: [1, 2] }), [{}, { BN: 32, TN: 2, PAIRED: true, MATRICES: 2 }])
 
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
+  [kernels.matmulRows, product(formats, matmulRowsParams)],
   [kernels.gemm, product(formats, gemmParams)],
   [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools }))],
   [kernels.attend, attendParams],

@@ -68,6 +68,27 @@ describe('matmul', async () => {
     await fc.assert(property, { numRuns: 40 })
   })
 
+  it.each(formats)('gives a row the same bits where rows pass by: %s', async format => {
+    for (const isPaired of [false, true]) {
+      const whole = randomCase(9, { format, numRows: 21, outputs: 37, k: 600, isPaired })
+      const reference = bits(await run(whole, { TILE: 2, OUTPUTS: 1, LANES: 16 }))
+      for (const [OUTPUTS, HELD] of [
+        [1, 4],
+        [2, 2],
+      ] as const) {
+        for (const SUBGROUPS of subgroups) {
+          const passing = { ROWS: 8, OUTPUTS, HELD, LANES: 4, SUBGROUPS }
+          for (const numRows of [21, 16, 3]) {
+            const part = rowsOf(whole, 21 - numRows, numRows)
+            const groups = [Math.ceil(37 / (4 * OUTPUTS)), Math.ceil(numRows / 8)] as const
+            const actual = bits(await runProduct(kernels.matmulRows, passing, groups, part))
+            expect(actual, JSON.stringify(passing)).toEqual(reference.slice((21 - numRows) * whole.stride))
+          }
+        }
+      }
+    }
+  })
+
   it.each(formats)('gives a row the same bits in every tile, thread and company: %s', async format => {
     for (const isPaired of [false, true]) {
       const whole = randomCase(7, { format, numRows: 32, outputs: 37, k: 600, isPaired })

@@ -7,6 +7,16 @@ export interface MatmulTile {
   outputs: number
 }
 
+/** How the kernel that takes rows one after the other, matmul-rows.wgsl, is cut. */
+export interface PassingRows {
+  /** That pass by the same weights, at most. */
+  rows: number
+  /** Per thread. */
+  outputs: number
+  /** Groups of 16 columns whose weights are held: 1, 2 or 4. */
+  held: number
+}
+
 /** A tile of the prefill kernel, gemm.wgsl: a workgroup's rows and outputs, and those of each of its threads. */
 export interface PrefillTile {
   rows: number
@@ -26,11 +36,18 @@ export interface DeviceProfile {
     subgroups: boolean
     /** Most outputs per thread of f32, f16 and bf16: their groups take more loads, so their code is longer. */
     plainOutputs: number
-    /** By ascending rows. More rows than the last has loop over its tiles. */
+    /** By ascending rows. More rows than the last has are cut into such tiles. */
     tiles: readonly MatmulTile[]
+    /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
+    passing?: PassingRows
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
-    prefill?: PrefillTile
+    prefill?: PrefillTile | undefined
   }
+}
+
+/** A profile by name, one of those that are tried on a device. */
+export interface Cut extends DeviceProfile {
+  name: string
 }
 
 /** Segments that K is cut into, at most: `segmentGroups`. */
@@ -46,7 +63,8 @@ export const segmentGroups = (columns: number): number =>
 
 /**
  * Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. Its workgroup
- * memory is memory like any other, so it has no prefill tile.
+ * memory is memory like any other, so it has no prefill tile. Beyond 5 rows a tile is little faster than rows that pass
+ * by (a tenth at 6 and 8), ends in a cliff, and takes more than a second to compile.
  */
 const software: DeviceProfile = {
   matmul: {
@@ -60,9 +78,8 @@ const software: DeviceProfile = {
       { rows: 3, outputs: 8 },
       { rows: 4, outputs: 8 },
       { rows: 5, outputs: 8 },
-      { rows: 6, outputs: 8 },
-      { rows: 8, outputs: 8 },
     ],
+    passing: { rows: 32, outputs: 8, held: 2 },
   },
 }
 
@@ -84,7 +101,37 @@ const hardware: DeviceProfile = {
   },
 }
 
-export function deviceProfile({ isSoftware, device }: Pick<Gpu, 'isSoftware' | 'device'>): DeviceProfile {
-  const { matmul, ...rest } = isSoftware ? software : hardware
-  return { ...rest, matmul: { ...matmul, subgroups: matmul.subgroups && device.features.has('subgroups') } }
+/**
+ * What may be faster than `hardware` on some device. The unsplit ones are for devices on which threads that wait for
+ * one another cost more than threads that are few.
+ */
+const hardwareCuts: ReadonlyArray<{ name: string } & Partial<DeviceProfile['matmul']>> = [
+  { name: 'narrow', lanes: 8 },
+  { name: 'one output', tiles: [1, 2, 4, 8].map(rows => ({ rows, outputs: 1 })) },
+  { name: 'unsplit', lanes: 64, slices: 1 },
+  { name: 'unsplit subgroups', lanes: 64, slices: 1, subgroups: true },
+  {
+    name: 'four outputs',
+    tiles: hardware.matmul.tiles.map(({ rows }) => ({ rows, outputs: 8 / Math.max(2, rows) })),
+  },
+  { name: 'no prefill tile', prefill: undefined },
+]
+
+/**
+ * The default, and then what else is worth trying, likely ones first. On a CPU nothing is: there each cut takes seconds
+ * to compile, and the default was measured on that very adapter.
+ */
+export function deviceCuts({ isSoftware, device }: Pick<Gpu, 'isSoftware' | 'device'>): [Cut, ...Cut[]] {
+  const hasSubgroups = device.features.has('subgroups')
+  if (isSoftware) {
+    const { matmul } = software
+    return [{ name: 'software', matmul: { ...matmul, subgroups: matmul.subgroups && hasSubgroups } }]
+  }
+  const others = hardwareCuts.filter(({ subgroups }) => hasSubgroups || !subgroups)
+  return [
+    { name: 'hardware', ...hardware },
+    ...others.map(({ name, ...matmul }) => ({ name, matmul: { ...hardware.matmul, ...matmul } })),
+  ]
 }
+
+export const deviceProfile = (gpu: Pick<Gpu, 'isSoftware' | 'device'>): DeviceProfile => deviceCuts(gpu)[0]

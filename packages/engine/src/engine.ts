@@ -190,7 +190,7 @@ export class Engine {
   }
 
   stats(): EngineStats {
-    const { gpu, target, draft, sizes, selfCheck } = this.#parts
+    const { gpu, target, draft, sizes, selfCheck, tuning } = this.#parts
     const { cost, estimates, running, numWaiting } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
@@ -214,6 +214,7 @@ export class Engine {
         kvPositions: sizes.numBlocks * BLOCK_SIZE,
       },
       selfCheck,
+      tuning,
       cost: { target: cost.target.table(), draft: cost.draft.table() },
       survival: { draft: estimates.survival('draft'), lookup: estimates.survival('lookup') },
       createsSinceReady: gpu.numCreates - this.#createsAtStart,

@@ -1,22 +1,24 @@
 /** From options to everything that an engine runs on, in order, each phase abortable, all freed on failure. */
 import { EngineError, throwIfAborted } from '@foretoken/errors'
 import { Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
-import type { Kernel, KernelName } from '@foretoken/shaders'
+import { kernels as allKernels, type Kernel, type KernelName } from '@foretoken/shaders'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
-import { costKey, loadCosts } from './cost-store'
-import type { DeviceProfile } from './device-profile'
+import { costKey, cutKey, loadCosts } from './cost-store'
+import { type Cut, type DeviceProfile, deviceCuts } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, type Llama } from './llama'
 import { type LoadContext, memoryRequest, type OpenModel, openModels, upload } from './load-model'
 import { type MemoryPlan, type MemoryRequest, outOfMemory, planMemory } from './memory-plan'
 import type { ModelConfig } from './model-config'
-import { createResident, type Sizes } from './resident'
+import type { ModelWeights } from './model-weights'
+import { createResident, type Resident, type Sizes } from './resident'
 import { Runner } from './runner'
 import { type SelfCheck, selfCheck } from './self-check'
 import { readSettings, type Settings } from './settings'
+import { CutTimer, type Tuned, type Tuning, tune } from './tune'
 import type { EngineOptions } from './types'
 
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
@@ -28,6 +30,10 @@ export interface EngineInternals {
   trees?: boolean
   /** Work cut up as for another device. */
   deviceProfile?: DeviceProfile
+  /** Cuts of products to choose from, the default first, instead of those for this kind of adapter. */
+  cuts?: readonly [Cut, ...Cut[]]
+  /** Time to choose in. */
+  tuningMs?: number
   /** Measure the GPU's own time of every step, where it can. */
   profile?: boolean
   /** Measure no costs at load. */
@@ -53,6 +59,7 @@ export interface LoadedEngine {
   draft: LoadedModel | undefined
   costKey: string
   selfCheck: SelfCheck
+  tuning: Tuning
 }
 
 const MAX_WAITING = 256
@@ -103,37 +110,34 @@ async function build(
   plan: MemoryPlan,
   { kvType }: Settings,
   models: readonly OpenModel[],
-  { signal, onProgress }: LoadContext,
-  { guess, policy, kernels, deviceProfile, profile, trees = false }: EngineInternals,
+  context: LoadContext,
+  internals: EngineInternals,
 ): Promise<LoadedEngine> {
+  const { guess, policy, kernels, profile, trees = false } = internals
   const { sizes, stepData, readbacks } = plan
   const resident = createResident(gpu, plan.resident, sizes, stepData)
+  const [target, draft] = models
   const llamas: Llama[] = []
+  let tuned: Tuned | undefined
   for (const [i, model] of models.entries()) {
-    const file = i === 0 ? 'model' : 'draft'
-    const weights = await upload(gpu, model, signal)
-    // The file went to the GPU's queue as it came; here the last of it arrives.
-    const { weights: total } = bytesByPool(model.layout.buffers)
-    onProgress?.({ phase: 'upload', loaded: 0, total, file })
-    await gpu.device.queue.onSubmittedWorkDone()
-    onProgress?.({ phase: 'upload', loaded: total, total, file })
-    throwIfAborted(signal, 'upload')
-    onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
+    const weights = await uploadModel(gpu, model, i === 0 ? 'model' : 'draft', context)
+    // The target's choice serves its draft too.
+    tuned ??= await tuneFor(gpu, target!, weights, plan, resident, internals)
     const options = {
       kvType,
       trees: trees && i === 0,
+      deviceProfile: tuned.cut,
       ...(kernels ? { kernels } : {}),
-      ...(deviceProfile ? { deviceProfile } : {}),
     }
     llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
-    onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
+    context.onProgress?.({ phase: 'compile', loaded: 1, total: 1, file: i === 0 ? 'model' : 'draft' })
   }
-  throwIfAborted(signal, 'compile')
+  const { tuning } = tuned!
+  throwIfAborted(context.signal, 'compile')
   const runner = await Runner.create(gpu, resident, stepData, llamas, readbacks, {
     ...(kernels?.accept ? { accept: kernels.accept } : {}),
     timers: profile ? plan.timers.map(timer => new GpuTimer(gpu, timer)) : [],
   })
-  const [target, draft] = models
   const scheduler = new Scheduler({
     ...sizes,
     maxWaiting: MAX_WAITING,
@@ -149,8 +153,41 @@ async function build(
     target: loadedModel(target!),
     draft: draft && loadedModel(draft),
     selfCheck: await selfCheck(runner, target!.config.vocab),
-    costKey: costKey(gpu.adapterName, target!.identity, draft?.identity),
+    tuning,
+    costKey: costKey(gpu.adapterName, target!.identity, draft?.identity, tuning.cut),
   }
+}
+
+/** One model's weights, until the GPU has them. */
+async function uploadModel(
+  gpu: Gpu,
+  model: OpenModel,
+  file: string,
+  { signal, onProgress }: LoadContext,
+): Promise<ModelWeights> {
+  const weights = await upload(gpu, model, signal)
+  // The file went to the GPU's queue as it came; here the last of it arrives.
+  const { weights: total } = bytesByPool(model.layout.buffers)
+  onProgress?.({ phase: 'upload', loaded: 0, total, file })
+  await gpu.device.queue.onSubmittedWorkDone()
+  onProgress?.({ phase: 'upload', loaded: total, total, file })
+  throwIfAborted(signal, 'upload')
+  onProgress?.({ phase: 'compile', loaded: 0, total: 1, file })
+  return weights
+}
+
+function tuneFor(
+  gpu: Gpu,
+  { identity }: OpenModel,
+  { layers }: ModelWeights,
+  { llamas }: MemoryPlan,
+  resident: Resident,
+  { kernels, deviceProfile, cuts, tuningMs }: EngineInternals,
+): Promise<Tuned> {
+  const given = deviceProfile && ([{ ...deviceProfile, name: 'given' }] as const)
+  const activations = gpu.buffers(llamas[0]!.activations)
+  const timer = new CutTimer(gpu, { ...allKernels, ...kernels }, layers, resident, activations)
+  return tune(timer, cuts ?? given ?? deviceCuts(gpu), cutKey(gpu.adapterName, identity), tuningMs)
 }
 
 /** What is left of it once the file is read. */

@@ -1,8 +1,15 @@
 /** Products with a model's matrices, as commands: their variants by rows, cut up as the device likes it. */
-import { formatParams, type Kernel } from '@foretoken/shaders'
+import { formatParams, type Kernel, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import type { Command, Variant } from './command'
-import { type DeviceProfile, GROUP_COLUMNS, type PrefillTile, segmentGroups } from './device-profile'
+import {
+  type DeviceProfile,
+  GROUP_COLUMNS,
+  type MatmulTile,
+  type PassingRows,
+  type PrefillTile,
+  segmentGroups,
+} from './device-profile'
 import type { Gpu } from './gpu'
 import type { Resident } from './resident'
 import type { MatrixPart } from './weight-layout'
@@ -21,18 +28,15 @@ export interface MatmulOptions {
   weights?: readonly MatrixPart[]
 }
 
+export type MatmulKernels = Record<'matmul' | 'matmulRows' | 'gemm', Kernel>
+
 export class Matmuls {
   readonly #gpu: Gpu
-  readonly #kernels: Record<'matmul' | 'gemm', Kernel>
+  readonly #kernels: MatmulKernels
   readonly #resident: Resident
   readonly #profile: DeviceProfile
 
-  constructor(
-    gpu: Gpu,
-    kernels: Record<'matmul' | 'gemm', Kernel>,
-    resident: Resident,
-    profile: DeviceProfile,
-  ) {
+  constructor(gpu: Gpu, kernels: MatmulKernels, resident: Resident, profile: DeviceProfile) {
     this.#gpu = gpu
     this.#kernels = kernels
     this.#resident = resident
@@ -53,12 +57,10 @@ export class Matmuls {
       stride = paddedColumns(matrix.rows),
       second,
     } = options
-    const { lanes, slices, subgroups, plainOutputs, tiles, prefill } = this.#profile.matmul
-    const format = formatParams[matrix.format]
-    const mostOutputs = format.QUANTISED ? Number.POSITIVE_INFINITY : plainOutputs
+    const { tiles, passing, prefill } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
-    const bodyTile = tiles.at(-1)!.rows
+    const bodyTile = passing?.rows ?? tiles.at(-1)!.rows
     const shape = [
       matrix.rows,
       columns / GROUP_COLUMNS,
@@ -72,22 +74,10 @@ export class Matmuls {
     ]
     const buffers = [matrix.quants, matrix.scales, x, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
-    const variants = tiles.map(async ({ rows, outputs }) => {
-      const perMatrix = Math.max(1, Math.min(outputs, mostOutputs) / matrices)
-      const pipeline = await this.#gpu.pipeline(this.#kernels.matmul, {
-        ...format,
-        TILE: rows,
-        OUTPUTS: perMatrix,
-        LANES: lanes,
-        SLICES: slices,
-        SPLIT: slices > 1,
-        SUBGROUPS: subgroups,
-        MATRICES: matrices,
-        PAIRED: matrices === 2,
-      })
-      const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
-      return { tile: rows, pipeline, grid: (count: number) => [groups, count] as const }
-    })
+    const variants = [
+      ...tiles.map(tile => this.#tile(tile, matrix, matrices)),
+      ...(passing ? [this.#passing(passing, matrix, matrices)] : []),
+    ]
     // Samples are few, but when a prompt is scored.
     const filling = prefill && over === 'rows' ? this.#prefill(prefill, matrix, matrices) : undefined
     return {
@@ -99,6 +89,41 @@ export class Matmuls {
       weights: options.weights ?? (second ? [matrix, second] : [matrix]),
       ...(filling ? { prefill: await filling } : {}),
     }
+  }
+
+  #tile({ rows, outputs }: MatmulTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
+    const { slices } = this.#profile.matmul
+    const params = { TILE: rows, SLICES: slices, SPLIT: slices > 1 }
+    return this.#variant('matmul', rows, outputs, params, matrix, matrices)
+  }
+
+  #passing({ rows, outputs, held }: PassingRows, matrix: MatrixPart, matrices: number): Promise<Variant> {
+    return this.#variant('matmulRows', rows, outputs, { ROWS: rows, HELD: held }, matrix, matrices)
+  }
+
+  async #variant(
+    kernel: 'matmul' | 'matmulRows',
+    tile: number,
+    outputs: number,
+    params: Params,
+    matrix: MatrixPart,
+    matrices: number,
+  ): Promise<Variant> {
+    const { lanes, subgroups, plainOutputs } = this.#profile.matmul
+    const format = formatParams[matrix.format]
+    const most = format.QUANTISED ? outputs : Math.min(outputs, plainOutputs)
+    const perMatrix = Math.max(1, most / matrices)
+    const pipeline = await this.#gpu.pipeline(this.#kernels[kernel], {
+      ...format,
+      ...params,
+      OUTPUTS: perMatrix,
+      LANES: lanes,
+      SUBGROUPS: subgroups,
+      MATRICES: matrices,
+      PAIRED: matrices === 2,
+    })
+    const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
+    return { tile, pipeline, grid: count => [groups, count] }
   }
 
   /** The same product over the same bindings, for passes of many rows. */

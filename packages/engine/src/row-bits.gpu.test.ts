@@ -49,17 +49,29 @@ async function prefillBy(chunk: number, { runner, target }: LoadedEngine): Promi
 it('gives a position the same bits in passes of 1, 7, 64, 100 and 256 rows', async () => {
   const plain = await load({ deviceProfile: profile() })
   const tiled = await load({ deviceProfile: profile({ prefill }) })
-  expect(plain.selfCheck.tilesRefused).toEqual([])
+  const passing = await load({ deviceProfile: profile({ passing: { rows: 32, outputs: 2, held: 2 } }) })
+  for (const { selfCheck } of [plain, passing]) expect(selfCheck.tilesRefused).toEqual([])
+  expect(passing.selfCheck.tilesUsed).toContain(32)
   expect(tiled.selfCheck).toEqual({ tilesUsed: [...plain.selfCheck.tilesUsed, 16], tilesRefused: [] })
   const expected = await prefillBy(1, plain)
   expect(expected).toHaveLength(numPositions / 4)
-  for (const engine of [plain, tiled]) {
+  for (const engine of [plain, tiled, passing]) {
     // The largest first: what it left out would still be there from another run.
     for (const chunk of [256, 100, 64, 7]) {
       expect(await prefillBy(chunk, engine), `passes of ${chunk} rows`).toEqual(expected)
     }
     engine.gpu.destroy()
   }
+})
+
+it('does not use rows that pass by where they have other bits', async () => {
+  const source = kernels.matmulRows.source.replace('= partial;', '= partial * 1.000001;')
+  const matmulRows = { ...kernels.matmulRows, source }
+  const passing = { rows: 32, outputs: 2, held: 1 }
+  const engine = await load({ deviceProfile: profile({ passing }), kernels: { matmulRows } })
+  expect(engine.selfCheck.tilesRefused).toEqual([32])
+  expect(await prefillBy(64, engine)).toEqual(await prefillBy(4, engine))
+  engine.gpu.destroy()
 })
 
 it('does not use a prefill kernel whose rows have other bits', async () => {

@@ -8,6 +8,8 @@ import { type Command, DECODE_ROWS } from './command'
 import type { Runner } from './runner'
 import { Trial } from './trial'
 
+/** Rows of a tile that are looked at: what a larger one has more of, it takes in a loop. */
+const TILE_ROWS = 8
 /** Rows of a prompt that are looked at. */
 const PREFILL_SAMPLES = 16
 
@@ -21,28 +23,31 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
   const { commands } = runner.target
   const all = [...commands, ...(runner.draft?.commands ?? [])]
   const tiles = [...new Set(commands.flatMap(command => command.variants.map(variant => variant.tile)))]
-  const largest = Math.max(...tiles)
+  tiles.sort((a, b) => a - b)
+  const rowsOf = (tile: number): number => {
+    const before = tiles[tiles.indexOf(tile) - 1] ?? 0
+    return Math.min(tile, Math.max(TILE_ROWS, before + 1))
+  }
   const trial = new Trial(runner, vocab, { scoring: true, context: BLOCK_SIZE - 4 })
   const first = trial.start - 1
   const alone: Uint32Array[] = []
-  for (let i = 0; i < largest; i++) alone.push(...(await logits(runner, trial, first + i, 1)))
+  for (let i = 0; i < rowsOf(tiles.at(-1)!); i++) alone.push(...(await logits(runner, trial, first + i, 1)))
 
   const check: SelfCheck = { tilesUsed: [], tilesRefused: [] }
-  for (const tile of tiles.sort((a, b) => a - b)) {
-    const together = await logits(runner, trial, first, tile)
-    const list = equal(together, alone.slice(0, tile)) ? check.tilesUsed : check.tilesRefused
+  for (const tile of tiles) {
+    const together = await logits(runner, trial, first, rowsOf(tile))
+    const list = equal(together, alone) ? check.tilesUsed : check.tilesRefused
     list.push(tile)
   }
   for (const command of all) keepTiles(command, check.tilesRefused)
-  const walkTile = check.tilesUsed.at(-1)!
-  const walked = await logits(runner, trial, first, walkTile, { walk: true })
-  if (!equal(walked, alone.slice(0, walkTile))) {
+  const walked = await logits(runner, trial, first, rowsOf(check.tilesUsed.at(-1)!), { walk: true })
+  if (!equal(walked, alone)) {
     for (const llama of [runner.target, runner.draft]) if (llama) llama.attention.alwaysWalk = true
   }
 
   const prefill = commands.find(command => command.prefill)?.prefill
   if (!prefill) return check
-  if (await prefillIsEqual(runner, trial, Math.max(...check.tilesUsed))) check.tilesUsed.push(prefill.tile)
+  if (await prefillIsEqual(runner, trial, alone.length)) check.tilesUsed.push(prefill.tile)
   else {
     check.tilesRefused.push(prefill.tile)
     for (const command of all) delete command.prefill
@@ -51,12 +56,12 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
 }
 
 /** A context that has no room for so many rows is as good as a difference: what cannot be checked is not used. */
-async function prefillIsEqual(runner: Runner, trial: Trial, tile: number): Promise<boolean> {
+async function prefillIsEqual(runner: Runner, trial: Trial, atOnce: number): Promise<boolean> {
   const numRows = trial.sequence.maxLength
   if (numRows <= DECODE_ROWS) return false
   const rows: Uint32Array[] = []
   while (rows.length < numRows)
-    rows.push(...(await logits(runner, trial, rows.length, Math.min(tile, numRows - rows.length))))
+    rows.push(...(await logits(runner, trial, rows.length, Math.min(atOnce, numRows - rows.length))))
   // A pass may have room for fewer samples than rows.
   const some = rows.slice(-PREFILL_SAMPLES)
   return equal(await logits(runner, trial, 0, numRows, { numSamples: some.length }), some)

@@ -260,6 +260,11 @@ export interface EngineStats extends SpeculationCounters {
    * those that are not used.
    */
   selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
+  /**
+   * How products with the weights are cut up, by name, and whence: `default` where there was nothing to choose from or
+   * no time for it, else measured at this load, or at an earlier one and stored.
+   */
+  tuning: { cut: string; from: 'default' | 'measured' | 'stored' }
   /** Milliseconds of a target pass by rows, and of one draft pass. */
   cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }
   /** Chance that draft token i + 1 is accepted, by drafter, as the controller believes it now. */
