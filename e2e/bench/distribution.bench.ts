@@ -2,11 +2,9 @@
  * Sampling is a draw from the target's own distribution, with a draft as without, whatever judges it: the joint of the
  * second and third token over many seeds fits the target's probabilities. Acceptance that takes every draft token, and a
  * draft that is cut short for a token that was drawn, must fail the same test: it shows that the test can see a bias.
- * And one draft token is kept with the common mass of the two distributions, 1 - TV(p, q). Nothing here is timed.
  */
 import { Engine, type EngineInternals, type GenerateOptions, type TokenBatch } from '@foretoken/engine'
 import { kernels } from '@foretoken/shaders'
-import { acceptedLength } from './accepted-length'
 import type { BenchContext, BenchRow } from './bench-context'
 import { type ChiSquare, chiSquare } from './chi-square'
 import { randomModel } from './random-model'
@@ -100,19 +98,6 @@ export default async function* distribution(context: BenchContext): AsyncGenerat
       samples: numSamples,
     }
   }
-  for (const verification of ['rejection', 'block'] as const) {
-    const { share, commonMass } = await measureAcceptance(numSamples, verification)
-    yield {
-      name: 'acceptance',
-      mode: `draft@1, ${verification}`,
-      metric: 'share',
-      value: share,
-      unit: '',
-      common_mass: commonMass,
-      samples: numSamples,
-    }
-  }
-  yield* acceptedLength(context.quick)
 }
 
 /** Draws three tokens per seed and tests the pairs (second, third). */
