@@ -237,6 +237,24 @@ describe.each(rules)('%s', (_, rule) => {
     }
   })
 
+  it('penalises what is drafted before a place: of three equal tokens one stands', () => {
+    const vocab = 20
+    const target = (before: readonly number[]): number[] => {
+      const liked = (token: number) => (token === 1 ? 10 : token === 15 ? 9.5 : -100)
+      const count = (token: number) => before.filter(other => other === token).length
+      const penalties = { repetition: 1, presence: 1.5, frequency: 1.5 }
+      const logits = Float32Array.from({ length: vocab }, (_, token) =>
+        penalised(liked(token), count(token), penalties),
+      )
+      return filtered(() => logits, { ...plain, temperature: 0.01 })(before)
+    }
+    const draft = [1, 1, 1]
+    const p = [0, 1, 2, 3].map(i => target(draft.slice(0, i)))
+    const q = draft.map(token => p[0]!.map((_, other) => Number(other === token)))
+    const { numKept, weights } = verify(rule, { p, q, draft }, [0.5, 0.5, 0.5])
+    expect([numKept, weights.indexOf(Math.max(...weights))]).toEqual([1, 15])
+  })
+
   /** 7.5: a token that the draft was not sure of is dropped, for being that token. */
   const dropping =
     (threshold: number): Judge =>

@@ -133,6 +133,7 @@ describe('chat completions', () => {
       seed: 3,
       stop: ['a'],
       speculation: 'off',
+      verification: 'block',
       signal,
       presence_penalty: 0.1,
       frequency_penalty: 0.2,
@@ -159,6 +160,7 @@ describe('chat completions', () => {
         topLogprobs: 2,
         stop: ['a'],
         speculation: 'off',
+        verification: 'block',
         signal,
       },
     ])
