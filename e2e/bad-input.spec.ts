@@ -340,12 +340,12 @@ test.describe('a request', () => {
   test('ends when its consumer leaves the loop', () => page.evaluate(() => harness.leaveEarly()))
 
   test('too many at once', async () => {
-    const { codes, refusal } = await page.evaluate(() => harness.overload(300))
+    const { codes, refusal } = await page.evaluate(() => harness.overload(1100))
     const { overloaded = 0, aborted = 0, ...others } = codes
     expect(others).toEqual({})
     expect(overloaded).toBeGreaterThan(0)
     expect(aborted).toBeGreaterThan(0)
-    expect(refusal?.details).toMatchObject({ waiting: 256, limit: 256 })
+    expect(refusal?.details).toMatchObject({ waiting: 1024, limit: 1024 })
   })
 })
 

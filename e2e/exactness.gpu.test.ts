@@ -17,11 +17,16 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
         expect(row, String(row.mode)).toMatchObject({ metric: 'mismatched_runs', value: 0 })
         const drafted = Number(row.num_draft_tokens)
         const accepted = Number(row.num_accepted_tokens)
-        if (row.mode === 'off') expect(drafted).toBe(0)
+        const isOff = String(row.mode).endsWith('off')
+        if (isOff) expect(drafted).toBe(0)
         else expect(drafted, String(row.mode)).toBeGreaterThan(0)
         if (row.mode === 'always-wrong') expect(accepted).toBe(0)
-        else if (row.mode !== 'off') expect(accepted, String(row.mode)).toBeGreaterThan(0)
+        else if (!isOff) expect(accepted, String(row.mode)).toBeGreaterThan(0)
         if (/lookup|draft|wrong|random/.test(String(row.mode))) expect(accepted).toBeLessThan(drafted)
+        if (!String(row.mode).startsWith('crowd')) continue
+        expect(Number(row.num_preemptions), String(row.mode)).toBeGreaterThan(0)
+        expect(Number(row.prefix_cache_hits), String(row.mode)).toBeGreaterThan(0)
+        expect(row.kv_blocks_left).toBe(0)
       }
     },
     600_000,

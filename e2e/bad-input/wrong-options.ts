@@ -42,6 +42,8 @@ export function wrongRequests(): WrongOptions[] {
     ...each(['repetitionPenalty'], [...wrongNumbers, 0, 1e7]),
     ...each(['presencePenalty', 'frequencyPenalty'], [...noNumbers, -2.1, 2.1]),
     ...each(['topLogprobs'], [...wrongNumbers, 1.5, 21, 3]),
+    ...each(['n'], [...wrongNumbers, 0, 1.5, 33]),
+    ...each(['priority'], [...noNumbers, 0.5, 101, -101]),
     ...each(['logprobs'], [1, 'yes']),
     ...each(['logitBias'], [3, 'x', [1]]),
     ...[512, -1, 'x', '01'].map(id => ({
@@ -86,8 +88,8 @@ export function wrongChats(): WrongOptions[] {
   return [
     ...each(numeric, wrongNumbers),
     ...depths([Number.NaN, -1, 17, '1']),
-    ...each(['n', 'best_of'], [2]),
-    ...each(['n'], [2n]),
+    ...each(['best_of'], [2]),
+    ...each(['n'], [...wrongNumbers, 33, 2n]),
     ...each(['topP'], [0.5]),
     ...each(['frequency_penalty', 'presence_penalty'], [Number.NaN, -3, 3]),
     ...each(['repetition_penalty', 'top_logprobs'], wrongNumbers),

@@ -40,6 +40,18 @@ const companions = [
   },
 ] as const
 
+const system =
+  'Once upon a time, in a big house near the park, there lived a boy named Tim and his dog Max. They liked to play ' +
+  'with a red ball in the sun. One day, the ball was lost. Tim and Max looked for the ball in the park. '
+
+/** Four that grow until they do not fit together; of the others every second begins with the same text. */
+const crowd = Array.from({ length: 16 }, (_, i) => ({
+  prompt: `${i >= 4 && i % 2 === 0 ? system : ''}${['Tom', 'Lily', 'Ben', 'Sue'][i % 4]} saw a ${['cat', 'bird', 'big dog'][i % 3]}.`,
+  maxTokens: i < 4 ? 140 : 12 + i,
+  /** After so many tokens of the first. */
+  joins: 2 * i,
+}))
+
 const varied: Choice[] = [
   { method: 'lookup', depth: 1 },
   { method: 'draft', depth: 5 },
@@ -155,6 +167,36 @@ export async function compare(
     ...rest.map((other, i) => sameIds(other?.tokens ?? [], wanted[i]!)),
   ]
   return { run, mismatched: mismatches.filter(same => !same).length, runs: mismatches.length }
+}
+
+/** Sixteen at once, in KV blocks for two: they join, share a beginning, leave, give way and come back. */
+export async function compareCrowd(
+  rig: ExactnessRig,
+  small: ExactnessRig,
+  mode: Mode,
+  sampling: Sampling,
+): Promise<{ runs: Run[]; mismatched: number }> {
+  const wanted: number[][] = []
+  for (const { prompt, maxTokens } of crowd) wanted.push(await rig.reference(prompt, sampling, maxTokens))
+  const all = crowd.map(({ joins, ...options }, i) => ({
+    joins,
+    options: {
+      ...options,
+      ...sampling,
+      ignoreEos: true,
+      speculation: mode.speculation,
+      priority: i === 9 ? 1 : 0,
+    },
+  }))
+  const [first, ...others] = all
+  const joined: Array<Promise<Run> | undefined> = []
+  const run = await small.run(mode, first!.options, numTokens => {
+    others.forEach(({ joins, options }, i) => {
+      if (numTokens >= joins) joined[i] ??= small.generate(options)
+    })
+  })
+  const runs = [run, ...(await Promise.all(joined)).map(other => other!)]
+  return { runs, mismatched: runs.filter(({ tokens }, i) => !sameIds(tokens, wanted[i]!)).length }
 }
 
 /** A stop id, max_tokens and an abort in the middle of drafts 16 deep; what follows must be untouched. */

@@ -39,7 +39,8 @@ export class ExactnessRig {
 
   private constructor(readonly engine: Engine) {}
 
-  static async load(model: URL, draft: URL, contextLength?: number): Promise<ExactnessRig> {
+  /** `small`: a short context, and KV blocks for two of sixteen requests. */
+  static async load(model: URL, draft: URL, small?: { contextLength: number }): Promise<ExactnessRig> {
     let rig: ExactnessRig | undefined
     const goodput = new GoodputPolicy()
     const policy: Policy = {
@@ -49,11 +50,12 @@ export class ExactnessRig {
       },
     }
     const engine = await Engine.load(
-      { model, draft, maxConcurrent: 4, ...(contextLength ? { contextLength } : {}) },
+      { model, draft, maxConcurrent: small ? 16 : 4, ...small },
       {
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         policy,
         trees: true,
+        ...(small ? { maxBlocks: 2 * Math.ceil(small.contextLength / 64) } : {}),
       },
     )
     rig = new ExactnessRig(engine)

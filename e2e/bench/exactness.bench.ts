@@ -7,7 +7,8 @@ import type { BenchContext, BenchRow } from './bench-context'
 import * as cases from './exactness-cases'
 import { ExactnessRig, type Mode, type Run, type Sampling } from './exactness-rig'
 
-const CONTEXT_END = 128
+/** Three KV blocks. */
+const CONTEXT_END = 192
 
 export default async function* exactness(context: BenchContext): AsyncGenerator<BenchRow> {
   const draft = context.fetchModel('stories40K-f32.gguf')
@@ -51,8 +52,11 @@ export async function* measureFormat(
     yield tally.row()
   }
   yield* measureEndings(rig, format, samplings)
+  const small = await ExactnessRig.load(model, draft, { contextLength: CONTEXT_END })
+  yield* measureCrowd(rig, small, format, samplings)
   await rig.engine.dispose()
-  yield* measureContextEnd(format, model, draft, samplings)
+  yield* measureContextEnd(small, format, samplings)
+  await small.engine.dispose()
 }
 
 const deepModes = (): Mode[] => [
@@ -75,13 +79,35 @@ async function* measureEndings(
   }
 }
 
-async function* measureContextEnd(
+async function* measureCrowd(
+  rig: ExactnessRig,
+  small: ExactnessRig,
   format: string,
-  model: URL,
-  draft: URL,
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
-  const rig = await ExactnessRig.load(model, draft, CONTEXT_END)
+  const modes = [cases.offMode, ...cases.fixedModes([4]), ...cases.controlledModes]
+  for (const [i, mode] of modes.entries()) {
+    const tally = new Tally(mode, format, 'crowd ')
+    const before = small.engine.stats()
+    // Greedy for one mode, sampled for the next; penalties too.
+    const sampling = samplings[i % samplings.length]!
+    const { runs, mismatched } = await cases.compareCrowd(rig, small, mode, sampling)
+    tally.add(runs, runs.length, mismatched)
+    const after = small.engine.stats()
+    yield {
+      ...tally.row(),
+      num_preemptions: after.num_preemptions - before.num_preemptions,
+      prefix_cache_hits: after.prefix_cache_hits - before.prefix_cache_hits,
+      kv_blocks_left: after.kvBlocks.used,
+    }
+  }
+}
+
+async function* measureContextEnd(
+  rig: ExactnessRig,
+  format: string,
+  samplings: readonly Sampling[],
+): AsyncGenerator<BenchRow> {
   for (const mode of deepModes()) {
     const tally = new Tally(mode, format, 'context end ')
     for (const sampling of samplings.slice(0, 2)) {
@@ -96,7 +122,6 @@ async function* measureContextEnd(
     }
     yield tally.row()
   }
-  await rig.engine.dispose()
 }
 
 class Tally {

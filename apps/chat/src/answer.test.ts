@@ -6,6 +6,7 @@ function batch(text: string, sources: TokenBatch['sources']): TokenBatch {
   const speculation = { method: 'draft', depth: 4 } as const
   return {
     id: 1,
+    index: 0,
     tokens: sources.map((_, index) => index),
     text,
     sources,

@@ -11,7 +11,7 @@ const speculation = {
   draft_acceptance_rate: 0.75,
 }
 
-const step = { id: 1, timings: { stepMs: 1, cpuMs: 0 } }
+const step = { id: 1, index: 0, timings: { stepMs: 1, cpuMs: 0 } }
 
 describe('Figures', () => {
   it('counts steps, tokens and guesses', () => {
@@ -48,7 +48,14 @@ describe('Figures', () => {
         sources: [],
         speculation: { method: 'off', depth: 0 },
         finishReason: 'stop',
-        usage: { promptTokens: 1, completionTokens: 3, acceptedTokens: 3, rejectedTokens: 1, speculation },
+        usage: {
+          promptTokens: 1,
+          cachedTokens: 0,
+          completionTokens: 3,
+          acceptedTokens: 3,
+          rejectedTokens: 1,
+          speculation,
+        },
       },
       5,
     )

@@ -14,11 +14,12 @@ import {
   type SequenceRequest,
   type Step,
 } from '@foretoken/scheduler'
+import { BatchQueue } from './batch-queue'
 import { type CommandTime, timeEach } from './command-timer'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
-import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
+import { type EngineInternals, type LoadedEngine, loadEngine, MAX_WAITING } from './load-engine'
 import { bad, checkIds, contextFull, parseRequest } from './request'
 import type { StepOutcome, SubmittedStep } from './runner'
 import { stepEvent } from './step-event'
@@ -88,21 +89,27 @@ export class Engine {
       hasDraft: this.#parts.draft !== undefined,
       verificationDepth: this.#parts.sizes.verificationDepth,
     })
-    const sequence = this.#add(request.sequence)
-    const text = new TextStream(tokenizer.decoder(), request.stops)
-    const generation = new Generation(this.#ids.get(sequence)!, sequence, text)
-    this.#generations.set(sequence, generation)
+    const sequences = this.#addAll(request.samples)
+    const queue = new BatchQueue(sequences.length)
+    for (const [index, sequence] of sequences.entries()) {
+      const text = new TextStream(tokenizer.decoder(), request.stops)
+      const place = { id: this.#ids.get(sequence)!, index }
+      this.#generations.set(sequence, new Generation(place, sequence, text, queue))
+    }
+    const leave = (): void => {
+      for (const sequence of sequences) this.#leave(sequence)
+    }
     const abort = (): void => {
-      generation.fail(abortedError('generate'))
-      this.#leave(sequence)
+      queue.fail(abortedError('generate'))
+      leave()
     }
     signal?.addEventListener('abort', abort, { once: true })
     try {
       this.#start()
-      yield* generation.batches()
+      yield* queue.batches()
     } finally {
       signal?.removeEventListener('abort', abort)
-      this.#leave(sequence)
+      leave()
     }
   }
 
@@ -128,16 +135,10 @@ export class Engine {
     if (tokens.length === 0) return { logits: new Float32Array(0), vocab }
     const logits = allocateLogits(tokens.length, vocab)
     const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
-    const sequence = this.#add({
-      prompt: tokens,
-      maxTokens: 0,
-      sampling,
-      endIds: [],
-      speculation: 'off',
-      scoreOnly: true,
-    })
+    const request = { prompt: tokens, maxTokens: 0, sampling, endIds: [] }
+    const [sequence] = this.#addAll([{ ...request, speculation: 'off', scoreOnly: true }])
     const chunks = await new Promise<Float32Array[]>((resolve, reject) => {
-      this.#scorings.set(sequence, { logits: [], resolve, reject })
+      this.#scorings.set(sequence!, { logits: [], resolve, reject })
       this.#start()
     })
     let at = 0
@@ -181,6 +182,8 @@ export class Engine {
     if (running.length === 0 && numWaiting === 0) await this.#loop
     if (this.#active) throw bad('running', this.#scheduler.running.length, '0 requests while a step is timed')
     this.#active = true
+    // The trial writes where it likes.
+    this.#scheduler.forgetCached()
     try {
       return await measure(new Trial(this.#parts.runner, this.#parts.target.config.vocab, options))
     } finally {
@@ -191,11 +194,14 @@ export class Engine {
 
   stats(): EngineStats {
     const { gpu, target, draft, sizes, selfCheck, tuning } = this.#parts
-    const { cost, estimates, running, numWaiting } = this.#scheduler
+    const { cost, estimates, running, numWaiting, kv } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
       num_running: running.length,
       num_waiting: numWaiting,
+      num_preemptions: kv.numPreemptions,
+      prefix_cache_hits: kv.numTokensShared,
+      kvBlocks: { total: kv.numBlocks, used: kv.numUsed, cached: kv.numCached },
       adapter: gpu.adapterName,
       model: {
         name: target.name,
@@ -228,17 +234,20 @@ export class Engine {
     this.#parts.gpu.destroy()
   }
 
-  #add(request: SequenceRequest): Sequence {
-    const sequence = this.#scheduler.add(request)
-    if (sequence) {
-      this.#ids.set(sequence, ++this.#numRequests)
-      return sequence
-    }
+  /** All of them, or none where the queue has no place for all. */
+  #addAll(requests: readonly SequenceRequest[]): Sequence[] {
     const waiting = this.#scheduler.numWaiting
-    throw new EngineError('overloaded', `${waiting} requests are waiting already.`, {
-      waiting,
-      limit: waiting,
-    })
+    const limit = MAX_WAITING
+    if (waiting + requests.length <= limit) return requests.map(request => this.#add(request))
+    const asked = requests.length > 1 ? `, and this one has ${requests.length} samples` : ''
+    const message = `${waiting} of at most ${limit} requests are waiting already${asked}.`
+    throw new EngineError('overloaded', message, { waiting, limit, asked: requests.length })
+  }
+
+  #add(request: SequenceRequest): Sequence {
+    const sequence = this.#scheduler.add(request)!
+    this.#ids.set(sequence, ++this.#numRequests)
+    return sequence
   }
 
   #leave(sequence: Sequence): void {
@@ -274,7 +283,7 @@ export class Engine {
       while (!this.#failure) {
         const begin = performance.now()
         this.#dropLeaving()
-        for (const sequence of scheduler.admit()) runner.admit(sequence)
+        for (const sequence of scheduler.admit()) this.#admit(sequence)
         const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
         const next = step && runner.submit(step)
         if (!current && !next) return
@@ -296,6 +305,13 @@ export class Engine {
       this.#active = false
       this.#dropLeaving()
     }
+  }
+
+  #admit(sequence: Sequence): void {
+    this.#parts.runner.admit(sequence)
+    // One that had to give way is scored from its first token again.
+    const scoring = this.#scorings.get(sequence)
+    if (scoring) scoring.logits = []
   }
 
   /** Takes in what a step gave. */
@@ -353,9 +369,9 @@ export class Engine {
   #fail(error: EngineError): void {
     this.#failure ??= error
     this.#feed.fail(error)
-    for (const [sequence, generation] of this.#generations) {
-      const details = { ...error.details, tokensKept: generation.numTokens }
-      generation.fail(new EngineError(error.code, error.message, details))
+    for (const [sequence, { queue }] of this.#generations) {
+      const details = { ...error.details, tokensKept: queue.numTokens }
+      queue.fail(new EngineError(error.code, error.message, details))
       this.#leave(sequence)
     }
     for (const [sequence, scoring] of this.#scorings) {

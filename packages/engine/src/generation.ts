@@ -1,28 +1,22 @@
-/** One request as its consumer sees it: batches in a queue, an end, an error. */
-import type { EngineError } from '@foretoken/errors'
+/** One sample of a request as its consumer sees it: what a step committed, as a batch. */
 import type { Progress, Sequence } from '@foretoken/scheduler'
+import type { BatchQueue } from './batch-queue'
 import { SpeculationTally } from './speculation-tally'
 import type { TextStream } from './text-stream'
 import type { FinishReason, StepTimings, TokenBatch, TokenLogprobs, Usage } from './types'
 
 export class Generation {
-  readonly #queue: TokenBatch[] = []
-  #error: EngineError | undefined
-  #wake: (() => void) | undefined
-  #done = false
   #numTokens = 0
   readonly #tally = new SpeculationTally()
 
   constructor(
-    readonly id: number,
+    /** Its number, and which of its request's samples it is. */
+    readonly place: Pick<TokenBatch, 'id' | 'index'>,
     readonly sequence: Sequence,
     readonly text: TextStream,
+    /** Shared by all samples of the request. */
+    readonly queue: BatchQueue,
   ) {}
-
-  /** Tokens handed out so far. */
-  get numTokens(): number {
-    return this.#numTokens
-  }
 
   /** Takes in what a step committed; true when the answer is complete, by a stop text too. */
   advance(progress: Progress, timings: StepTimings, logprobs?: TokenLogprobs[]): boolean {
@@ -48,8 +42,8 @@ export class Generation {
     const sources = progress.sources.slice(0, count)
     const { depth } = progress.choice
     if (depth > 0) this.#tally.observe(depth, sources.filter(source => source !== 'target').length)
-    this.#push({
-      id: this.id,
+    const batch: TokenBatch = {
+      ...this.place,
       tokens: progress.tokens.slice(0, count),
       text,
       sources,
@@ -57,43 +51,16 @@ export class Generation {
       speculation: progress.choice,
       timings,
       ...(finish ? { finishReason: finish, usage: this.#usage() } : {}),
-    })
-    if (finish) this.#done = true
-    return finish !== undefined
-  }
-
-  fail(error: EngineError): void {
-    if (this.#done) return
-    this.#error = error
-    this.#done = true
-    this.#wake?.()
-  }
-
-  /** Batches until the end; what is queued before an error is still handed out. */
-  async *batches(): AsyncGenerator<TokenBatch, void, void> {
-    for (;;) {
-      const batch = this.#queue.shift()
-      if (batch) {
-        yield batch
-        continue
-      }
-      if (this.#error) throw this.#error
-      if (this.#done) return
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
     }
-  }
-
-  #push(batch: TokenBatch): void {
-    this.#queue.push(batch)
-    this.#wake?.()
+    this.queue.push(batch)
+    return finish !== undefined
   }
 
   #usage(): Usage {
     const speculation = this.#tally.snapshot()
     return {
       promptTokens: this.sequence.promptLength,
+      cachedTokens: this.sequence.numPromptShared,
       completionTokens: this.#numTokens,
       acceptedTokens: speculation.num_accepted_tokens,
       rejectedTokens: speculation.num_draft_tokens - speculation.num_accepted_tokens,

@@ -38,6 +38,8 @@ export interface EngineInternals {
   profile?: boolean
   /** Measure no costs at load. */
   skipCalibration?: boolean
+  /** KV blocks are said to be no more than these, or as few as one sequence needs. */
+  maxBlocks?: number
   /** The device is said to bind no larger buffer, so that small models are cut like large ones. */
   maxBindingBytes?: number
 }
@@ -62,7 +64,8 @@ export interface LoadedEngine {
   tuning: Tuning
 }
 
-const MAX_WAITING = 256
+/** Requests that wait; each sample of a request counts. */
+export const MAX_WAITING = 1024
 
 export async function loadEngine(options: EngineOptions, internals: EngineInternals): Promise<LoadedEngine> {
   const begin = performance.now()
@@ -82,6 +85,7 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
     const plan = await allocate(gpu, {
       ...memoryRequest(models, settings, maxBytes, gpu.isSoftware),
       timestamps,
+      ...(internals.maxBlocks === undefined ? {} : { maxBlocks: internals.maxBlocks }),
     })
     throwIfAborted(signal, 'upload')
     const engine = await build(gpu, plan, settings, models, context, internals)

@@ -38,6 +38,8 @@ export interface MemoryRequest extends DeviceLimits {
   kvType: KvType
   /** Draft tokens of a sequence whose probabilities are kept, where there is a draft; default 0. */
   verificationDepth?: number
+  /** KV blocks, where one sequence does with them; enough for all where nothing is said. */
+  maxBlocks?: number
   /** Of all buffers together, where a device has shown that it has no more. */
   maxTotalBytes?: number
   timestamps?: boolean
@@ -174,12 +176,12 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
 
 /** Enough for one sequence; for all of them where budget and device allow it. */
 function numBlocks(request: MemoryRequest): number {
-  const { models, maxConcurrent, contextLength, kvType, maxBufferBytes } = request
+  const { models, maxConcurrent, contextLength, kvType, maxBufferBytes, maxBlocks } = request
   const perSequence = blocksFor(contextLength)
   const largestLayer = Math.max(...models.map(({ config }) => kvBlockBytes(config, kvType)))
   const affordable = Math.floor(KV_BUDGET_BYTES / (kvBytesPerPosition(request) * BLOCK_SIZE))
   const bindable = Math.floor(maxBufferBytes / largestLayer)
-  return Math.max(perSequence, Math.min(maxConcurrent * perSequence, affordable, bindable))
+  return Math.max(perSequence, Math.min(maxBlocks ?? maxConcurrent * perSequence, affordable, bindable))
 }
 
 /** Layers that are alike share their shapes. */

@@ -9,6 +9,7 @@ const tokenizer = { endIds: [2], hasChatTemplate: false } as unknown as Tokenize
 const plainEngine = { contextLength: 64, vocab, hasDraft: false, verificationDepth: 0 }
 const parse = (options: GenerateOptions, limits: RequestLimits = plainEngine) =>
   parseRequest({ tokens: [1, 5], ...options }, tokenizer, limits)
+const sample = (options: GenerateOptions) => parse(options).samples[0]!
 
 /** The argument that a refusal names. */
 function refused(options: object, limits?: RequestLimits): unknown {
@@ -26,7 +27,7 @@ describe('a request', () => {
       {},
       { repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: {} },
     ]) {
-      const { sequence } = parse({ seed: 1, ...options })
+      const sequence = sample({ seed: 1, ...options })
       expect(sequence.sampling).toEqual({ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 })
       expect(sequence).not.toHaveProperty('logProbs')
     }
@@ -34,7 +35,7 @@ describe('a request', () => {
 
   it('carries penalties and biases', () => {
     const options = { presencePenalty: -2, frequencyPenalty: 2, logitBias: { 0: -100, 511: 100, 7: 0.5 } }
-    expect(parse(options).sequence.sampling).toMatchObject({
+    expect(sample(options).sampling).toMatchObject({
       penalties: { repetition: 1, presence: -2, frequency: 2 },
       logitBias: [
         [0, -100],
@@ -45,24 +46,29 @@ describe('a request', () => {
   })
 
   it('says how many log-probabilities it wants, at most one per token there is', () => {
-    expect(parse({ logprobs: true }).sequence.logProbs).toBe(0)
-    expect(parse({ logprobs: true, topLogprobs: 20 }).sequence.logProbs).toBe(20)
-    expect(parse({ logprobs: false, topLogprobs: 0 }).sequence.logProbs).toBeUndefined()
+    expect(sample({ logprobs: true }).logProbs).toBe(0)
+    expect(sample({ logprobs: true, topLogprobs: 20 }).logProbs).toBe(20)
+    expect(sample({ logprobs: false, topLogprobs: 0 }).logProbs).toBeUndefined()
     const few = parse({ tokens: [1], logprobs: true, topLogprobs: 9 }, { ...plainEngine, vocab: 4 })
-    expect(few.sequence.logProbs).toBe(4)
+    expect(few.samples[0]!.logProbs).toBe(4)
+  })
+
+  it('has samples that differ by their seeds alone', () => {
+    const { samples } = parse({ seed: 2 ** 32 - 2, n: 3, priority: 7 })
+    expect(samples.map(({ sampling }) => sampling.seed)).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0])
+    expect(samples[2]).toEqual(sample({ seed: 0, priority: 7 }))
+    expect(parse({}).samples).toHaveLength(1)
   })
 
   it('is judged by shared noise unless it says otherwise, and always where sampling is greedy', () => {
     for (const verification of ['rejection', 'block'] as const) {
-      const verified = (temperature: number) => parse({ verification, temperature }).sequence
+      const verified = (temperature: number) => sample({ verification, temperature })
       expect(verified(0.5)).toMatchObject({ verification })
       expect(verified(0)).not.toHaveProperty('verification')
       expect(verified(1e-5)).not.toHaveProperty('verification')
     }
-    expect(parse({ temperature: 1 }).sequence).not.toHaveProperty('verification')
-    expect(parse({ temperature: 1, verification: 'shared-noise' }).sequence).not.toHaveProperty(
-      'verification',
-    )
+    expect(sample({ temperature: 1 })).not.toHaveProperty('verification')
+    expect(sample({ temperature: 1, verification: 'shared-noise' })).not.toHaveProperty('verification')
   })
 
   const withDraft = { ...plainEngine, hasDraft: true }
@@ -111,6 +117,11 @@ describe('a request', () => {
     ['logitBias[3]', { logitBias: { 3: 101 } }],
     ['logitBias[3]', { logitBias: { 3: null } }],
     ['logitBias[3]', { logitBias: { 3: '1' } }],
+    ['n', { n: 0 }],
+    ['n', { n: 33 }],
+    ['n', { n: 1.5 }],
+    ['priority', { priority: 101 }],
+    ['priority', { priority: -0.5 }],
     ['logprobs', { logprobs: 1 }],
     ['topLogprobs', { logprobs: true, topLogprobs: 21 }],
     ['topLogprobs', { logprobs: true, topLogprobs: 1.5 }],

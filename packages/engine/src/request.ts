@@ -8,7 +8,8 @@ import { MAX_END_IDS } from './step-data'
 import type { GenerateOptions, Speculation, Verification } from './types'
 
 export interface Request {
-  sequence: SequenceRequest
+  /** The same prompt with other seeds. */
+  samples: SequenceRequest[]
   stops: readonly string[]
 }
 
@@ -24,6 +25,8 @@ const DEFAULT_MAX_TOKENS = 256
 const MAX_STOPS = 8
 /** Samples of a lower temperature are the argmax: sample.wgsl. */
 const COLDEST = 1e-5
+const MAX_SAMPLES = 32
+const MAX_PRIORITY = 100
 const known = new Set<keyof GenerateOptions>([
   'prompt',
   'tokens',
@@ -34,6 +37,8 @@ const known = new Set<keyof GenerateOptions>([
   'ignoreEos',
   'speculation',
   'verification',
+  'n',
+  'priority',
   'signal',
   'temperature',
   'topK',
@@ -63,19 +68,20 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   const speculation = parseSpeculation(options.speculation, limits.hasDraft)
   const verification = parseVerification(options.verification, sampling, speculation, limits)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
+  const numSamples = number('n', options.n, 1, 1, MAX_SAMPLES, true)
+  const priority = number('priority', options.priority, 0, -MAX_PRIORITY, MAX_PRIORITY, true)
   const prompt = promptTokens(options, tokenizer, limits)
-  return {
-    sequence: {
-      prompt,
-      maxTokens,
-      sampling,
-      endIds,
-      speculation,
-      ...(verification === undefined ? {} : { verification }),
-      ...(logProbs === undefined ? {} : { logProbs }),
-    },
-    stops,
-  }
+  const samples = Array.from({ length: numSamples }, (_, i) => ({
+    prompt,
+    maxTokens,
+    sampling: { ...sampling, seed: (sampling.seed + i) % 2 ** 32 },
+    endIds,
+    speculation,
+    priority,
+    ...(verification === undefined ? {} : { verification }),
+    ...(logProbs === undefined ? {} : { logProbs }),
+  }))
+  return { samples, stops }
 }
 
 function parseSampling(options: GenerateOptions, vocab: number): Sampling {

@@ -120,12 +120,11 @@ export class Runner {
     return this.#slots[0]!.timer
   }
 
-  /** Brings an admitted sequence's tokens and block table to the GPU, and what its samples need. */
+  /** Brings an admitted sequence's tokens to the GPU, and what its samples need; blocks come with the steps. */
   admit(sequence: Sequence): void {
-    const { history, blocks, lengths, counts, adjustments, params } = this.resident
+    const { history, lengths, counts, adjustments, params } = this.resident
     const { index, request } = sequence
     this.#write(history, index * params.CONTEXT, sequence.tokens)
-    this.#write(blocks, index * params.BLOCKS_PER_SEQUENCE, sequence.blocks)
     this.#write(lengths, index, [sequence.length])
     const flags = adjustmentFlags(request.sampling)
     if (flags) this.#write(adjustments, index * ADJUSTMENT_WORDS, adjustmentWords(request.sampling))
@@ -186,7 +185,9 @@ export class Runner {
 
   /** Writes what the step's kernels read. Returns where each pass's section begins. */
   #upload(step: Step, plans: readonly AttentionPlan[]): number[] {
-    const { history, params } = this.resident
+    const { history, blocks, params } = this.resident
+    for (const { index, blocks: table } of step.tables)
+      this.#write(blocks, index * params.BLOCKS_PER_SEQUENCE, table)
     for (const { sequence, tokens } of step.guesses)
       this.#write(history, sequence.index * params.CONTEXT + sequence.length, tokens)
     if (step.lookups.length > 0) {

@@ -41,7 +41,16 @@ export class Trial {
   }
 
   step(targetPass: Pass, draftPasses: Pass[] = []): Step {
-    return { isAhead: false, draftPasses, targetPass, guesses: [], lookups: [], choices: new Map() }
+    const choices = new Map()
+    return {
+      isAhead: false,
+      draftPasses,
+      targetPass,
+      guesses: [],
+      lookups: [],
+      choices,
+      tables: [this.sequence],
+    }
   }
 
   /** How long a step of these passes takes, in ms. */

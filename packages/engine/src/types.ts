@@ -28,7 +28,7 @@ export interface EngineOptions {
   draft?: ModelSource
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
-  /** Requests that run together, 1..32. Further ones wait. Default 4. */
+  /** Requests that run together, 1..32. Up to 1024 more wait. Default 4. */
   maxConcurrent?: number
   /** Positions per sequence. Default: the smaller of the model's context and 4096. */
   contextLength?: number
@@ -107,10 +107,20 @@ export interface GenerateOptions extends SamplingOptions {
   /**
    * `rejection` and `block` keep more guesses at a temperature above 0 and draw from the same distribution, but the ids
    * depend on who guesses and how far: a seed repeats them with the same fixed `speculation`, as long as the engine's
-   * `capacity.maxSamples` has room for the depths of all requests that run. Never for trees; with a draft model as deep as
-   * `verificationDepth` of the engine. Default 'shared-noise'.
+   * `capacity.maxSamples` has room for the depths of all requests that run, and its KV blocks for their tokens. Never for
+   * trees; with a draft model as deep as `verificationDepth` of the engine. Default 'shared-noise'.
    */
   verification?: Verification
+  /**
+   * Samples of the prompt, 1 to 32; it is computed once. Sample i is drawn with the seed `seed + i` (modulo 2^32), as a
+   * request of its own with that seed would be. Default 1.
+   */
+  n?: number
+  /**
+   * A whole number from -100 to 100; higher goes first. A request is overtaken by fewer than 16 later ones for each level
+   * that they are above it. Default 0.
+   */
+  priority?: number
   /**
    * Log-probabilities with every batch: log-softmax of the model's own logits, before bias, penalties, temperature,
    * top-k, top-p and min-p. Default false.
@@ -124,8 +134,11 @@ export interface GenerateOptions extends SamplingOptions {
 /** `stop`: an end token or a stop text. `length`: maxTokens or the end of the context. */
 export type FinishReason = 'stop' | 'length'
 
+/** Of one sample. */
 export interface Usage {
   promptTokens: number
+  /** Tokens of the prompt whose keys and values were there already. */
+  cachedTokens: number
   completionTokens: number
   /** Drafted tokens that were accepted. */
   acceptedTokens: number
@@ -159,8 +172,10 @@ export interface TokenLogprobs extends TokenLogprob {
 
 /** What one step committed for one request. */
 export interface TokenBatch {
-  /** Of the request, as in step events; counts all requests of the engine. */
+  /** Of the request, or of the sample where it has several, as in step events; counts all of the engine. */
   id: number
+  /** Which sample of the request it is of; 0 where there is one. */
+  index: number
   /** 1..depth+1 ids; the last batch may hold none. */
   tokens: number[]
   /** Text that is certain: never half a character, never part of a stop text. */
@@ -172,7 +187,7 @@ export interface TokenBatch {
   /** What the controller chose for this request in this step. */
   speculation: { method: SpeculationMethod | 'off'; depth: number }
   timings: StepTimings
-  /** On the last batch only. */
+  /** On the last batch of each sample only. */
   finishReason?: FinishReason
   usage?: Usage
 }
@@ -237,6 +252,12 @@ export interface EngineStats extends SpeculationCounters {
   timeMs: { step: number; cpu: number; record: number; gpu: number }
   num_running: number
   num_waiting: number
+  /** Times that a request had to give its KV blocks to an earlier one, and was computed again later. */
+  num_preemptions: number
+  /** Tokens that did not have to be computed: keys and values of the same tokens were there. */
+  prefix_cache_hits: number
+  /** Blocks of 64 positions of keys and values: held by running requests, and kept in case they are wanted again. */
+  kvBlocks: { total: number; used: number; cached: number }
   /** Adapter, as WebGPU describes it. */
   adapter: string
   model: {

@@ -7,6 +7,7 @@ import type { ChatCompletionChunk, ChatCompletionRequest } from './types.ts'
 const messages = [{ role: 'user', content: 'Hi' }]
 const step = {
   id: 1,
+  index: 0,
   sources: [],
   speculation: { method: 'off', depth: 0 },
   timings: { stepMs: 1, cpuMs: 1 },
@@ -29,13 +30,21 @@ const batches: TokenBatch[] = [
     tokens: [],
     text: '',
     finishReason: 'length',
-    usage: { promptTokens: 5, completionTokens: 3, acceptedTokens: 1, rejectedTokens: 2, speculation },
+    usage: {
+      promptTokens: 5,
+      cachedTokens: 4,
+      completionTokens: 3,
+      acceptedTokens: 1,
+      rejectedTokens: 2,
+      speculation,
+    },
   },
 ]
 const usage = {
   prompt_tokens: 5,
   completion_tokens: 3,
   total_tokens: 8,
+  prompt_tokens_details: { cached_tokens: 4 },
   completion_tokens_details: { accepted_prediction_tokens: 1, rejected_prediction_tokens: 2 },
 }
 
@@ -85,6 +94,43 @@ describe('chat completions', () => {
     ])
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1)
     expect(chunks.every(chunk => chunk.object === 'chat.completion.chunk' && !('usage' in chunk))).toBe(true)
+  })
+
+  it('keeps the samples of a prompt apart', async () => {
+    const [first, second, last] = batches
+    const other = { ...last!, index: 1, finishReason: 'stop' as const }
+    const answer = [first!, { ...first!, index: 1, text: 'Twice' }, other, second!, last!]
+    const completion = await completions(answer).create({ messages, n: 2 })
+    expect(
+      completion.choices.map(({ index, message, finish_reason }) => [index, message.content, finish_reason]),
+    ).toEqual([
+      [0, 'Once upon', 'length'],
+      [1, 'Twice', 'stop'],
+    ])
+    expect(completion.usage).toEqual({
+      prompt_tokens: 5,
+      completion_tokens: 6,
+      total_tokens: 11,
+      prompt_tokens_details: { cached_tokens: 4 },
+      completion_tokens_details: { accepted_prediction_tokens: 2, rejected_prediction_tokens: 4 },
+    })
+    const chunks = await collect(await completions(answer).create({ messages, n: 2, stream: true }))
+    const told = chunks.map(({ choices: [choice] }) => [
+      choice!.index,
+      choice!.delta.content,
+      choice!.finish_reason,
+    ])
+    expect(told).toEqual([
+      [0, '', null],
+      [0, 'Once', null],
+      [1, '', null],
+      [1, 'Twice', null],
+      [1, '', null],
+      [1, undefined, 'stop'],
+      [0, ' upon', null],
+      [0, '', null],
+      [0, undefined, 'length'],
+    ])
   })
 
   it('ends with the usage if it is asked for', async () => {
@@ -141,7 +187,9 @@ describe('chat completions', () => {
       logit_bias: { '7': -100 },
       logprobs: true,
       top_logprobs: 2,
-      ...({ n: 1, response_format: { type: 'text' }, user: null } as object),
+      n: 2,
+      priority: -1,
+      ...({ response_format: { type: 'text' }, user: null } as object),
     })
     expect(seen).toEqual([
       {
@@ -161,15 +209,16 @@ describe('chat completions', () => {
         stop: ['a'],
         speculation: 'off',
         verification: 'block',
+        n: 2,
+        priority: -1,
         signal,
       },
     ])
   })
 
   it.each([
-    ['n', { n: 2 }],
     ['tools', { tools: [{ type: 'function' }] }],
-    ['n', { n: 2n }],
+    ['best_of', { best_of: 2n }],
     ['frequencyPenalty', { frequencyPenalty: 0.5 }],
     ['response_format', { response_format: { type: 'json_object' } }],
     ['maxTokens', { maxTokens: 3 }],
@@ -194,6 +243,7 @@ describe('chat completions', () => {
     ['temperature', 'temperature', { temperature: -1 }],
     ['frequency_penalty', 'frequencyPenalty', { frequency_penalty: 3 }],
     ['logit_bias[7]', 'logitBias[7]', { logit_bias: { 7: -101 } }],
+    ['n', 'n', { n: 33 }],
     ['top_logprobs', 'topLogprobs', { top_logprobs: 21 }],
   ])('names %s as the caller does', async (argument, engineName, options) => {
     const { create } = chatCompletions('tiny', async function* () {

@@ -45,64 +45,77 @@ async function complete(
   model: string,
   wantsLogprobs: boolean,
 ): Promise<ChatCompletion> {
-  let content = ''
-  const logprobs: TokenLogprobs[] = []
-  let last: TokenBatch | undefined
+  const samples: Sample[] = []
   for await (const batch of batches) {
-    content += batch.text
-    logprobs.push(...(batch.logprobs ?? []))
-    last = batch
+    samples[batch.index] ??= { content: '', logprobs: [], last: batch }
+    const sample = samples[batch.index]!
+    sample.content += batch.text
+    sample.logprobs.push(...(batch.logprobs ?? []))
+    sample.last = batch
   }
   return {
     ...completionHead(model),
     object: 'chat.completion',
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content },
-        logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null,
-        finish_reason: last?.finishReason ?? 'stop',
-      },
-    ],
-    usage: completionUsage(last?.usage),
+    choices: samples.map(({ content, logprobs, last }, index) => ({
+      index,
+      message: { role: 'assistant', content },
+      logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null,
+      finish_reason: last.finishReason ?? 'stop',
+    })),
+    usage: completionUsage(samples.map(({ last }) => last.usage)),
   }
 }
 
-/** The role, then one chunk per batch, then the reason, then the usage if it was asked for. */
+interface Sample {
+  content: string
+  logprobs: TokenLogprobs[]
+  last: TokenBatch
+}
+
+/** Of each sample the role, then a chunk per batch, then the reason; at the end the usage if it was asked for. */
 async function* chunks(
   batches: AsyncIterable<TokenBatch>,
   model: string,
   includeUsage: boolean,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
   const head = { ...completionHead(model), object: 'chat.completion.chunk' as const }
-  const chunk = (delta: ChunkChoice['delta'], others: Partial<ChunkChoice> = {}): ChatCompletionChunk => ({
+  const chunk = (
+    index: number,
+    delta: ChunkChoice['delta'],
+    others: Partial<ChunkChoice> = {},
+  ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, finish_reason: null, ...others }],
+    choices: [{ index, delta, finish_reason: null, ...others }],
     ...(includeUsage ? { usage: null } : {}),
   })
-  let last: TokenBatch | undefined
-  yield chunk({ role: 'assistant', content: '' })
-  for await (const batch of batches) {
-    yield chunk({ content: batch.text }, batch.logprobs ? { logprobs: chatLogprobs(batch.logprobs) } : {})
-    last = batch
+  const usages: Array<Usage | undefined> = []
+  for await (const { index, text, logprobs, finishReason, usage } of batches) {
+    if (!(index in usages)) yield chunk(index, { role: 'assistant', content: '' })
+    yield chunk(index, { content: text }, logprobs ? { logprobs: chatLogprobs(logprobs) } : {})
+    if (finishReason) yield chunk(index, {}, { finish_reason: finishReason })
+    usages[index] = usage
   }
-  yield chunk({}, { finish_reason: last?.finishReason ?? 'stop' })
-  if (includeUsage) yield { ...head, choices: [], usage: completionUsage(last?.usage) }
+  if (includeUsage) yield { ...head, choices: [], usage: completionUsage(usages) }
 }
 
 function completionHead(model: string): { id: string; created: number; model: string } {
   return { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model }
 }
 
-function completionUsage(usage: Usage | undefined): CompletionUsage {
-  const { promptTokens = 0, completionTokens = 0, acceptedTokens = 0, rejectedTokens = 0 } = usage ?? {}
+/** The prompt, which is the same for all samples, and all that was generated. */
+function completionUsage(usages: ReadonlyArray<Usage | undefined>): CompletionUsage {
+  const sum = (of: (usage: Usage) => number): number =>
+    usages.reduce((total, usage) => total + (usage ? of(usage) : 0), 0)
+  const promptTokens = usages[0]?.promptTokens ?? 0
+  const completionTokens = sum(usage => usage.completionTokens)
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: usages[0]?.cachedTokens ?? 0 },
     completion_tokens_details: {
-      accepted_prediction_tokens: acceptedTokens,
-      rejected_prediction_tokens: rejectedTokens,
+      accepted_prediction_tokens: sum(usage => usage.acceptedTokens),
+      rejected_prediction_tokens: sum(usage => usage.rejectedTokens),
     },
   }
 }

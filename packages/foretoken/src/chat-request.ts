@@ -23,6 +23,8 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['stop', 'stop'],
   ['speculation', 'speculation'],
   ['verification', 'verification'],
+  ['n', 'n'],
+  ['priority', 'priority'],
   ['signal', 'signal'],
 ])
 
@@ -31,7 +33,6 @@ const defaults = { temperature: 1, maxTokens: 2 ** 31 - 1 } satisfies GenerateOp
 
 /** Options of OpenAI that are accepted at the value that changes nothing, as JSON. */
 const neutral = new Map<string, string>([
-  ['n', '1'],
   ['tools', '[]'],
   ['tool_choice', '"none"'],
   ['response_format', '{"type":"text"}'],

@@ -10,7 +10,7 @@ import type {
   Verification,
 } from '@foretoken/engine/types'
 
-/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's, `speculation` and `verification` are ours. */
+/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's; `speculation`, `verification` and `priority` are ours. */
 export interface ChatCompletionRequest {
   messages: readonly ChatMessage[]
   /** The loaded model's name. May be left out: an engine has one model. */
@@ -37,6 +37,10 @@ export interface ChatCompletionRequest {
   stop?: string | readonly string[]
   speculation?: Speculation
   verification?: Verification
+  /** Choices, 1 to 32; choice i is drawn with the seed `seed + i`. */
+  n?: number
+  /** -100 to 100, higher goes first (vLLM's is the other way round). */
+  priority?: number
   signal?: AbortSignal
 }
 
@@ -44,6 +48,8 @@ export interface CompletionUsage {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
+  /** Of the prompt: tokens whose keys and values were there already. */
+  prompt_tokens_details: { cached_tokens: number }
   completion_tokens_details: { accepted_prediction_tokens: number; rejected_prediction_tokens: number }
 }
 

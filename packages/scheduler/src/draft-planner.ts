@@ -29,6 +29,14 @@ export interface DraftPlannerConfig {
   guess?: (sequence: Sequence, depth: number) => Guess | undefined
 }
 
+/** What of prompts is in the step beside the sequences that decode. */
+export interface Prefill {
+  numSequences: number
+  numRows: number
+}
+
+export const NO_PREFILL: Prefill = { numSequences: 0, numRows: 0 }
+
 /** The draft model's catch-up is spread over so many steps at most. */
 const CATCH_UP_STEPS = 16
 
@@ -48,9 +56,9 @@ export class DraftPlanner {
    * Fills `step.choices` and what lookup needs. Requests that wish for a drafter first; the policy decides for the rest.
    * `current`: the step in flight, if this one is planned ahead of its verdict.
    */
-  plan(step: Step, decoding: readonly Sequence[], filling: readonly Sequence[], current?: Step): void {
+  plan(step: Step, decoding: readonly Sequence[], prefill: Prefill, current?: Step): void {
     const { maxRows, maxSamples } = this.#config
-    const draft = new OneStep(step, Math.min(maxRows, maxSamples) - decoding.length - filling.length)
+    const draft = new OneStep(step, Math.min(maxRows, maxSamples) - decoding.length - prefill.numSequences)
     const automatic: Sequence[] = []
     for (const sequence of decoding) {
       const wish = sequence.request.speculation
@@ -62,7 +70,6 @@ export class DraftPlanner {
     }
     if (automatic.length === 0) return
     const fixed = [...step.choices]
-    const backlog = filling.reduce((sum, s) => sum + s.length - s.numComputed, 0)
     const guesses = automatic.map(sequence => this.#guess(sequence, 'lookup', MAX_DEPTH))
     const choices = this.#policy.choose({
       contenders: automatic.map((sequence, i) =>
@@ -72,9 +79,7 @@ export class DraftPlanner {
         (sum, [sequence, choice]) => sum + this.#expectedAccepted(sequence, choice),
         decoding.length - automatic.length,
       ),
-      baseRows:
-        fixed.reduce((sum, [, { depth }]) => sum + depth, decoding.length) +
-        Math.min(backlog, maxRows - decoding.length),
+      baseRows: fixed.reduce((sum, [, { depth }]) => sum + depth, decoding.length) + prefill.numRows,
       freeRows: draft.free,
       cost: this.#cost,
     })

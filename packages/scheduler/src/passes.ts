@@ -59,11 +59,10 @@ export function addDecodeRows(step: Step, sequence: Sequence): void {
   targetPass.verdicts.push(parents ? { ...verdict, isTree: true } : verdict)
 }
 
-/** As much of the prompt as still fits; its last row, if it is among them, draws the first token. */
-export function addPrefillRows(pass: Pass, sequence: Sequence, maxRows: number, maxSamples: number): void {
+/** The next `most` rows of the prompt; its last one, if it is among them, draws the first token. */
+export function addPrefillRows(pass: Pass, sequence: Sequence, most: number, maxSamples: number): void {
   const scoreOnly = sequence.request.scoreOnly === true
-  let count = Math.min(sequence.length - sequence.numComputed, maxRows - pass.rows.length)
-  if (scoreOnly) count = Math.min(count, maxSamples - pass.samples.length)
+  const count = scoreOnly ? Math.min(most, maxSamples - pass.samples.length) : most
   for (let i = 0; i < count; i++) {
     const position = sequence.numComputed + i
     pass.rows.push({ sequence, position })

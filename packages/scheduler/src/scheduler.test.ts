@@ -98,15 +98,20 @@ describe('plan and commit', () => {
   })
 
   it('makes a request wait for a place and for blocks, and refuses what does not fit the queue', () => {
-    const scheduler = new Scheduler({ ...config, maxWaiting: 5 })
-    // 200 + 20 positions: 4 blocks each of 16.
-    const sequences = Array.from({ length: 5 }, () => scheduler.add(request(200))!)
-    expect(scheduler.add(request(1))).toBeUndefined()
-    expect(scheduler.admit()).toEqual(sequences.slice(0, 4))
-    expect(scheduler.admit()).toEqual([])
-    scheduler.remove(sequences[1]!)
-    expect(scheduler.admit()).toEqual([sequences[4]])
-    expect(new Set(scheduler.running.flatMap(sequence => sequence.blocks)).size).toBe(16)
+    // 200 + 20 positions: 4 blocks each.
+    for (const [numBlocks, numRunning] of [
+      [16, 4],
+      [13, 3],
+    ] as const) {
+      const scheduler = new Scheduler({ ...config, numBlocks, maxWaiting: 5 })
+      const sequences = Array.from({ length: 5 }, () => scheduler.add(request(200))!)
+      expect(scheduler.add(request(1))).toBeUndefined()
+      expect(scheduler.admit()).toEqual(sequences.slice(0, numRunning))
+      expect(scheduler.admit()).toEqual([])
+      scheduler.remove(sequences[1]!)
+      expect(scheduler.admit()).toEqual([sequences[numRunning]])
+    }
+    expect(() => new Scheduler({ ...config, numBlocks: 3 })).toThrow('3 blocks for 256 positions')
   })
 })
 

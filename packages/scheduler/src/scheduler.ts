@@ -2,15 +2,23 @@
  * Which sequences run, how many rows each gets, which drafter and what depth. plan() decides, commit() records what
  * the GPU answered; nothing else changes a sequence. No GPU here: the same code drives engine, tests and simulator.
  */
-import { BlockPool, blocksFor } from './block-pool'
+import { BLOCK_SIZE, blocksFor } from './block-pool'
+import { BlockTables } from './block-tables'
 import { CostModel } from './cost-model'
-import { DraftPlanner, type DraftPlannerConfig } from './draft-planner'
+import { DraftPlanner, type DraftPlannerConfig, NO_PREFILL } from './draft-planner'
 import type { Estimates } from './estimates'
 import { GoodputPolicy } from './goodput-policy'
 import { addDecodeRows, addDraftPasses, addPrefillRows } from './passes'
-import { OFF, type Policy } from './policy'
+import { type Choice, MAX_DEPTH, OFF, type Policy } from './policy'
+import { prefillBudget } from './prefill-budget'
 import { type Progress, Sequence, type SequenceRequest } from './sequence'
 import { emptyPass, type Row, type Step, type Verdict } from './step'
+
+/**
+ * A request is overtaken by fewer than so many later ones for each level of priority that they have more than it: so no
+ * request waits for ever.
+ */
+export const OVERTAKES_PER_LEVEL = 16
 
 export interface SchedulerConfig extends DraftPlannerConfig {
   /** Sequences that run together. */
@@ -23,19 +31,36 @@ export interface SchedulerConfig extends DraftPlannerConfig {
   policy?: Policy
 }
 
+export interface KvCounts {
+  numBlocks: number
+  /** Held by running sequences. */
+  numUsed: number
+  /** Held by none, and full of what may be wanted again. */
+  numCached: number
+  /** Tokens that were not computed because a block held them. */
+  numTokensShared: number
+  numPreemptions: number
+}
+
 export class Scheduler {
   readonly cost = new CostModel()
   readonly #config: SchedulerConfig
   readonly #drafts: DraftPlanner
-  readonly #pool: BlockPool
+  readonly #tables: BlockTables
   readonly #freeIndices: number[]
+  /** By rank, as `#running`. */
   readonly #waiting: Sequence[] = []
   readonly #running: Sequence[] = []
+  #numAdded = 0
+  #numPreemptions = 0
 
   constructor(config: SchedulerConfig) {
+    // Else one could run out of blocks with nobody left to give way.
+    if (config.numBlocks < blocksFor(config.contextLength))
+      throw new RangeError(`${config.numBlocks} blocks for ${config.contextLength} positions`)
     this.#config = config
     this.#drafts = new DraftPlanner(config, config.policy ?? new GoodputPolicy(), this.cost)
-    this.#pool = new BlockPool(config.numBlocks)
+    this.#tables = new BlockTables(config.numBlocks)
     this.#freeIndices = Array.from({ length: config.maxConcurrent }, (_, i) => config.maxConcurrent - 1 - i)
   }
 
@@ -51,59 +76,140 @@ export class Scheduler {
     return this.#waiting.length
   }
 
-  /** False when the waiting queue is full. The caller has checked that the prompt fits into the context. */
+  /** What is in the KV blocks, and what sharing and preemption have come to. */
+  get kv(): KvCounts {
+    const { pool, numTokensShared } = this.#tables
+    const { numBlocks, numFree, numIdle } = pool
+    const numPreemptions = this.#numPreemptions
+    return { numBlocks, numUsed: numBlocks - numFree, numCached: numIdle, numTokensShared, numPreemptions }
+  }
+
+  /** Undefined when the waiting queue has no place for it. The caller has checked that the prompt fits into the context. */
   add(request: SequenceRequest): Sequence | undefined {
     if (this.#waiting.length >= this.#config.maxWaiting) return undefined
     const maxLength = Math.min(request.prompt.length + request.maxTokens, this.#config.contextLength)
-    const sequence = new Sequence(request, maxLength)
-    this.#waiting.push(sequence)
+    const rank = this.#numAdded++ - (request.priority ?? 0) * OVERTAKES_PER_LEVEL
+    const sequence = new Sequence(request, maxLength, rank)
+    insertByRank(this.#waiting, sequence)
     return sequence
   }
 
   /** Drops a sequence wherever it is and frees what it holds. */
   remove(sequence: Sequence): void {
-    for (const queue of [this.#waiting, this.#running]) {
-      const at = queue.indexOf(sequence)
-      if (at >= 0) queue.splice(at, 1)
-    }
-    if (sequence.index < 0) return
-    this.#pool.give(sequence.blocks)
+    const at = this.#waiting.indexOf(sequence)
+    if (at >= 0) this.#waiting.splice(at, 1)
+    if (sequence.index >= 0) this.#unplace(sequence)
+  }
+
+  #unplace(sequence: Sequence): void {
+    this.#running.splice(this.#running.indexOf(sequence), 1)
+    this.#tables.release(sequence)
     this.#freeIndices.push(sequence.index)
-    sequence.blocks = []
     sequence.index = -1
   }
 
-  /** Sequences that now have a place on the GPU; their tokens and blocks must be uploaded before the next step. */
+  /** What is cached for nobody is no longer there. */
+  forgetCached(): void {
+    this.#tables.pool.forgetIdle()
+  }
+
+  /** Sequences that now have a place on the GPU; their tokens must be uploaded before the next step. */
   admit(): Sequence[] {
     const admitted: Sequence[] = []
-    while (this.#waiting.length > 0 && this.#freeIndices.length > 0) {
-      // All its blocks at once: a running sequence never has to give way.
-      const blocks = this.#pool.take(blocksFor(this.#waiting[0]!.maxLength))
-      if (!blocks) break
-      const sequence = this.#waiting.shift()!
-      sequence.blocks = blocks
-      sequence.index = this.#freeIndices.pop()!
-      this.#running.push(sequence)
-      admitted.push(sequence)
+    for (let next = this.#joining(); next; next = this.#joining()) {
+      this.#waiting.shift()
+      next.index = this.#freeIndices.pop()!
+      insertByRank(this.#running, next)
+      admitted.push(next)
     }
     return admitted
   }
 
-  /** The next step, or undefined when nothing runs. */
-  plan(): Step | undefined {
-    if (this.#running.length === 0) return undefined
-    const decoding = this.#running.filter(sequence => sequence.decoding)
-    const filling = this.#running.filter(sequence => !sequence.decoding)
-    const step = this.#newStep(false)
+  /** The first that waits, if there is a place for it and beside it every running sequence can grow by a block. */
+  #joining(): Sequence | undefined {
+    const [first] = this.#waiting
+    if (!first || this.#freeIndices.length === 0) return undefined
+    if (this.#running.length === 0) return first
+    const missing = [first, ...this.#running].map(sequence => this.#tables.missing(sequence))
+    return missing.reduce((sum, count) => sum + count) <= this.#tables.pool.numFree ? first : undefined
+  }
 
-    this.#drafts.plan(step, decoding, filling)
+  /** The next step, or undefined when nothing runs. No step may be in flight: who has to give way loses its place. */
+  plan(): Step | undefined {
+    const rows = this.#allot()
+    if (rows.size === 0) return undefined
+    const decoding = [...rows.keys()].filter(sequence => sequence.decoding)
+    const filling = [...rows.keys()].filter(sequence => !sequence.decoding)
+    const numPrefillRows = filling.reduce((sum, sequence) => sum + rows.get(sequence)!, 0)
+    const step = this.#newStep(false)
+    for (const sequence of decoding) this.#growAhead(sequence)
+    this.#drafts.plan(step, decoding, { numSequences: filling.length, numRows: numPrefillRows })
     this.#addDecoding(step, decoding)
     // Scoring takes whatever sample places are left, so it comes last.
     filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
     for (const sequence of filling) {
-      addPrefillRows(step.targetPass, sequence, this.#config.maxRows, this.#config.maxSamples)
+      const most = Math.min(rows.get(sequence)!, this.#config.maxRows - step.targetPass.rows.length)
+      addPrefillRows(step.targetPass, sequence, most, this.#config.maxSamples)
     }
     return this.#send(step)
+  }
+
+  /** Rows of each sequence without its draft, with blocks for all of them: who comes first takes them from the last. */
+  #allot(): Map<Sequence, number> {
+    for (const sequence of this.#running) if (!sequence.request.scoreOnly) this.#tables.adopt(sequence)
+    const numDecoding = this.#running.filter(sequence => sequence.decoding).length
+    let budget = prefillBudget(this.cost.target, numDecoding, this.#config.maxRows)
+    const underway = new Set<number>()
+    const rows = new Map<Sequence, number>()
+    for (const sequence of [...this.#running]) {
+      if (sequence.index < 0) continue // it gave way to one before it
+      const count = sequence.decoding ? 1 : this.#chunk(sequence, budget, underway)
+      if (count === 0 || !this.#makeRoom(sequence, sequence.numComputed + count)) continue
+      rows.set(sequence, count)
+      if (!sequence.decoding) budget -= count
+    }
+    return rows
+  }
+
+  /**
+   * Rows of its prompt for this step. None if the block that comes next is being computed for another sequence, one of
+   * `underway` by its hash: it will be there to be shared in the next step.
+   */
+  #chunk(sequence: Sequence, budget: number, underway: Set<number>): number {
+    const { numComputed: start, length, request } = sequence
+    const count = Math.min(budget, length - start, request.scoreOnly ? this.#config.maxSamples : length)
+    const first = Math.floor(start / BLOCK_SIZE)
+    const isShareable = start % BLOCK_SIZE === 0 && start + BLOCK_SIZE < length && !request.scoreOnly
+    if (isShareable && underway.has(sequence.prefix(first).hash)) return 0
+    const numFull = Math.floor(length / BLOCK_SIZE)
+    for (let block = first; block < Math.min(numFull, blocksFor(start + count)); block++)
+      underway.add(sequence.prefix(block).hash)
+    return count
+  }
+
+  /** Blocks for so many positions. Where they run out the last in rank gives way; false if it is this one. */
+  #makeRoom(sequence: Sequence, positions: number): boolean {
+    while (!this.#tables.grow(sequence, positions)) {
+      const last = this.#running.at(-1)!
+      this.#preempt(last)
+      if (last === sequence) return false
+    }
+    return true
+  }
+
+  /** Back to those that wait, its tokens kept: they are computed again, to the same bits, once there is room. */
+  #preempt(sequence: Sequence): void {
+    this.#numPreemptions++
+    this.#unplace(sequence)
+    insertByRank(this.#waiting, sequence)
+  }
+
+  /** Blocks for what it may draft, if there are any: nobody gives way for a guess. */
+  #growAhead(sequence: Sequence): void {
+    const { length, numInFlight, maxLength, request } = sequence
+    const next = Math.min(maxLength, length + numInFlight)
+    const most = Math.min(maxLength, next + (request.speculation === 'off' ? 0 : MAX_DEPTH))
+    if (!this.#tables.grow(sequence, most)) this.#tables.grow(sequence, next)
   }
 
   /**
@@ -111,12 +217,10 @@ export class Scheduler {
    * Undefined where it is better, or necessary, to wait for the verdict.
    */
   planAhead(current: Step): Step | undefined {
-    const canJoin = this.#waiting.length > 0 && this.#freeIndices.length > 0
     const looksUp = (sequence: Sequence): boolean => current.choices.get(sequence)?.method === 'lookup'
     const wantsLookup = ({ request: { speculation: wish } }: Sequence): boolean =>
       typeof wish === 'object' && wish.method === 'lookup'
     const blind = (sequence: Sequence): boolean =>
-      sequence.numInFlight > 0 &&
       // Inside a repetition the next lookup will find something too; elsewhere the tokens are needed to know.
       (looksUp(sequence) || !wantsLookup(sequence)) &&
       sequence.room >= 0 &&
@@ -124,9 +228,12 @@ export class Scheduler {
       // The ids of what is judged by probabilities depend on its depths, and these must not depend on company.
       sequence.request.verification === undefined &&
       this.#config.guess?.(sequence, 1) === undefined
-    if (canJoin || this.#running.length === 0 || !this.#running.every(blind)) return undefined
+    if (this.#running.length === 0 || this.#joining()) return undefined
+    if (!this.#running.every(({ numInFlight }) => numInFlight > 0)) return undefined
+    for (const sequence of this.#running) this.#growAhead(sequence)
+    if (!this.#running.every(blind)) return undefined
     const step = this.#newStep(true)
-    this.#drafts.plan(step, this.#running, [], current)
+    this.#drafts.plan(step, this.#running, NO_PREFILL, current)
     if (!step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
     this.#addDecoding(step, this.#running, current)
     return this.#send(step)
@@ -143,10 +250,20 @@ export class Scheduler {
   }
 
   #newStep(isAhead: boolean): Step {
-    return { isAhead, draftPasses: [], targetPass: emptyPass(), guesses: [], lookups: [], choices: new Map() }
+    const choices = new Map<Sequence, Choice>()
+    return {
+      isAhead,
+      draftPasses: [],
+      targetPass: emptyPass(),
+      guesses: [],
+      lookups: [],
+      choices,
+      tables: [],
+    }
   }
 
   #send(step: Step): Step {
+    step.tables = this.#tables.takeChanged()
     for (const { sequence, depth } of step.targetPass.verdicts) sequence.numInFlight += depth + 1
     return step
   }
@@ -158,16 +275,17 @@ export class Scheduler {
     // A step planned ahead counted from the lengths that the sequences have now.
     const positionOf = ({ sequence, position }: Row): number =>
       position + (step.isAhead ? sequence.length : 0)
-    for (const row of step.targetPass.rows) {
+    // One that ended while the step was in flight gained nothing from it.
+    const stands = ({ sequence }: { sequence: Sequence }): boolean => sequence.index >= 0
+    for (const row of step.targetPass.rows.filter(stands)) {
       row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const row of step.draftPasses.flatMap(pass => pass.rows)) {
+    for (const row of step.draftPasses.flatMap(pass => pass.rows).filter(stands)) {
       row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
     }
-    // One that ended while the step was in flight gained nothing from it.
-    const standing = verdicts.filter(({ sequence }) => sequence.index >= 0)
-    const progress = standing.map(verdict => this.#commitVerdict(step, verdict))
+    const progress = verdicts.filter(stands).map(verdict => this.#commitVerdict(step, verdict))
     for (const sequence of [...this.#running]) {
+      this.#tables.publish(sequence)
       if (sequence.request.scoreOnly && sequence.numComputed === sequence.length)
         sequence.finishReason = 'scored'
       if (sequence.finishReason) this.remove(sequence)
@@ -196,4 +314,10 @@ export class Scheduler {
       choice: { method, depth: numDrafted },
     }
   }
+}
+
+/** Behind all that are served before it. */
+function insertByRank(queue: Sequence[], sequence: Sequence): void {
+  const after = queue.findIndex(other => other.rank > sequence.rank)
+  queue.splice(after < 0 ? queue.length : after, 0, sequence)
 }

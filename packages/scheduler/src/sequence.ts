@@ -1,5 +1,6 @@
 import { BLOCK_SIZE } from './block-pool'
 import type { Choice, Method } from './policy'
+import { chainHash, type Prefix } from './prefix'
 import type { Verification } from './verification'
 
 export interface Sampling {
@@ -34,6 +35,8 @@ export interface SequenceRequest {
   verification?: Exclude<Verification, 'shared-noise'>
   /** Score the prompt only: every row's logits are wanted, nothing is generated. */
   scoreOnly?: boolean
+  /** Who goes first, the higher the earlier; 0 where nothing is said. */
+  priority?: number
 }
 
 export type FinishReason = 'stop' | 'length' | 'scored'
@@ -58,15 +61,24 @@ export class Sequence {
   numDraftComputed = 0
   /** Place in the GPU's per-sequence arrays; -1 while waiting. */
   index = -1
+  /** Where its KV lies, BLOCK_SIZE positions each; some are shared with other sequences. */
   blocks: number[] = []
+  /** So many of its blocks are full and may be found by others; and with the draft model's KV. */
+  numPublished = 0
+  numDraftPublished = 0
   finishReason: FinishReason | undefined
   /** Tokens that the step in flight may add; 0 when there is none. */
   numInFlight = 0
+  /** Tokens of the prompt that a block held already. */
+  numPromptShared = 0
+  readonly #hashes: number[] = []
 
   constructor(
     readonly request: SequenceRequest,
     /** Positions that prompt and answer may fill. */
     readonly maxLength: number,
+    /** Who is served first: the lowest. */
+    readonly rank = 0,
   ) {
     this.tokens = [...request.prompt]
     this.promptLength = request.prompt.length
@@ -76,14 +88,31 @@ export class Sequence {
     return this.tokens.length
   }
 
-  /** Only its last token has yet to go through the target: ready for a decode step. */
+  /**
+   * Only its last token has yet to go through the target: ready for a decode step. The first token is drawn without a
+   * draft, whatever of the prompt was there already: where ids depend on drafts, they do not depend on that.
+   */
   get decoding(): boolean {
-    return !this.request.scoreOnly && this.numComputed === this.length - 1
+    const hasBegun = !this.request.scoreOnly && this.length > this.promptLength
+    return hasBegun && this.numComputed === this.length - 1
   }
 
-  /** Draft tokens that fit before maxLength whatever the step in flight adds, with one place left for the target's own. */
+  /**
+   * Draft tokens that fit before maxLength and into its blocks whatever the step in flight adds, with one place left for
+   * the target's own. Negative where not even the next row fits.
+   */
   get room(): number {
-    return this.maxLength - this.length - this.numInFlight - 1
+    const places = Math.min(this.maxLength - 1, this.blocks.length * BLOCK_SIZE)
+    return places - this.length - this.numInFlight
+  }
+
+  /** All its tokens up to the end of a full block. */
+  prefix(block: number): Prefix {
+    for (let at = this.#hashes.length; at <= block; at++) {
+      const start = at * BLOCK_SIZE
+      this.#hashes.push(chainHash(this.#hashes[at - 1] ?? 0, this.tokens, start, start + BLOCK_SIZE))
+    }
+    return { hash: this.#hashes[block]!, tokens: this.tokens, end: (block + 1) * BLOCK_SIZE }
   }
 
   /** Physical place of a position's KV, the same in both models' caches. */

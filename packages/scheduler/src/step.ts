@@ -69,6 +69,8 @@ export interface Step {
   /** Prompt lookups for the GPU to do, where the CPU does not know the tokens yet. */
   lookups: Array<{ sequence: Sequence; depth: number }>
   choices: Map<Sequence, Choice>
+  /** Sequences with other blocks than in the steps before. */
+  tables: Sequence[]
 }
 
 /** What the GPU reports for one sequence. */

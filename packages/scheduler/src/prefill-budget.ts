@@ -1,0 +1,16 @@
+import type { CostCurve } from './cost-model'
+
+/** A step that fills prompts while others decode takes at most so many times as long as without, by the cost table. */
+const MOST_DELAY = 4
+/** Rows by which the budget grows, and the least there is: a prompt must come to an end too. */
+const ROWS = 16
+
+/** Rows of prompts that share a step with `numDecoding` rows, so that they do not hold those up (Sarathi, 2308.16369). */
+export function prefillBudget(cost: CostCurve, numDecoding: number, maxRows: number): number {
+  const free = maxRows - numDecoding
+  if (numDecoding === 0) return free
+  const limit = MOST_DELAY * cost.at(numDecoding)
+  let rows = ROWS
+  while (rows < free && cost.at(numDecoding + rows + ROWS) <= limit) rows += ROWS
+  return Math.min(rows, free)
+}
