@@ -1,100 +1,27 @@
 /**
- * What a step costs on this device, in ms: a table by rows for the target pass (submit to verdict, so that the
- * fixed cost is inside) and one for a draft pass. Measured at load, refined by live steps (speculation.md 3.8):
- * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
+ * What a step costs on this device, in ms: by rows of the target pass (submit to verdict, so that the fixed cost is
+ * inside) and by rows of a draft pass. Measured at load, refined by live steps.
  */
+import { CostCurve } from './cost-curve'
+import { LatencyModel } from './latency-model'
+import type { Sequence } from './sequence'
 import type { Step } from './step'
 
-const FIRST_SAMPLES = 6
-/** Faster down than up: a step can be late for many reasons, but early for one only. */
-const FOLLOW_DOWN = 0.3
-const FOLLOW_UP = 0.05
-/** A step that took longer than this many times the expected counts as so many. */
-const OUTLIER = 2
-
-interface Cell {
-  ms: number
-  samples: number
-}
-
-export type CostTable = Array<{ rows: number; ms: number }>
-
-export class CostCurve {
-  readonly #cells = new Map<number, Cell>()
-  #sorted: CostTable = []
-
-  get measured(): boolean {
-    return this.#cells.size > 0
-  }
-
-  observe(rows: number, ms: number): void {
-    if (!(ms > 0) || !Number.isFinite(ms)) return
-    const cell = this.#cells.get(rows)
-    if (!cell) this.#cells.set(rows, { ms, samples: 1 })
-    else if (cell.samples < FIRST_SAMPLES) {
-      cell.ms = Math.min(cell.ms, ms)
-      cell.samples++
-    } else {
-      const capped = Math.min(ms, OUTLIER * cell.ms)
-      cell.ms += (capped < cell.ms ? FOLLOW_DOWN : FOLLOW_UP) * (capped - cell.ms)
-    }
-    this.#sorted = this.#monotone()
-  }
-
-  /** Expected ms at `rows`: measured, or on the line between the nearest measured cells. 0 when nothing is known. */
-  at(rows: number): number {
-    const table = this.#sorted
-    const last = table.at(-1)
-    const first = table[0]
-    if (!first || !last) return 0
-    if (rows <= first.rows) return first.ms
-    if (rows >= last.rows) {
-      const slope = table.length > 1 ? (last.ms - first.ms) / (last.rows - first.rows) : 0
-      return last.ms + slope * (rows - last.rows)
-    }
-    const i = table.findIndex(cell => cell.rows >= rows)
-    const low = table[i - 1]!
-    const high = table[i]!
-    return low.ms + ((high.ms - low.ms) * (rows - low.rows)) / (high.rows - low.rows)
-  }
-
-  table(): CostTable {
-    return this.#sorted.map(cell => ({ ...cell }))
-  }
-
-  /** The cells as measured, for `restore`. */
-  measurements(): CostTable {
-    return [...this.#cells].map(([rows, { ms }]) => ({ rows, ms }))
-  }
-
-  /** Cells of an earlier session: a start that live steps correct. */
-  restore(table: CostTable): void {
-    for (const { rows, ms } of table) this.#cells.set(rows, { ms, samples: 1 })
-    this.#sorted = this.#monotone()
-  }
-
-  /** More rows never cost less: a running maximum. */
-  #monotone(): CostTable {
-    let floor = 0
-    return [...this.#cells]
-      .sort(([a], [b]) => a - b)
-      .map(([rows, cell]) => {
-        floor = Math.max(floor, cell.ms)
-        return { rows, ms: floor }
-      })
-  }
-}
+export type { CostTable } from './cost-curve'
 
 export class CostModel {
   readonly target = new CostCurve()
   readonly draft = new CostCurve()
+  /** The same steps in the eyes of SmartSpec, for its policy. */
+  readonly latency = new LatencyModel()
 
-  /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
+  /** Plain decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
   observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     const [first, ...rest] = draftPasses
     if (!first) {
       this.target.observe(rows.length, stepMs)
+      this.latency.observe(rows.length, numContext(rows), stepMs)
       return
     }
     if (!this.target.measured) return
@@ -109,4 +36,15 @@ export class CostModel {
     if (!catchesUp || average < this.draft.at(perPass)) this.draft.observe(perPass, average)
     if (catchesUp) this.draft.observe(first.rows.length, draftMs - rest.length * this.draft.at(perPass))
   }
+}
+
+/** Positions whose keys and values a pass reads, each sequence's once. */
+function numContext(rows: ReadonlyArray<{ sequence: Sequence }>): number {
+  let sum = 0
+  let last: Sequence | undefined
+  for (const { sequence } of rows) {
+    if (sequence !== last) sum += sequence.length
+    last = sequence
+  }
+  return sum
 }

@@ -4,31 +4,17 @@
  * so goodput need not have one peak. A row never adds more than the one before it in its draft, so every prefix of the
  * ranking is made of whole drafts.
  */
+import { Exploration } from './exploration'
 import { goodput, StepEstimate } from './goodput'
-import {
-  type Choice,
-  type Contender,
-  MAX_DEPTH,
-  METHODS,
-  OFF,
-  type Offer,
-  offerOf,
-  type Policy,
-  type Situation,
-} from './policy'
-
-/** Every so many decisions something else than the best choice is tried. */
-const PROBE_EVERY = 64
+import { type Choice, MAX_DEPTH, OFF, type Offer, type Policy, type Situation } from './policy'
 
 export class GoodputPolicy implements Policy {
-  #numDecisions = 0
+  readonly #exploration = new Exploration()
 
   /** The best choices; now and then others, so that costs and acceptance stay measured. */
   choose(situation: Situation): Choice[] {
     const best = bestChoices(situation)
-    if (++this.#numDecisions % PROBE_EVERY !== 0) return best
-    const probes = probesAround(deepest(best))
-    return everywhere(situation, probes[(this.#numDecisions / PROBE_EVERY) % probes.length]!)
+    return this.#exploration.probe(situation, best) ?? best
   }
 }
 
@@ -36,85 +22,112 @@ export class GoodputPolicy implements Policy {
 export function bestChoices(situation: Situation): Choice[] {
   const off = situation.contenders.map(() => OFF)
   let best = { choices: off, goodput: goodput(situation, off) }
+  const ranking = new Ranking(situation)
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
-  const numPasses = Math.max(0, ...situation.contenders.map(c => offerOf(c, 'draft')?.gains.length ?? 0))
-  for (let passes = 0; passes <= numPasses; passes++) {
-    const found = bestPrefix(situation, passes, best.goodput)
+  for (let passes = 0; passes <= ranking.numPasses; passes++) {
+    const found = bestPrefix(situation, ranking, passes, best.goodput)
     if (found.goodput > best.goodput) best = found
   }
   return best.choices
 }
 
+/** All rows on offer, the best first. */
+class Ranking {
+  readonly offers: Offer[] = []
+  /** Of each offer: whose it is. */
+  readonly contenders: number[] = []
+  /** Of each place in the ranking: its offer, and which row of it. */
+  readonly order: Uint32Array
+  numPasses = 0
+
+  constructor({ contenders }: Situation) {
+    for (const [i, { offers }] of contenders.entries()) {
+      for (const offer of offers) {
+        this.offers.push(offer)
+        this.contenders.push(i)
+        if (offer.drafting) this.numPasses = Math.max(this.numPasses, offer.gains.length)
+      }
+    }
+    // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
+    const numPlaces = this.offers.length * MAX_DEPTH
+    const keys: number[] = []
+    for (const [i, { gains }] of this.offers.entries()) {
+      for (let row = 0; row < gains.length; row++) {
+        keys.push(Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * this.offers.length + i)
+      }
+    }
+    this.order = Uint32Array.from(new Float64Array(keys).sort(), key => key % numPlaces)
+  }
+
+  offerAt(place: number): number {
+    return this.order[place]! % this.offers.length
+  }
+
+  rowAt(place: number): number {
+    return Math.floor(this.order[place]! / this.offers.length)
+  }
+}
+
 /** The best prefix of the ranking where draft models run `passes` times. */
 function bestPrefix(
   situation: Situation,
+  ranking: Ranking,
   passes: number,
   rate: number,
 ): { choices: Choice[]; goodput: number } {
-  const offers = situation.contenders.map(contender => bestOffer(situation, contender, passes, rate))
-  const ranking = offers
-    .flatMap((offer, contender) => (offer?.gains ?? []).map((gain, row) => ({ contender, row, gain })))
-    .sort((a, b) => b.gain - a.gain || a.row - b.row)
+  const numRows = rowsOfBestOffers(situation, ranking, passes, rate)
   const estimate = new StepEstimate(situation)
-  let best = { length: 0, goodput: estimate.goodput }
-  for (const [i, { contender, row }] of ranking.slice(0, situation.freeRows).entries()) {
-    estimate.add(offers[contender]!, row)
-    if (estimate.goodput > best.goodput) best = { length: i + 1, goodput: estimate.goodput }
+  let best = { goodput: 0, end: 0 }
+  let free = situation.freeRows
+  for (let place = 0; place < ranking.order.length && free > 0; place++) {
+    const at = ranking.offerAt(place)
+    const row = ranking.rowAt(place)
+    if (row >= numRows[at]!) continue
+    estimate.add(ranking.offers[at]!, row)
+    free--
+    const { goodput } = estimate
+    if (goodput > best.goodput) best = { goodput, end: place + 1 }
   }
-  const depths = offers.map(() => 0)
-  for (const { contender } of ranking.slice(0, best.length)) depths[contender]!++
-  const choices = offers.map((offer, i) =>
-    offer && depths[i]! > 0 ? { method: offer.method, depth: depths[i]! } : OFF,
-  )
+  const choices = situation.contenders.map(() => OFF)
+  for (let place = 0; place < best.end; place++) {
+    const at = ranking.offerAt(place)
+    const row = ranking.rowAt(place)
+    if (row >= numRows[at]!) continue
+    choices[ranking.contenders[at]!] = { method: ranking.offers[at]!.method, depth: row + 1 }
+  }
   return { choices, goodput: best.goodput }
 }
 
 /**
- * The offer that leaves most when its time is paid for in tokens, at the goodput reached so far (Dinkelbach's way to
- * maximise a ratio): cut to as many rows as draft models have passes.
+ * Of each contender the offer that leaves most when its time is paid for in tokens, at the goodput reached so far
+ * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others.
  */
-function bestOffer(
+function rowsOfBestOffers(
   { baseRows, cost, contenders }: Situation,
-  { offers }: Contender,
+  { offers, contenders: owners }: Ranking,
   passes: number,
   rate: number,
-): Offer | undefined {
+): number[] {
   const rowPrice = (rate * (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows))) / MAX_DEPTH
   const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
-  let best: Offer | undefined
-  let bestNet = 0
-  for (const { gains, ...offer } of offers) {
-    const cut = { ...offer, gains: offer.drafting ? gains.slice(0, passes) : gains }
-    const price = rowPrice + (offer.drafting ? passPrice : 0)
+  const numRows = offers.map(({ gains, drafting }) =>
+    drafting ? Math.min(passes, gains.length) : gains.length,
+  )
+  const bestOf = new Map<number, { at: number; net: number }>()
+  for (const [at, { gains, drafting }] of offers.entries()) {
+    if (numRows[at] === 0) continue
+    const price = rowPrice + (drafting ? passPrice : 0)
     let net = 0
     let most = 0
-    for (const gain of cut.gains) {
-      net += gain - price
+    for (let row = 0; row < numRows[at]!; row++) {
+      net += gains[row]! - price
       most = Math.max(most, net)
     }
-    if (cut.gains.length > 0 && (!best || most > bestNet)) [best, bestNet] = [cut, most]
+    const rival = bestOf.get(owners[at]!)
+    if (!rival || most > rival.net) {
+      if (rival) numRows[rival.at] = 0
+      bestOf.set(owners[at]!, { at, net: most })
+    } else numRows[at] = 0
   }
-  return best
-}
-
-/** The same choice for all who can. */
-export function everywhere({ contenders, freeRows }: Situation, { method, depth }: Choice): Choice[] {
-  let free = freeRows
-  return contenders.map(contender => {
-    const rows = Math.min(depth, free, offerOf(contender, method)?.gains.length ?? 0)
-    free -= rows
-    return rows > 0 ? { method, depth: rows } : OFF
-  })
-}
-
-const deepest = (choices: readonly Choice[]): Choice =>
-  choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
-
-/** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
-export function probesAround({ method, depth }: Choice): Choice[] {
-  if (method !== 'off') {
-    const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
-    return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
-  }
-  return [1, 4].flatMap(d => METHODS.map(drafter => ({ method: drafter, depth: d })))
+  return numRows
 }

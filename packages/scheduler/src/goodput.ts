@@ -29,13 +29,29 @@ export class StepEstimate {
     if (i === 0) this.#draftMs += (draft.at(drafting.lag) - draft.at(1)) / drafting.horizon
   }
 
+  get ms(): number {
+    return this.#cost.target.at(this.#rows) + this.#draftMs
+  }
+
   get goodput(): number {
-    return this.#tokens / (this.#cost.target.at(this.#rows) + this.#draftMs)
+    return this.#tokens / this.ms
   }
 }
 
 /** Of one choice per contender; 0 if they do not fit. */
 export function goodput(situation: Situation, choices: readonly Choice[]): number {
+  const { estimate, rows } = estimateOf(situation, choices)
+  return rows > situation.freeRows ? 0 : estimate.goodput
+}
+
+/** How long a step with these choices takes. */
+export const expectedMs = (situation: Situation, choices: readonly Choice[]): number =>
+  estimateOf(situation, choices).estimate.ms
+
+function estimateOf(
+  situation: Situation,
+  choices: readonly Choice[],
+): { estimate: StepEstimate; rows: number } {
   const estimate = new StepEstimate(situation)
   let rows = 0
   for (const [i, { method, depth }] of choices.entries()) {
@@ -44,5 +60,5 @@ export function goodput(situation: Situation, choices: readonly Choice[]): numbe
     rows += depth
     for (let row = 0; row < depth; row++) estimate.add(offer, row)
   }
-  return rows > situation.freeRows ? 0 : estimate.goodput
+  return { estimate, rows }
 }

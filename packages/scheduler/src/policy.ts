@@ -40,6 +40,10 @@ export interface Situation {
   baseTokens: number
   /** Rows of the target pass that are there whatever is chosen: one per running sequence, and prefill. */
   baseRows: number
+  /** Sequences that decode in this step, contenders and others. */
+  numDecoding: number
+  /** Positions whose keys and values they read. */
+  numContext: number
   /** Draft rows that still fit into the pass. */
   freeRows: number
   cost: CostModel
@@ -49,6 +53,8 @@ export interface Situation {
 export interface Policy {
   /** One choice per contender, no deeper than its offer; all rows together fit into `freeRows`. */
   choose(situation: Situation): Choice[]
+  /** What became of a draft that it chose. */
+  observe?(choice: Choice, numAccepted: number): void
 }
 
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>

@@ -66,6 +66,7 @@ export class Scheduler {
       const at = queue.indexOf(sequence)
       if (at >= 0) queue.splice(at, 1)
     }
+    this.#drafts.forget(sequence)
     if (sequence.index < 0) return
     this.#pool.give(sequence.blocks)
     this.#freeIndices.push(sequence.index)
@@ -175,10 +176,7 @@ export class Scheduler {
     // KV of rejected tokens is dropped by forgetting it: their positions are written again.
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
     sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
-    if (method !== 'off') {
-      // A stop inside the draft hides what would have become of the rest.
-      this.estimates.observe(sequence, method, stopped ? numAccepted : numDrafted, numAccepted)
-    }
+    this.#drafts.observe({ method, depth: numDrafted }, verdict)
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
     const source = method === 'off' ? 'target' : method

@@ -1,4 +1,5 @@
 import { BLOCK_SIZE } from './block-pool'
+import type { PolicyName } from './policies'
 import type { Choice, Method } from './policy'
 
 export interface Sampling {
@@ -29,6 +30,8 @@ export interface SequenceRequest {
   /** Ids that end the sequence; at most 11, as many as a verdict record holds. */
   endIds: readonly number[]
   speculation: 'auto' | 'off' | { method: Method; depth: number }
+  /** Who decides where speculation is 'auto'; absent: the scheduler's own policy. */
+  policy?: PolicyName
   /** Score the prompt only: every row's logits are wanted, nothing is generated. */
   scoreOnly?: boolean
 }

@@ -1,0 +1,68 @@
+/**
+ * What a policy tries beside its best choice, so that costs and acceptance stay measured. The toll is bounded: a probe is
+ * paid for from TOLL of the time that steps take, with the time that it is expected to lose, so that dear ones come
+ * rarely, cheap ones more often, and those that cost more than the purse holds never. Nothing is tried that was tried or
+ * used a short while ago, nor what could not win even if it were a quarter better than believed.
+ */
+import { everywhere } from './fixed-policy'
+import { expectedMs, goodput } from './goodput'
+import { type Choice, MAX_DEPTH, METHODS, OFF, type Situation } from './policy'
+
+const TOLL = 0.01
+/** What the purse holds, and what a probe costs at least, in steps. */
+const MOST_SAVED = 4
+const LEAST_PRICE = 0.1
+const FRESH_FOR = 64
+const OPTIMISM = 1.25
+
+export class Exploration {
+  #savedMs = 0
+  #numDecisions = 0
+  readonly #lastUsed = new Map<string, number>()
+
+  /** Choices to be tried in place of the best ones, or undefined. */
+  probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
+    this.#numDecisions++
+    const stepMs = expectedMs(situation, best)
+    const rate = goodput(situation, best)
+    this.#savedMs = Math.min(this.#savedMs + TOLL * stepMs, MOST_SAVED * stepMs)
+    for (const choice of best) this.#use(choice)
+    if (best.length === 0 || this.#savedMs < LEAST_PRICE * stepMs) return undefined
+
+    let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
+    for (const choice of probesAround(deepest(best))) {
+      if (this.#age(choice) < FRESH_FOR || (probe && this.#age(choice) <= this.#age(probe.choice))) continue
+      const choices = everywhere(situation, choice)
+      if (choice.depth > 0 && choices.every(({ depth }) => depth === 0)) continue
+      const found = goodput(situation, choices)
+      if (found * OPTIMISM < rate) continue
+      const lostMs = expectedMs(situation, choices) * (1 - found / rate)
+      const price = Math.max(lostMs, LEAST_PRICE * stepMs)
+      if (price <= this.#savedMs) probe = { choice, choices, price }
+    }
+    if (!probe) return undefined
+    this.#savedMs -= probe.price
+    this.#use(probe.choice)
+    return probe.choices
+  }
+
+  #age(choice: Choice): number {
+    return this.#numDecisions - (this.#lastUsed.get(key(choice)) ?? 0)
+  }
+
+  #use(choice: Choice): void {
+    this.#lastUsed.set(key(choice), this.#numDecisions)
+  }
+}
+
+const key = ({ method, depth }: Choice): string => `${method} ${depth}`
+
+const deepest = (choices: readonly Choice[]): Choice =>
+  choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
+
+/** Off, one deeper and one shallower; and every drafter at a few depths. */
+function probesAround({ method, depth }: Choice): Choice[] {
+  const depths = [...new Set([1, 2, 4, 8, depth - 1, depth + 1])].filter(d => d >= 1 && d <= MAX_DEPTH)
+  const probes = METHODS.flatMap(drafter => depths.map(d => ({ method: drafter, depth: d })))
+  return method === 'off' ? probes : [OFF, ...probes]
+}
