@@ -50,6 +50,7 @@ function profile(situation: Situation, size: number): Choice | undefined {
     contenders: new Array<Contender>(size).fill({ offers }),
     baseTokens: 0,
     baseRows: size,
+    prefillRows: 0,
     numDecoding: size,
     freeRows: Number.POSITIVE_INFINITY,
   }

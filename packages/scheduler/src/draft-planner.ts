@@ -121,7 +121,8 @@ export class DraftPlanner {
     return {
       contenders,
       baseTokens,
-      baseRows: baseRows + Math.min(backlog, this.#config.maxRows - decoding.length),
+      baseRows,
+      prefillRows: Math.min(backlog, this.#config.maxRows - decoding.length),
       numDecoding: decoding.length,
       numContext: decoding.reduce((sum, s) => sum + s.length, 0),
       freeRows: free,

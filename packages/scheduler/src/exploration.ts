@@ -13,21 +13,23 @@ const TOLL = 0.01
 const MOST_SAVED = 4
 const LEAST_PRICE = 0.1
 const FRESH_FOR = 64
+/** Decisions between two looks for something to try. */
+const LOOK_EVERY = 8
 const OPTIMISM = 1.25
 
 export class Exploration {
   #savedMs = 0
   #numDecisions = 0
-  readonly #lastUsed = new Map<string, number>()
+  /** Decisions by drafter and depth. */
+  readonly #lastUsed = new Map<Choice['method'], number[]>()
 
   /** Choices to be tried in place of the best ones, or undefined. */
   probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
-    this.#numDecisions++
+    for (const choice of best) this.#use(choice)
+    if (++this.#numDecisions % LOOK_EVERY !== 0 || best.length === 0) return undefined
     const stepMs = expectedMs(situation, best)
     const rate = goodput(situation, best)
-    this.#savedMs = Math.min(this.#savedMs + TOLL * stepMs, MOST_SAVED * stepMs)
-    for (const choice of best) this.#use(choice)
-    if (best.length === 0 || this.#savedMs < LEAST_PRICE * stepMs) return undefined
+    this.#savedMs = Math.min(this.#savedMs + TOLL * LOOK_EVERY * stepMs, MOST_SAVED * stepMs)
 
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
     for (const choice of probesAround(deepest(best))) {
@@ -46,16 +48,19 @@ export class Exploration {
     return probe.choices
   }
 
-  #age(choice: Choice): number {
-    return this.#numDecisions - (this.#lastUsed.get(key(choice)) ?? 0)
+  #age({ method, depth }: Choice): number {
+    return this.#numDecisions - (this.#lastUsed.get(method)?.[depth] ?? 0)
   }
 
-  #use(choice: Choice): void {
-    this.#lastUsed.set(key(choice), this.#numDecisions)
+  #use({ method, depth }: Choice): void {
+    let decisions = this.#lastUsed.get(method)
+    if (!decisions) {
+      decisions = new Array<number>(MAX_DEPTH + 1).fill(0)
+      this.#lastUsed.set(method, decisions)
+    }
+    decisions[depth] = this.#numDecisions
   }
 }
-
-const key = ({ method, depth }: Choice): string => `${method} ${depth}`
 
 const deepest = (choices: readonly Choice[]): Choice =>
   choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)

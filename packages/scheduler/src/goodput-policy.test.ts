@@ -31,6 +31,7 @@ function situation(
     contenders: Array.from({ length: numSequences }, (): Contender => ({ offers })),
     baseTokens: 0,
     baseRows: numSequences,
+    prefillRows: 0,
     numDecoding: numSequences,
     numContext: 100 * numSequences,
     freeRows: 1000,

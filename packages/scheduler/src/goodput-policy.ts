@@ -8,6 +8,9 @@ import { Exploration } from './exploration'
 import { goodput, StepEstimate } from './goodput'
 import { type Choice, MAX_DEPTH, OFF, type Offer, type Policy, type Situation } from './policy'
 
+/** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
+const LEAST_GAIN = 0.01
+
 export class GoodputPolicy implements Policy {
   readonly #exploration = new Exploration()
 
@@ -25,90 +28,96 @@ export function bestChoices(situation: Situation): Choice[] {
   const ranking = new Ranking(situation)
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
   for (let passes = 0; passes <= ranking.numPasses; passes++) {
-    const found = bestPrefix(situation, ranking, passes, best.goodput)
+    const found = bestPrefix(situation, ranking, rowsOfBestOffers(situation, ranking, passes, best.goodput))
     if (found.goodput > best.goodput) best = found
   }
   return best.choices
 }
 
-/** All rows on offer, the best first. */
+/** All rows on offer that are worth a look, the best first: which offer's, and which row of it. */
 class Ranking {
   readonly offers: Offer[] = []
   /** Of each offer: whose it is. */
-  readonly contenders: number[] = []
-  /** Of each place in the ranking: its offer, and which row of it. */
-  readonly order: Uint32Array
+  readonly owners: number[] = []
+  readonly offerAt: Uint32Array
+  readonly rowAt: Uint8Array
   numPasses = 0
 
   constructor({ contenders }: Situation) {
     for (const [i, { offers }] of contenders.entries()) {
       for (const offer of offers) {
         this.offers.push(offer)
-        this.contenders.push(i)
-        if (offer.drafting) this.numPasses = Math.max(this.numPasses, offer.gains.length)
+        this.owners.push(i)
       }
     }
     // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
-    const numPlaces = this.offers.length * MAX_DEPTH
-    const keys: number[] = []
-    for (const [i, { gains }] of this.offers.entries()) {
-      for (let row = 0; row < gains.length; row++) {
-        keys.push(Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * this.offers.length + i)
+    const numOffers = this.offers.length
+    const numPlaces = numOffers * MAX_DEPTH
+    const keys = new Float64Array(numPlaces)
+    let count = 0
+    for (let i = 0; i < numOffers; i++) {
+      const { gains, drafting } = this.offers[i]!
+      let row = 0
+      for (; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
+        keys[count++] = Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * numOffers + i
       }
+      if (drafting) this.numPasses = Math.max(this.numPasses, row)
     }
-    this.order = Uint32Array.from(new Float64Array(keys).sort(), key => key % numPlaces)
-  }
-
-  offerAt(place: number): number {
-    return this.order[place]! % this.offers.length
-  }
-
-  rowAt(place: number): number {
-    return Math.floor(this.order[place]! / this.offers.length)
+    const sorted = keys.subarray(0, count).sort()
+    this.offerAt = new Uint32Array(count)
+    this.rowAt = new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      const place = sorted[i]! % numPlaces
+      this.rowAt[i] = place / numOffers
+      this.offerAt[i] = place % numOffers
+    }
   }
 }
 
-/** The best prefix of the ranking where draft models run `passes` times. */
+/** The best prefix of the ranking, of each offer no more than `numRows`. */
 function bestPrefix(
   situation: Situation,
-  ranking: Ranking,
-  passes: number,
-  rate: number,
+  { offers, owners, offerAt, rowAt }: Ranking,
+  numRows: readonly number[],
 ): { choices: Choice[]; goodput: number } {
-  const numRows = rowsOfBestOffers(situation, ranking, passes, rate)
   const estimate = new StepEstimate(situation)
-  let best = { goodput: 0, end: 0 }
+  let most = 0
+  let end = 0
   let free = situation.freeRows
-  for (let place = 0; place < ranking.order.length && free > 0; place++) {
-    const at = ranking.offerAt(place)
-    const row = ranking.rowAt(place)
+  for (let place = 0; place < offerAt.length && free > 0; place++) {
+    const at = offerAt[place]!
+    const row = rowAt[place]!
     if (row >= numRows[at]!) continue
-    estimate.add(ranking.offers[at]!, row)
+    estimate.add(offers[at]!, row)
     free--
     const { goodput } = estimate
-    if (goodput > best.goodput) best = { goodput, end: place + 1 }
+    if (goodput <= most) continue
+    most = goodput
+    end = place + 1
   }
   const choices = situation.contenders.map(() => OFF)
-  for (let place = 0; place < best.end; place++) {
-    const at = ranking.offerAt(place)
-    const row = ranking.rowAt(place)
-    if (row >= numRows[at]!) continue
-    choices[ranking.contenders[at]!] = { method: ranking.offers[at]!.method, depth: row + 1 }
+  for (let place = 0; place < end; place++) {
+    const at = offerAt[place]!
+    const row = rowAt[place]!
+    if (row < numRows[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
   }
-  return { choices, goodput: best.goodput }
+  return { choices, goodput: most }
 }
 
 /**
  * Of each contender the offer that leaves most when its time is paid for in tokens, at the goodput reached so far
- * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others.
+ * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others, where draft models run
+ * `passes` times.
  */
 function rowsOfBestOffers(
-  { baseRows, cost, contenders }: Situation,
-  { offers, contenders: owners }: Ranking,
+  { baseRows, prefillRows, cost, contenders }: Situation,
+  { offers, owners }: Ranking,
   passes: number,
   rate: number,
 ): number[] {
-  const rowPrice = (rate * (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows))) / MAX_DEPTH
+  const numRowsWithout = baseRows + prefillRows
+  const rowMs = (cost.target.at(numRowsWithout + MAX_DEPTH) - cost.target.at(numRowsWithout)) / MAX_DEPTH
+  const rowPrice = rate * rowMs
   const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
   const numRows = offers.map(({ gains, drafting }) =>
     drafting ? Math.min(passes, gains.length) : gains.length,

@@ -1,6 +1,8 @@
 /**
  * Goodput: expected tokens per ms of a step, of all running sequences, since who speculates takes time from everyone
- * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one.
+ * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one. Prompts take the time that they
+ * take, now or later: it is not charged to the step that they happen to share, or a long one would make guesses of any
+ * quality look cheap.
  */
 import type { CostModel } from './cost-model'
 import { type Choice, MAX_DEPTH, type Offer, offerOf, type Situation } from './policy'
@@ -11,11 +13,13 @@ export class StepEstimate {
   #tokens: number
   #rows: number
   #draftMs = 0
+  readonly #prefillMs: number
 
-  constructor({ contenders, baseTokens, baseRows, cost }: Situation) {
+  constructor({ contenders, baseTokens, baseRows, prefillRows, cost }: Situation) {
     this.#cost = cost
     this.#tokens = baseTokens + contenders.length
-    this.#rows = baseRows
+    this.#rows = baseRows + prefillRows
+    this.#prefillMs = cost.target.at(this.#rows) - cost.target.at(baseRows)
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
@@ -30,7 +34,7 @@ export class StepEstimate {
   }
 
   get ms(): number {
-    return this.#cost.target.at(this.#rows) + this.#draftMs
+    return this.#cost.target.at(this.#rows) - this.#prefillMs + this.#draftMs
   }
 
   get goodput(): number {
@@ -44,7 +48,7 @@ export function goodput(situation: Situation, choices: readonly Choice[]): numbe
   return rows > situation.freeRows ? 0 : estimate.goodput
 }
 
-/** How long a step with these choices takes. */
+/** How long a step with these choices takes, prompts apart. */
 export const expectedMs = (situation: Situation, choices: readonly Choice[]): number =>
   estimateOf(situation, choices).estimate.ms
 

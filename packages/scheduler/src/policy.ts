@@ -38,8 +38,10 @@ export interface Situation {
   contenders: readonly Contender[]
   /** Tokens that the other sequences are expected to commit in this step. */
   baseTokens: number
-  /** Rows of the target pass that are there whatever is chosen: one per running sequence, and prefill. */
+  /** Rows of the target pass that are there whatever is chosen: one per decoding sequence, and drafts already chosen. */
   baseRows: number
+  /** Rows of prompts in the same pass. */
+  prefillRows: number
   /** Sequences that decode in this step, contenders and others. */
   numDecoding: number
   /** Positions whose keys and values they read. */

@@ -155,8 +155,10 @@ export class Scheduler {
     for (const row of step.targetPass.rows) {
       row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const row of step.draftPasses.flatMap(pass => pass.rows)) {
-      row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+    for (const { rows } of step.draftPasses) {
+      for (const row of rows) {
+        row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+      }
     }
     // One that ended while the step was in flight gained nothing from it.
     const standing = verdicts.filter(({ sequence }) => sequence.index >= 0)

@@ -55,11 +55,12 @@ export class SmartSpecPolicy implements Policy {
     if (method !== 'off') this.#acceptance.get(method)!.observe(depth, numAccepted)
   }
 
-  #best({ contenders, baseRows, baseTokens, numContext, cost }: Situation): Choice {
+  #best({ contenders, baseRows, prefillRows, baseTokens, numContext, cost }: Situation): Choice {
+    const rows = baseRows + prefillRows
     const target = cost.latency.fit(cost.target.table())
     const draft = new LatencyModel().fit(cost.draft.table())
     const plainTokens = baseTokens + contenders.length
-    let best = { choice: OFF, goodput: (OFF_GUARD * plainTokens) / target(baseRows, numContext) }
+    let best = { choice: OFF, goodput: (OFF_GUARD * plainTokens) / target(rows, numContext) }
     for (const method of this.#methods) {
       const offers = contenders
         .map(contender => offerOf(contender, method))
@@ -69,7 +70,7 @@ export class SmartSpecPolicy implements Policy {
       let last = best.goodput
       for (let depth = 1; depth <= MAX_DEPTH; depth++) {
         const more = expectedLength(this.#acceptance.get(method)!.value, depth) - 1
-        const ms = target(baseRows + depth * offers.length, numContext) + depth * draftMs
+        const ms = target(rows + depth * offers.length, numContext) + depth * draftMs
         const goodput = (plainTokens + more * offers.length) / ms
         if (goodput > best.goodput) best = { choice: { method, depth }, goodput }
         else if (this.#stopAtFirstDecrease && goodput < last) break

@@ -64,6 +64,10 @@ interface Served {
 /** A token of the answer, and one that it has not. */
 const RIGHT = 0
 const WRONG = 1
+/** As long as a draft may be, by how many are right. */
+const GUESSES = Array.from({ length: MAX_DEPTH + 1 }, (_, right) =>
+  Array.from({ length: MAX_DEPTH }, (_, i) => (i < right ? RIGHT : WRONG)),
+)
 
 class Simulator {
   readonly #simulation: Simulation
@@ -195,7 +199,7 @@ class Simulator {
     const outcome = this.#served.get(sequence)!.request.outcomes.lookup
     const right = outcome?.(sequence.length - sequence.promptLength) ?? -1
     if (right < 0) return { tokens: [] }
-    return { tokens: Array.from({ length: depth }, (_, i) => (i < right ? RIGHT : WRONG)) }
+    return { tokens: GUESSES[Math.min(right, MAX_DEPTH)]!.slice(0, depth) }
   }
 }
 
