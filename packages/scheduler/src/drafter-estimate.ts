@@ -2,7 +2,8 @@
  * What is believed of one drafter: of all its drafts together, and of each request by itself. A request's few drafts are
  * shrunk to the drafter's mean by empirical Bayes: how far is learnt from how much finished requests differed. Where
  * some requests copy and others do not, two drafts tell which this one is; where all are alike, one stroke of bad luck
- * changes little.
+ * changes little. Good and bad guesses come in runs, a copied passage or a hard one, so what follows a hit and what
+ * follows a miss is counted apart.
  */
 import { Acceptance } from './acceptance'
 import { MarginPredictor } from './margin-predictor'
@@ -20,7 +21,13 @@ const DECAY_UNUSED = { all: 0.999, one: 0.998 }
 /** Margins of a draft that began longer ago than this many tokens say nothing of the next one. */
 const STALE_AFTER = 2 * MAX_DEPTH
 
+/** Of drafts by how the one before went: its first token was rejected, or not. */
+type ByRun = Record<'hit' | 'miss', Acceptance>
+
 interface RequestEstimate {
+  byRun: ByRun
+  run: keyof ByRun
+  /** Without regard to runs. */
   acceptance: Acceptance
   /** All its tries, none faded. */
   numTried: number
@@ -33,6 +40,7 @@ interface RequestEstimate {
 export class DrafterEstimate {
   readonly margins = new MarginPredictor()
   readonly #all = new Acceptance()
+  readonly #byRun: ByRun = { hit: new Acceptance(), miss: new Acceptance() }
   readonly #requests = new Map<Sequence, RequestEstimate>()
   readonly #spread = new Spread()
 
@@ -45,16 +53,19 @@ export class DrafterEstimate {
     const request = sequence && this.#requests.get(sequence)
     const mean = this.#all.rate(PRIOR.rate, PRIOR.weight)
     const own = request ? request.acceptance.rate(mean, this.#spread.priorWeight) : mean
+    const run = request?.run ?? 'hit'
+    const all = this.#byRun[run]
+    const meanOfRun = all.rate(mean, POSITION_WEIGHT)
     // The request's odds against the drafter's, the same at every position.
     const ratio = odds(own) / odds(mean)
     const survival = new Array<number>(MAX_DEPTH)
     let last = 1
     for (let i = 0; i < MAX_DEPTH; i++) {
-      let rate = chance(ratio * odds(this.#all.rateAt(i, mean, POSITION_WEIGHT)))
+      let rate = chance(ratio * odds(all.rateAt(i, meanOfRun, POSITION_WEIGHT)))
       if (request) {
         const margin = sequence.length - request.marginsAt <= STALE_AFTER ? request.margins?.[i] : undefined
         rate = this.margins.predict(i, margin) ?? rate
-        rate = request.acceptance.rateAt(i, rate, POSITION_WEIGHT)
+        rate = request.byRun[run].rateAt(i, rate, POSITION_WEIGHT)
       }
       last *= rate
       survival[i] = last
@@ -64,11 +75,17 @@ export class DrafterEstimate {
 
   /** `margins`: of each drafted token, how far the drafter's best logit was above the next one. */
   observe(sequence: Sequence, depth: number, accepted: number, margins?: readonly number[]): void {
-    this.#all.fade(DECAY.all)
-    this.#all.observe(depth, accepted)
+    if (depth === 0) return
     const request = this.#request(sequence)
-    request.acceptance.fade(DECAY.one)
-    request.acceptance.observe(depth, accepted)
+    for (const acceptance of [this.#all, this.#byRun[request.run]]) {
+      acceptance.fade(DECAY.all)
+      acceptance.observe(depth, accepted)
+    }
+    for (const acceptance of [request.acceptance, request.byRun[request.run]]) {
+      acceptance.fade(DECAY.one)
+      acceptance.observe(depth, accepted)
+    }
+    request.run = accepted > 0 ? 'hit' : 'miss'
     request.numTried += Math.min(depth, accepted + 1)
     request.numAccepted += accepted
     request.margins = margins
@@ -78,12 +95,16 @@ export class DrafterEstimate {
 
   /** A decision that did not use this drafter for these sequences. */
   skip(sequence: Sequence): void {
-    this.#requests.get(sequence)?.acceptance.fade(DECAY_UNUSED.one)
+    const request = this.#requests.get(sequence)
+    if (!request) return
+    for (const acceptance of [request.acceptance, request.byRun.hit, request.byRun.miss]) {
+      acceptance.fade(DECAY_UNUSED.one)
+    }
   }
 
   /** A decision that used it for nobody. */
   skipAll(): void {
-    this.#all.fade(DECAY_UNUSED.all)
+    for (const acceptance of [this.#all, this.#byRun.hit, this.#byRun.miss]) acceptance.fade(DECAY_UNUSED.all)
   }
 
   forget(sequence: Sequence): void {
@@ -97,6 +118,8 @@ export class DrafterEstimate {
     let request = this.#requests.get(sequence)
     if (!request) {
       request = {
+        byRun: { hit: new Acceptance(), miss: new Acceptance() },
+        run: 'hit',
         acceptance: new Acceptance(),
         numTried: 0,
         numAccepted: 0,
