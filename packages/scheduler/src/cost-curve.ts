@@ -1,37 +1,27 @@
 /**
- * Milliseconds against rows, measured. Noise is one-sided: a step can be late for many reasons, but early for none. So a
- * cell is worth the lower quartile of its latest samples. Between neighbouring cells lies a line; where rows were
- * measured one by one, steps of the cost (tiles, workgroups) stay steps. More rows never cost less: where two cells
- * contradict each other, the one that was measured more, and then the one measured later, is believed.
+ * Milliseconds against rows, measured. Between neighbouring cells lies a line; where rows were measured one by one, steps
+ * of the cost (tiles, workgroups) stay steps. More rows never cost less: where two cells contradict each other, the one
+ * that is known better is believed.
  */
 
 /** Beyond so many rows, cells stand for ranges: 1/16 of an octave apart. */
 const EXACT_ROWS = 48
-const WINDOW = 8
-/** Cells with fewer samples give way to those with as many, however fresh. */
-const TRUSTED = 3
+/** Variances of logarithms: of a cell measured once, of one that was never measured, and what time adds with every step. */
+const ONCE = 0.05
+const NEVER = 1
+const WALK = 0.0002
+
+/** Variance of a sample's logarithm. Noise is one-sided, so late steps are doubted, the later the more. */
+export const noiseOf = (surprise: number): number => 0.003 + Math.min(1, Math.max(0, surprise)) ** 2
 
 export type CostTable = Array<{ rows: number; ms: number }>
 
-class Cell {
-  readonly #samples: number[] = []
-  #next = 0
-  ms = 0
-  lastSeen = 0
-
-  constructor(readonly rows: number) {}
-
-  get trusted(): boolean {
-    return this.#samples.length >= TRUSTED
-  }
-
-  observe(ms: number, now: number): void {
-    this.#samples[this.#next] = ms
-    this.#next = (this.#next + 1) % WINDOW
-    const sorted = this.#samples.toSorted((a, b) => a - b)
-    this.ms = sorted[Math.floor((sorted.length - 1) / 4)]!
-    this.lastSeen = now
-  }
+interface Cell {
+  rows: number
+  logMs: number
+  /** As it was at `seenAt`. */
+  variance: number
+  seenAt: number
 }
 
 export class CostCurve {
@@ -47,20 +37,35 @@ export class CostCurve {
     return this.#cells.size > 0
   }
 
+  /** A measurement of this alone. */
   observe(rows: number, ms: number): void {
     if (!(ms > 0) || !Number.isFinite(ms)) return
-    const at = cellOf(rows)
-    let cell = this.#cells.get(at)
+    const cell = this.#cells.get(cellOf(rows))
     if (!cell) {
-      cell = new Cell(at)
-      this.#cells.set(at, cell)
+      this.#add(rows, ms, ONCE)
+      return
     }
-    const before = cell.ms
-    cell.observe(ms, ++this.#now)
-    if (cell.ms !== before) this.#isStale = true
+    const surprise = Math.log(ms) - cell.logMs
+    const variance = this.variance(rows)
+    this.correct(rows, surprise, variance / (variance + noiseOf(surprise)))
   }
 
-  /** Expected ms at `rows`; 0 when nothing is known. Up to the first cell as much as there: there is no cost to subtract. */
+  /** Of the logarithm of what `at` says. */
+  variance(rows: number): number {
+    const cell = this.#cells.get(cellOf(rows))
+    return cell ? this.#varianceOf(cell) : NEVER
+  }
+
+  /** Moves a cell by `gain` of a surprise, and is that much surer of it. */
+  correct(rows: number, surprise: number, gain: number): void {
+    const cell = this.#cells.get(cellOf(rows)) ?? this.#add(rows, this.at(rows), NEVER)
+    cell.variance = this.#varianceOf(cell) * (1 - gain)
+    cell.logMs += gain * surprise
+    cell.seenAt = ++this.#now
+    this.#isStale = true
+  }
+
+  /** Expected ms at `rows`; 0 when nothing is known. Up to the first cell as much as there: off is measured, not a line's end. */
   at(rows: number): number {
     if (this.#isStale) this.#rebuild()
     const last = this.#dense.length - 1
@@ -75,7 +80,7 @@ export class CostCurve {
 
   /** The cells as measured, for `restore`. */
   measurements(): CostTable {
-    return [...this.#cells.values()].map(({ rows, ms }) => ({ rows, ms }))
+    return [...this.#cells.values()].map(({ rows, logMs }) => ({ rows, ms: Math.exp(logMs) }))
   }
 
   /** Cells of an earlier session: a start that live steps correct. */
@@ -83,9 +88,24 @@ export class CostCurve {
     for (const { rows, ms } of table) this.observe(rows, ms)
   }
 
+  #add(rows: number, ms: number, variance: number): Cell {
+    const cell = { rows: cellOf(rows), logMs: Math.log(ms), variance, seenAt: ++this.#now }
+    this.#cells.set(cell.rows, cell)
+    this.#isStale = true
+    return cell
+  }
+
+  #varianceOf({ variance, seenAt }: Cell): number {
+    return Math.min(NEVER, variance + WALK * (this.#now - seenAt))
+  }
+
   #rebuild(): void {
     this.#isStale = false
-    this.#table = monotone([...this.#cells.values()])
+    const cells = [...this.#cells.values()].sort((a, b) => a.rows - b.rows)
+    this.#table = monotone(
+      cells,
+      cells.map(cell => this.#varianceOf(cell)),
+    )
     const first = this.#table[0]!
     const last = this.#table.at(-1)!
     this.#slope = last.rows > first.rows ? (last.ms - first.ms) / (last.rows - first.rows) : 0
@@ -100,24 +120,21 @@ export class CostCurve {
   }
 }
 
-/** Each cell held between those that are believed more. */
-function monotone(cells: readonly Cell[]): CostTable {
-  const byRows = cells.toSorted((a, b) => a.rows - b.rows)
-  const table = byRows.map(({ rows }) => ({ rows, ms: Number.NaN }))
-  const byBelief = [...byRows.keys()].sort((a, b) => believe(byRows[b]!) - believe(byRows[a]!))
-  for (const at of byBelief) {
+/** Each cell held between those of less variance. `cells` stand in the order of rows. */
+function monotone(cells: readonly Cell[], variances: readonly number[]): CostTable {
+  const table = cells.map(({ rows }) => ({ rows, ms: Number.NaN }))
+  const bestFirst = [...cells.keys()].sort((a, b) => variances[a]! - variances[b]!)
+  for (const at of bestFirst) {
     let low = at - 1
     while (low >= 0 && Number.isNaN(table[low]!.ms)) low--
     let high = at + 1
     while (high < table.length && Number.isNaN(table[high]!.ms)) high++
     const floor = table[low]?.ms ?? 0
     const ceiling = table[high]?.ms ?? Number.POSITIVE_INFINITY
-    table[at]!.ms = Math.min(ceiling, Math.max(floor, byRows[at]!.ms))
+    table[at]!.ms = Math.min(ceiling, Math.max(floor, Math.exp(cells[at]!.logMs)))
   }
   return table
 }
-
-const believe = ({ trusted, lastSeen }: Cell): number => (trusted ? 2 ** 40 : 0) + lastSeen
 
 /** The largest number of rows that shares a cell with `rows`. */
 function cellOf(rows: number): number {
