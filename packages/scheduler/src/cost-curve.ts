@@ -8,11 +8,13 @@
 const EXACT_ROWS = 48
 /** Variances of logarithms: of a cell measured once, of one that was never measured, and what time adds with every step. */
 const ONCE = 0.05
-const NEVER = 1
-const WALK = 0.0002
+const NEVER = 0.3
+const WALK = 0.0005
+/** What a cell may shrink to at most with one step. */
+const LEAST = 0.1
 
 /** Variance of a sample's logarithm. Noise is one-sided, so late steps are doubted, the later the more. */
-export const noiseOf = (surprise: number): number => 0.003 + Math.min(1, Math.max(0, surprise)) ** 2
+export const noiseOf = (surprise: number): number => 0.003 + 0.3 * Math.min(1, Math.max(0, surprise)) ** 2
 
 export type CostTable = Array<{ rows: number; ms: number }>
 
@@ -27,6 +29,7 @@ interface Cell {
 export class CostCurve {
   readonly #cells = new Map<number, Cell>()
   #now = 0
+  #largest = 0
   /** What was measured, made monotone; and the same for every number of rows up to the largest cell. */
   #table: CostTable = []
   #dense = new Float64Array(0)
@@ -35,6 +38,11 @@ export class CostCurve {
 
   get measured(): boolean {
     return this.#cells.size > 0
+  }
+
+  /** Whether `rows` lie among those that were measured. */
+  covers(rows: number): boolean {
+    return rows <= this.#largest && this.#cells.size > 0
   }
 
   /** A measurement of this alone. */
@@ -46,8 +54,7 @@ export class CostCurve {
       return
     }
     const surprise = Math.log(ms) - cell.logMs
-    const variance = this.variance(rows)
-    this.correct(rows, surprise, variance / (variance + noiseOf(surprise)))
+    this.learn(rows, surprise, 1, this.variance(rows) + noiseOf(surprise))
   }
 
   /** Of the logarithm of what `at` says. */
@@ -56,11 +63,16 @@ export class CostCurve {
     return cell ? this.#varianceOf(cell) : NEVER
   }
 
-  /** Moves a cell by `gain` of a surprise, and is that much surer of it. */
-  correct(rows: number, surprise: number, gain: number): void {
+  /**
+   * A step whose logarithm was off by `surprise`, where `variance` was expected, and of whose time the cell has a `share`.
+   * Kalman's update; what it would take the cell to explain all of the surprise is not linear in it.
+   */
+  learn(rows: number, surprise: number, share: number, variance: number): void {
     const cell = this.#cells.get(cellOf(rows)) ?? this.#add(rows, this.at(rows), NEVER)
-    cell.variance = this.#varianceOf(cell) * (1 - gain)
-    cell.logMs += gain * surprise
+    const known = this.#varianceOf(cell)
+    const part = (share ** 2 * known) / variance
+    cell.logMs += part * Math.log(Math.max(LEAST, 1 + (Math.exp(surprise) - 1) / share))
+    cell.variance = known * (1 - part)
     cell.seenAt = ++this.#now
     this.#isStale = true
   }
@@ -91,12 +103,13 @@ export class CostCurve {
   #add(rows: number, ms: number, variance: number): Cell {
     const cell = { rows: cellOf(rows), logMs: Math.log(ms), variance, seenAt: ++this.#now }
     this.#cells.set(cell.rows, cell)
+    this.#largest = Math.max(this.#largest, cell.rows)
     this.#isStale = true
     return cell
   }
 
   #varianceOf({ variance, seenAt }: Cell): number {
-    return Math.min(NEVER, variance + WALK * (this.#now - seenAt))
+    return Math.min(NEVER, variance + WALK * (this.#now + 1 - seenAt))
   }
 
   #rebuild(): void {

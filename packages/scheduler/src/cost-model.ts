@@ -16,7 +16,7 @@ import type { Step } from './step'
 export type { CostTable } from './cost-curve'
 
 /** Variance that a step adds to the logarithm of the slowdown. */
-const SLOWDOWN_WALK = 0.008
+const SLOWDOWN_WALK = 0.02
 
 export class CostModel {
   readonly target = new CostCurve()
@@ -31,50 +31,47 @@ export class CostModel {
     if (!(stepMs > 0) || !Number.isFinite(stepMs)) return
     const draftRows = draftPasses.map(pass => pass.rows.length)
     if (draftRows.length === 0) this.latency.observe(rows.length, numContext(rows), stepMs)
-    if (this.#startCurves(rows.length, draftRows, stepMs)) return
-    const parts = [
-      { curve: this.target, rows: rows.length, ms: this.target.at(rows.length) },
-      ...[...new Set(draftRows)].map(numRows => ({
-        curve: this.draft,
-        rows: numRows,
-        ms: this.draft.at(numRows) * draftRows.filter(other => other === numRows).length,
-      })),
-    ]
-    const expected = parts.reduce((sum, { ms }) => sum + ms, 0)
+    const parts: Part[] = [{ curve: this.target, rows: rows.length, count: 1 }]
+    for (const numRows of new Set(draftRows)) {
+      const count = draftRows.filter(other => other === numRows).length
+      parts.push({ curve: this.draft, rows: numRows, count })
+    }
+    const unknown = parts.filter(({ curve, rows: numRows }) => !curve.covers(numRows))
+    if (unknown.length === 0) this.#share(parts, stepMs)
+    else if (unknown.length === 1) {
+      const { curve, rows: numRows, count } = unknown[0]!
+      const ms = stepMs / Math.exp(this.#logSlowdown)
+      const rest = parts.reduce((sum, part) => sum + (part === unknown[0] ? 0 : expectedMs(part)), 0)
+      // What was never measured explains all that is left; a pass cannot cost nothing, however the noise fell.
+      curve.observe(numRows, Math.max(ms - rest, ms / 100) / count)
+    }
+  }
+
+  #share(parts: readonly Part[], stepMs: number): void {
+    const expected = parts.reduce((sum, part) => sum + expectedMs(part), 0)
     const surprise = Math.log(stepMs / expected) - this.#logSlowdown
     this.#slowdownVariance += SLOWDOWN_WALK
-    // How much of each part's variance shows in the step's logarithm: its share of the time, squared.
-    const shares = parts.map(({ curve, rows: numRows, ms }) => ({
-      share: ms / expected,
-      variance: curve.variance(numRows),
-    }))
-    const variance = shares.reduce(
-      (sum, part) => sum + part.share ** 2 * part.variance,
+    // A part's variance shows in the step's logarithm by its share of the time, squared.
+    const shares = parts.map(part => expectedMs(part) / expected)
+    const variance = parts.reduce(
+      (sum, { curve, rows }, i) => sum + shares[i]! ** 2 * curve.variance(rows),
       this.#slowdownVariance + noiseOf(surprise),
     )
-    for (const [i, { curve, rows: numRows }] of parts.entries()) {
-      curve.correct(numRows, surprise, (shares[i]!.share * shares[i]!.variance) / variance)
-    }
+    for (const [i, { curve, rows }] of parts.entries()) curve.learn(rows, surprise, shares[i]!, variance)
     const gain = this.#slowdownVariance / variance
     this.#logSlowdown += gain * surprise
     this.#slowdownVariance *= 1 - gain
   }
-
-  /** With nothing measured at load, the first steps stand for themselves. True if this one did. */
-  #startCurves(numRows: number, draftRows: readonly number[], stepMs: number): boolean {
-    if (draftRows.length === 0) {
-      if (this.target.measured) return false
-      this.target.observe(numRows, stepMs)
-      return true
-    }
-    if (!this.target.measured) return true
-    if (this.draft.measured) return false
-    // A pass cannot cost nothing, however the noise fell.
-    const draftMs = Math.max(stepMs - this.target.at(numRows), stepMs / 100)
-    this.draft.observe(draftRows.at(-1)!, draftMs / draftRows.length)
-    return true
-  }
 }
+
+/** Passes of a step over the same number of rows. */
+interface Part {
+  curve: CostCurve
+  rows: number
+  count: number
+}
+
+const expectedMs = ({ curve, rows, count }: Part): number => count * curve.at(rows)
 
 /** Positions whose keys and values a pass reads, each sequence's once. */
 function numContext(rows: ReadonlyArray<{ sequence: Sequence }>): number {

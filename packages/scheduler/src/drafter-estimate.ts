@@ -18,7 +18,7 @@ const POSITION_WEIGHT = 10
 const DECAY = { all: 0.995, one: 0.95 }
 /** By decision without use: what is not tried is slowly forgotten, so that it gets another try when the text has changed. */
 const DECAY_UNUSED = { all: 0.999, one: 0.998 }
-/** Margins of a draft that began longer ago than this many tokens say nothing of the next one. */
+/** How the last draft went, and its margins, say nothing of one that begins so many tokens later. */
 const STALE_AFTER = 2 * MAX_DEPTH
 
 /** Of drafts by how the one before went: its first token was rejected, or not. */
@@ -33,8 +33,8 @@ interface RequestEstimate {
   numTried: number
   numAccepted: number
   margins: readonly number[] | undefined
-  /** The sequence's length when they came. */
-  marginsAt: number
+  /** The sequence's length when something was last seen of it. */
+  observedAt: number
 }
 
 export class DrafterEstimate {
@@ -53,8 +53,8 @@ export class DrafterEstimate {
     const request = sequence && this.#requests.get(sequence)
     const mean = this.#all.rate(PRIOR.rate, PRIOR.weight)
     const own = request ? request.acceptance.rate(mean, this.#spread.priorWeight) : mean
-    const run = request?.run ?? 'hit'
-    const all = this.#byRun[run]
+    const isFresh = request !== undefined && sequence!.length - request.observedAt <= STALE_AFTER
+    const all = isFresh ? this.#byRun[request.run] : this.#all
     const meanOfRun = all.rate(mean, POSITION_WEIGHT)
     // The request's odds against the drafter's, the same at every position.
     const ratio = odds(own) / odds(mean)
@@ -63,9 +63,8 @@ export class DrafterEstimate {
     for (let i = 0; i < MAX_DEPTH; i++) {
       let rate = chance(ratio * odds(all.rateAt(i, meanOfRun, POSITION_WEIGHT)))
       if (request) {
-        const margin = sequence.length - request.marginsAt <= STALE_AFTER ? request.margins?.[i] : undefined
-        rate = this.margins.predict(i, margin) ?? rate
-        rate = request.byRun[run].rateAt(i, rate, POSITION_WEIGHT)
+        if (isFresh) rate = this.margins.predict(i, request.margins?.[i]) ?? rate
+        rate = (isFresh ? request.byRun[request.run] : request.acceptance).rateAt(i, rate, POSITION_WEIGHT)
       }
       last *= rate
       survival[i] = last
@@ -89,7 +88,7 @@ export class DrafterEstimate {
     request.numTried += Math.min(depth, accepted + 1)
     request.numAccepted += accepted
     request.margins = margins
-    request.marginsAt = sequence.length
+    request.observedAt = sequence.length
     if (margins) this.margins.observe(margins, depth, accepted)
   }
 
@@ -124,7 +123,7 @@ export class DrafterEstimate {
         numTried: 0,
         numAccepted: 0,
         margins: undefined,
-        marginsAt: 0,
+        observedAt: 0,
       }
       this.#requests.set(sequence, request)
     }

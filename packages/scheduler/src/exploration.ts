@@ -2,7 +2,7 @@
  * What a policy tries beside its best choice, so that costs and acceptance stay measured. The toll is bounded: a probe is
  * paid for from TOLL of the time that steps take, with the time that it is expected to lose, so that dear ones come
  * rarely, cheap ones more often, and those that cost more than the purse holds never. Nothing is tried that was tried or
- * used a short while ago, nor what could not win even if it were a quarter better than believed.
+ * used a short while ago; what could not win even if it were a quarter better than believed has to wait longer.
  */
 import { everywhere } from './fixed-policy'
 import { expectedMs, goodput } from './goodput'
@@ -10,9 +10,9 @@ import { type Choice, MAX_DEPTH, METHODS, OFF, type Situation } from './policy'
 
 const TOLL = 0.01
 /** What the purse holds, and what a probe costs at least, in steps. */
-const MOST_SAVED = 4
+const MOST_SAVED = 12
 const LEAST_PRICE = 0.1
-const FRESH_FOR = 64
+const FRESH_FOR = { plausible: 64, implausible: 512 }
 /** Decisions between two looks for something to try. */
 const LOOK_EVERY = 8
 const OPTIMISM = 1.25
@@ -33,11 +33,12 @@ export class Exploration {
 
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
     for (const choice of probesAround(deepest(best))) {
-      if (this.#age(choice) < FRESH_FOR || (probe && this.#age(choice) <= this.#age(probe.choice))) continue
+      if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
+        continue
       const choices = everywhere(situation, choice)
       if (choice.depth > 0 && choices.every(({ depth }) => depth === 0)) continue
       const found = goodput(situation, choices)
-      if (found * OPTIMISM < rate) continue
+      if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
       const lostMs = expectedMs(situation, choices) * (1 - found / rate)
       const price = Math.max(lostMs, LEAST_PRICE * stepMs)
       if (price <= this.#savedMs) probe = { choice, choices, price }
