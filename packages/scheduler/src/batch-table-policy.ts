@@ -20,21 +20,28 @@ import {
 
 /** Batch sizes that are profiled; one between two of them uses the smaller. */
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-const PROFILE_EVERY = 256
+const PROFILE_EVERY = 64
+const FOLLOW = 0.05
 
 export class BatchTablePolicy implements Policy {
   readonly #table = new Map<number, { choice: Choice; profiledAt: number }>()
+  /** What each drafter offered, averaged over the steps so far. */
+  readonly #profiles = new Map<Method, Offer>()
   #numDecisions = 0
 
   choose(situation: Situation): Choice[] {
     this.#numDecisions++
+    for (const method of METHODS) {
+      const offer = meanOffer(situation.contenders, method)
+      if (offer) this.#profiles.set(method, blend(this.#profiles.get(method), offer))
+    }
     const size = BATCH_SIZES.findLast(b => b <= situation.numDecoding) ?? 1
     let entry = this.#table.get(size)
     if (!entry || this.#numDecisions - entry.profiledAt > PROFILE_EVERY) {
-      const known = profile(situation, size)
-      // Nobody had an offer to profile: that says nothing of those who will.
-      if (!known) return everywhere(situation, OFF)
-      entry = { choice: known, profiledAt: this.#numDecisions }
+      // Nobody has had an offer yet: that says nothing of those who will.
+      if (this.#profiles.size === 0) return everywhere(situation, OFF)
+      const choice = bestForBatch(situation, size, [...this.#profiles.values()])
+      entry = { choice, profiledAt: this.#numDecisions }
       this.#table.set(size, entry)
     }
     return everywhere(situation, entry.choice)
@@ -42,9 +49,7 @@ export class BatchTablePolicy implements Policy {
 }
 
 /** The best drafter and depth for a batch of `size` such sequences and nothing else. */
-function profile(situation: Situation, size: number): Choice | undefined {
-  const offers = METHODS.map(method => meanOffer(situation.contenders, method)).filter(offer => !!offer)
-  if (offers.length === 0) return undefined
+function bestForBatch(situation: Situation, size: number, offers: Offer[]): Choice {
   const batch: Situation = {
     ...situation,
     contenders: new Array<Contender>(size).fill({ offers }),
@@ -63,6 +68,16 @@ function profile(situation: Situation, size: number): Choice | undefined {
     }
   }
   return best.choice
+}
+
+function blend(profile: Offer | undefined, offer: Offer): Offer {
+  if (!profile) return offer
+  const length = Math.max(profile.gains.length, offer.gains.length)
+  const gains = Array.from({ length }, (_, i) => {
+    const [before, now] = [profile.gains[i], offer.gains[i]]
+    return before === undefined || now === undefined ? (before ?? now)! : before + FOLLOW * (now - before)
+  })
+  return { ...profile, gains }
 }
 
 /** What a drafter offers on average, past its catch-up. */

@@ -37,11 +37,12 @@ export class CostModel {
       parts.push({ curve: this.draft, rows: numRows, count })
     }
     const unknown = parts.filter(({ curve, rows: numRows }) => !curve.covers(numRows))
-    if (unknown.length === 0) this.#share(parts, stepMs)
+    const ms = stepMs / Math.exp(this.#logSlowdown)
+    const rest = parts.reduce((sum, part) => sum + (unknown.includes(part) ? 0 : expectedMs(part)), 0)
+    const isNew = unknown.some(({ curve }) => !curve.measured)
+    if (unknown.length === 0 || (ms <= rest && !isNew)) this.#share(parts, stepMs)
     else if (unknown.length === 1) {
       const { curve, rows: numRows, count } = unknown[0]!
-      const ms = stepMs / Math.exp(this.#logSlowdown)
-      const rest = parts.reduce((sum, part) => sum + (part === unknown[0] ? 0 : expectedMs(part)), 0)
       // What was never measured explains all that is left; a pass cannot cost nothing, however the noise fell.
       curve.observe(numRows, Math.max(ms - rest, ms / 100) / count)
     }

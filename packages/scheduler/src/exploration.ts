@@ -31,6 +31,7 @@ export class Exploration {
     const rate = goodput(situation, best)
     this.#savedMs = Math.min(this.#savedMs + TOLL * LOOK_EVERY * stepMs, MOST_SAVED * stepMs)
 
+    const trial = uncommitted(situation)
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
     for (const choice of probesAround(deepest(best))) {
       if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
@@ -39,7 +40,7 @@ export class Exploration {
       if (choice.depth > 0 && choices.every(({ depth }) => depth === 0)) continue
       const found = goodput(situation, choices)
       if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
-      const lostMs = expectedMs(situation, choices) * (1 - found / rate)
+      const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / rate)
       const price = Math.max(lostMs, LEAST_PRICE * stepMs)
       if (price <= this.#savedMs) probe = { choice, choices, price }
     }
@@ -62,6 +63,16 @@ export class Exploration {
     decisions[depth] = this.#numDecisions
   }
 }
+
+/** Who only tries a draft model pays for all of its catch-up: nothing is said of the steps after. */
+const uncommitted = (situation: Situation): Situation => ({
+  ...situation,
+  contenders: situation.contenders.map(({ offers }) => ({
+    offers: offers.map(offer =>
+      offer.drafting ? { ...offer, drafting: { ...offer.drafting, horizon: 1 } } : offer,
+    ),
+  })),
+})
 
 const deepest = (choices: readonly Choice[]): Choice =>
   choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)

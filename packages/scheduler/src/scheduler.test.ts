@@ -145,7 +145,7 @@ describe('costs and choices while running', () => {
     scheduler.cost.draft.restore([{ rows: 1, ms: 40 }])
     // In truth rows are nearly free and the draft is always right.
     const ms = (step: Step): number => 10 + 0.1 * step.targetPass.rows.length + 0.1 * step.draftPasses.length
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 20; i++) {
       scheduler.add(request(10, { maxTokens: 200, speculation: 'auto' }))
       grow(scheduler, 201, ms)
     }
