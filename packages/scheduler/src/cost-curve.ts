@@ -9,12 +9,12 @@ const EXACT_ROWS = 48
 /** Variances of logarithms: of a cell measured once, of one that was never measured, and what time adds with every step. */
 const ONCE = 0.05
 const NEVER = 0.3
-const WALK = 0.0005
+const WALK = 0.0002
 /** What a cell may shrink to at most with one step. */
 const LEAST = 0.1
 
 /** Variance of a sample's logarithm. Noise is one-sided, so late steps are doubted, the later the more. */
-export const noiseOf = (surprise: number): number => 0.003 + 0.3 * Math.min(1, Math.max(0, surprise)) ** 2
+export const noiseOf = (surprise: number): number => 0.003 + 1 * Math.min(1, Math.max(0, surprise)) ** 2
 
 export type CostTable = Array<{ rows: number; ms: number }>
 

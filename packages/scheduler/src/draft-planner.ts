@@ -30,7 +30,7 @@ export interface DraftPlannerConfig {
 }
 
 /** The draft model's catch-up is spread over so many steps at most. */
-const CATCH_UP_STEPS = 8
+const CATCH_UP_STEPS = 16
 
 export class DraftPlanner {
   readonly estimates = new Estimates()

@@ -6,7 +6,7 @@
  */
 import { everywhere } from './fixed-policy'
 import { expectedMs, goodput } from './goodput'
-import { type Choice, MAX_DEPTH, METHODS, OFF, type Situation } from './policy'
+import { type Choice, MAX_DEPTH, METHODS, OFF, offerOf, type Situation } from './policy'
 
 const TOLL = 0.01
 /** What the purse holds, and what a probe costs at least, in steps. */
@@ -36,8 +36,8 @@ export class Exploration {
     for (const choice of probesAround(deepest(best))) {
       if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
         continue
-      const choices = everywhere(situation, choice)
-      if (choice.depth > 0 && choices.every(({ depth }) => depth === 0)) continue
+      const choices = tried(situation, best, choice)
+      if (!choices) continue
       const found = goodput(situation, choices)
       if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
       const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / rate)
@@ -62,6 +62,23 @@ export class Exploration {
     }
     decisions[depth] = this.#numDecisions
   }
+}
+
+/** A draft model is tried for one sequence, the one that it knows best; everything else for all who can. */
+function tried(situation: Situation, best: readonly Choice[], choice: Choice): Choice[] | undefined {
+  const { contenders, freeRows } = situation
+  const lags = contenders.map(
+    contender => offerOf(contender, choice.method)?.drafting?.lag ?? Number.POSITIVE_INFINITY,
+  )
+  const least = Math.min(...lags)
+  if (Number.isFinite(least)) {
+    const at = lags.indexOf(least)
+    const depth = Math.min(choice.depth, offerOf(contenders[at]!, choice.method)!.gains.length)
+    const rows = best.reduce((sum, other, i) => sum + (i === at ? depth : other.depth), 0)
+    return depth > 0 && rows <= freeRows ? best.with(at, { method: choice.method, depth }) : undefined
+  }
+  const choices = everywhere(situation, choice)
+  return choice.depth === 0 || choices.some(({ depth }) => depth > 0) ? choices : undefined
 }
 
 /** Who only tries a draft model pays for all of its catch-up: nothing is said of the steps after. */
