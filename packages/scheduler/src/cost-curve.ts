@@ -48,6 +48,7 @@ export class CostCurve {
   /** A measurement of this alone. */
   observe(rows: number, ms: number): void {
     if (!(ms > 0) || !Number.isFinite(ms)) return
+    this.tick()
     const cell = this.#cells.get(cellOf(rows))
     if (!cell) {
       this.#add(rows, ms, ONCE)
@@ -55,6 +56,11 @@ export class CostCurve {
     }
     const surprise = Math.log(ms) - cell.logMs
     this.learn(rows, surprise, 1, this.variance(rows) + noiseOf(surprise))
+  }
+
+  /** A step has gone by: what is not measured is known a little less. */
+  tick(): void {
+    this.#now++
   }
 
   /** Of the logarithm of what `at` says. */
@@ -73,7 +79,7 @@ export class CostCurve {
     const part = (share ** 2 * known) / variance
     cell.logMs += part * Math.log(Math.max(LEAST, 1 + (Math.exp(surprise) - 1) / share))
     cell.variance = known * (1 - part)
-    cell.seenAt = ++this.#now
+    cell.seenAt = this.#now
     this.#isStale = true
   }
 
@@ -101,7 +107,7 @@ export class CostCurve {
   }
 
   #add(rows: number, ms: number, variance: number): Cell {
-    const cell = { rows: cellOf(rows), logMs: Math.log(ms), variance, seenAt: ++this.#now }
+    const cell = { rows: cellOf(rows), logMs: Math.log(ms), variance, seenAt: this.#now }
     this.#cells.set(cell.rows, cell)
     this.#largest = Math.max(this.#largest, cell.rows)
     this.#isStale = true
@@ -109,7 +115,7 @@ export class CostCurve {
   }
 
   #varianceOf({ variance, seenAt }: Cell): number {
-    return Math.min(NEVER, variance + WALK * (this.#now + 1 - seenAt))
+    return Math.min(NEVER, variance + WALK * (this.#now - seenAt))
   }
 
   #rebuild(): void {

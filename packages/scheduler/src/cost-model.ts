@@ -29,6 +29,8 @@ export class CostModel {
   observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     if (!(stepMs > 0) || !Number.isFinite(stepMs)) return
+    this.target.tick()
+    this.draft.tick()
     const draftRows = draftPasses.map(pass => pass.rows.length)
     if (draftRows.length === 0) this.latency.observe(rows.length, numContext(rows), stepMs)
     const parts: Part[] = [{ curve: this.target, rows: rows.length, count: 1 }]
