@@ -276,6 +276,20 @@ describe('an engine', () => {
     expect(total_tokens).toBe(prompt_tokens + completion_tokens)
   })
 
+  it('gives n choices of one prompt, each as its seed gives it', async () => {
+    const request = { messages, max_tokens: 6, seed: 7, temperature: 1 }
+    const { choices, usage } = await engine.chat.completions.create({ ...request, n: 2 })
+    const alone = await engine.chat.completions.create({ ...request, seed: 8 })
+    expect(choices[1]!.message).toEqual(alone.choices[0]!.message)
+    expect(usage.prompt_tokens).toBe(alone.usage.prompt_tokens)
+    const chunks = await collect(await engine.chat.completions.create({ ...request, n: 2, stream: true }))
+    for (const { index, message } of choices) {
+      const own = chunks.flatMap(chunk => chunk.choices).filter(choice => choice.index === index)
+      expect(own.map(({ delta }) => delta.content ?? '').join('')).toBe(message.content)
+      expect(own.at(-1)!.finish_reason).not.toBeNull()
+    }
+  })
+
   it('takes penalties and bias and tells log-probabilities, at once and streaming', async () => {
     const request = {
       messages,
@@ -302,9 +316,9 @@ describe('an engine', () => {
   })
 
   it('refuses what it does not support in OpenAI’s request', async () => {
-    const request = { messages, n: 2 }
+    const request = { messages, best_of: 2 }
     const error = await rejection(engine.chat.completions.create(request))
-    expect([error.code, error.details.argument]).toEqual(['bad-request', 'n'])
+    expect([error.code, error.details.argument]).toEqual(['bad-request', 'best_of'])
   })
 })
 
