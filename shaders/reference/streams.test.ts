@@ -88,7 +88,7 @@ const bound = (degrees: number) =>
 
 const models = { target: randomModel(1, 3), drafter: randomModel(12, 3) }
 
-describe.each(rules)('%s', (_, rule) => {
+describe.each(rules)('%s', { timeout: 30_000 }, (_, rule) => {
   it('draws four tokens in several steps from the target’s own distribution', () => {
     expect(statistic(4, 60_000, { ...models, rule, depth: 2 })).toBeLessThan(bound(3 ** 4 - 1))
   })
@@ -126,7 +126,7 @@ describe.each(rules)('%s', (_, rule) => {
   })
 })
 
-it('judges blocks wrongly with noise that an earlier step has looked at: streams are new in every step', () => {
+it('judges blocks wrongly with noise that an earlier step has looked at', { timeout: 30_000 }, () => {
   const reused = { ...models, depth: 2, lengthSeen: () => 0 }
   expect(statistic(4, 60_000, { ...reused, rule: BLOCK })).toBeGreaterThan(2 * bound(3 ** 4 - 1))
   // One by one, nothing is looked at before its turn.
