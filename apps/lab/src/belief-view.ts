@@ -39,12 +39,14 @@ export class BeliefView {
   }
 
   #drawSurvival(stats: EngineStats): void {
-    const lines = drafters(stats).map((method): Line => ({
-      label: method,
-      colour: () => colourOf(method),
-      values: stats.survival[method],
-      points: true,
-    }))
+    const lines = drafters(stats).map(
+      (method): Line => ({
+        label: method,
+        colour: () => colourOf(method),
+        values: stats.survival[method],
+        points: true,
+      }),
+    )
     this.#survival.draw(
       lines[0]!.values.map((_, i) => i + 1),
       lines,
@@ -63,7 +65,12 @@ export class BeliefView {
     const lines = curves.map(
       ({ method, values }): Line => ({ label: method, colour: () => colourOf(method), values, points: true }),
     )
-    const plain: Line = { label: 'off', colour: () => colourOf('off'), values: depths.map(() => off), dashed: true }
+    const plain: Line = {
+      label: 'off',
+      colour: () => colourOf('off'),
+      values: depths.map(() => off),
+      dashed: true,
+    }
     this.#goodput.draw(depths, [...lines, plain], ring)
   }
 }

@@ -1,7 +1,10 @@
 /** A plain table of figures. */
 import { make } from '@foretoken/look'
 
-export function figuresTable(columns: readonly string[], rows: ReadonlyArray<readonly string[]>): HTMLTableElement {
+export function figuresTable(
+  columns: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+): HTMLTableElement {
   const table = make('table', 'figures')
   const head = make('thead')
   const headRow = make('tr')

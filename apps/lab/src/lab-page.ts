@@ -1,7 +1,7 @@
 /** The page: what is running, and the views that show it. */
 import { bytesText, element, make, parametersText } from '@foretoken/look'
 import { POLICY_NAMES } from '@foretoken/scheduler'
-import { createEngine, type Engine, type EngineStats, type PolicyName } from 'foretoken'
+import { createEngine, type Engine, type EngineStats } from 'foretoken'
 import { AdviceView } from './advice-view.ts'
 import { BeliefView } from './belief-view.ts'
 import { LoadView } from './load-view.ts'

@@ -1,15 +1,12 @@
 /** Latency against request rate, simulated with what the engine measured. Runs in a worker: it takes seconds. */
+import { type CostTable, type Method, POLICY_NAMES, type PolicyName } from '@foretoken/scheduler'
 import {
-  type CostTable,
-  type Method,
   poissonArrivals,
-  POLICY_NAMES,
-  type PolicyName,
   Random,
   simulate,
   syntheticWorkload,
   tableDevice,
-} from '@foretoken/scheduler'
+} from '@foretoken/scheduler/simulator'
 
 export interface Measured {
   cost: { target: CostTable; draft: CostTable }
@@ -38,7 +35,13 @@ const SHARES = [0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3]
 export function simulateLoad({ cost, survival }: Measured): LoadCurves {
   const device = tableDevice(cost)
   const { maxConcurrent, promptTokens, outputTokens, lookupCoverage, numRequests } = ASSUMED
-  const rows = { rows: maxConcurrent, numSequences: maxConcurrent, numContext: 0, numDrafted: 0, draftRows: [] }
+  const rows = {
+    rows: maxConcurrent,
+    numSequences: maxConcurrent,
+    numContext: 0,
+    numDrafted: 0,
+    draftRows: [],
+  }
   const tokensPerS = (1000 * maxConcurrent) / device(rows, new Random(0))
   const busiest = tokensPerS / ((outputTokens[0] + outputTokens[1]) / 2)
   const rates = SHARES.map(share => share * busiest)
@@ -56,7 +59,10 @@ export function simulateLoad({ cost, survival }: Measured): LoadCurves {
     rates.map(rate => {
       const arrivals = poissonArrivals(rate, numRequests, new Random(1))
       const hasDraft = survival.draft !== undefined
-      return simulate({ policy, arrivals, workload, device, seed: 1, maxConcurrent, hasDraft }).metrics.latencyMs.mean / 1000
+      return (
+        simulate({ policy, arrivals, workload, device, seed: 1, maxConcurrent, hasDraft }).metrics.latencyMs
+          .mean / 1000
+      )
     })
   const latency = Object.fromEntries(POLICY_NAMES.map(policy => [policy, latencyOf(policy)]))
   return { rates, latency: latency as LoadCurves['latency'] }

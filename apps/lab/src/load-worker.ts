@@ -1,4 +1,4 @@
 /** Simulates beside the page. */
 import { type Measured, simulateLoad } from './load-simulation.ts'
 
-onmessage = ({ data }: MessageEvent<Measured>) => postMessage(simulateLoad(data))
+addEventListener('message', ({ data }: MessageEvent<Measured>) => postMessage(simulateLoad(data)))

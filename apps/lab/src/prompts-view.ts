@@ -7,16 +7,20 @@ const DEPTH = '4'
 
 export class PromptsView {
   draw(): void {
-    const byCategory = Map.groupBy(study.categories, ({ category }) => category)
-    const rows = [...byCategory].map(([category, drafters]) => {
+    const categories = [...new Set(study.categories.map(({ category }) => category))]
+    const rows = categories.map(category => {
       const figures = ['lookup', 'cache'].flatMap(name => {
-        const found = drafters.find(({ drafter }) => drafter === name)
+        const found = study.categories.find(row => row.category === category && row.drafter === name)
         if (!found) return ['–', '–', '–']
         return [shareText(found.hitRate), shareText(found.survival[0]), found.tokensPerStep[DEPTH].toFixed(2)]
       })
       return [category, ...figures]
     })
-    const columns = ['lookup', 'cache'].flatMap(name => [`${name}: hits`, 'first right', `tokens/step at ${DEPTH}`])
+    const columns = ['lookup', 'cache'].flatMap(name => [
+      `${name}: hits`,
+      'first right',
+      `tokens/step at ${DEPTH}`,
+    ])
     element('prompts', HTMLDivElement).replaceChildren(figuresTable(['Category', ...columns], rows))
   }
 }

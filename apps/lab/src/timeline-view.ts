@@ -1,7 +1,9 @@
 /** What ran at each step: one row per request, one column per step. */
 import { element, make } from '@foretoken/look'
-import type { StepEvent } from 'foretoken'
+import type { Engine } from 'foretoken'
 import { colourOf, onTheme, style } from './colours.ts'
+
+export type StepEvent = ReturnType<Engine['steps']> extends AsyncGenerator<infer Event> ? Event : never
 
 /** Steps kept and shown, at most. */
 const NUM_STEPS = 160
@@ -103,7 +105,11 @@ export class TimelineView {
 
   #drawLegend(colours: ReadonlyMap<string, string>): void {
     const items = [...colours].map(([name, colour]) => {
-      const item = make('li', '', name === 'off' ? 'no draft' : name === 'prefill' ? 'reading a prompt' : name)
+      const item = make(
+        'li',
+        '',
+        name === 'off' ? 'no draft' : name === 'prefill' ? 'reading a prompt' : name,
+      )
       item.style.setProperty('--swatch', colour)
       return item
     })

@@ -1,5 +1,6 @@
 /** Keeps a number of requests of a workload going until it is stopped. */
-import type { Engine, PolicyName } from 'foretoken'
+import type { PolicyName } from '@foretoken/scheduler'
+import type { Engine } from 'foretoken'
 import { promptOf, type Workload } from './workloads.ts'
 
 export interface RunOptions {
@@ -40,7 +41,14 @@ export class WorkloadRun {
     while (!signal.aborted) {
       const { prompt, seed } = promptOf(this.options.workload, this.#numStarted++)
       const messages = [{ role: 'user', content: prompt }]
-      const request = { messages, seed, temperature: 0.7, maxTokens: MAX_TOKENS, policy: this.options.policy, signal }
+      const request = {
+        messages,
+        seed,
+        temperature: 0.7,
+        maxTokens: MAX_TOKENS,
+        policy: this.options.policy,
+        signal,
+      }
       try {
         for await (const { tokens } of this.engine.generate(request)) this.#numTokens += tokens.length
       } catch (error) {
