@@ -1,65 +1,43 @@
 /**
- * How far a drafter's guesses survive: S(i) = chance that draft tokens 1..i are all accepted.
- *
- * Empirical Bayes as in speculation.md section 3.4: a pooled rate `alpha` with prior 7 of 10, and per position the
- * counts of drafts that reached it, shrunk to alpha^i. A fully accepted draft is censored, not a failure. Not
- * geometric on purpose: real survival curves are not.
+ * How far guesses survive: S(i) = chance that draft tokens 1..i are all accepted, as the product of the chances of each
+ * given those before it (Kaplan and Meier, 1958). A draft says something of the tokens up to its first rejection and
+ * nothing of those behind it, whether it was rejected, cut short, or all of it accepted. Not geometric on purpose: real
+ * survival curves are not (speculation.md 3.4).
  */
-const PRIOR_ACCEPTED = 7
-const PRIOR_TRIED = 10
-const PRIOR_WEIGHT = 24
-/** A window of about 100 drafts. */
-const DECAY_USED = 0.99
-/** A drafter that is not used is slowly forgotten, so that it gets another try when the text has changed. */
-const DECAY_UNUSED = 0.998
+import { MAX_DEPTH } from './policy'
 
+/** Counts by position, that older drafts fade from. */
 export class Acceptance {
-  readonly #tried: number[]
-  readonly #accepted: number[]
-  #totalAccepted = 0
-  #totalRejected = 0
-
-  constructor(readonly maxDepth: number) {
-    this.#tried = new Array<number>(maxDepth).fill(0)
-    this.#accepted = new Array<number>(maxDepth).fill(0)
-  }
+  readonly tried = new Float64Array(MAX_DEPTH)
+  readonly accepted = new Float64Array(MAX_DEPTH)
+  numTried = 0
+  numAccepted = 0
 
   /** A draft of `depth` tokens of which the first `accepted` were accepted. */
   observe(depth: number, accepted: number): void {
-    this.#decay(DECAY_USED)
-    for (let i = 0; i < depth; i++) {
-      this.#tried[i]!++
-      if (i < accepted) this.#accepted[i]!++
-    }
-    this.#totalAccepted += accepted
-    if (accepted < depth) this.#totalRejected++
+    const reached = Math.min(depth, accepted + 1)
+    for (let i = 0; i < reached; i++) this.tried[i]!++
+    for (let i = 0; i < accepted; i++) this.accepted[i]!++
+    this.numTried += reached
+    this.numAccepted += accepted
   }
 
-  /** A decision that did not use this drafter. */
-  skip(): void {
-    this.#decay(DECAY_UNUSED)
+  fade(factor: number): void {
+    for (let i = 0; i < MAX_DEPTH; i++) {
+      this.tried[i]! *= factor
+      this.accepted[i]! *= factor
+    }
+    this.numTried *= factor
+    this.numAccepted *= factor
   }
 
-  /** S(1) .. S(maxDepth), never increasing. */
-  survival(): number[] {
-    const alpha =
-      (PRIOR_ACCEPTED + this.#totalAccepted) / (PRIOR_TRIED + this.#totalAccepted + this.#totalRejected)
-    const survival: number[] = []
-    let last = 1
-    for (let i = 0; i < this.maxDepth; i++) {
-      const pooled = PRIOR_WEIGHT * alpha ** (i + 1)
-      last = Math.min(last, (this.#accepted[i]! + pooled) / (this.#tried[i]! + PRIOR_WEIGHT))
-      survival.push(last)
-    }
-    return survival
+  /** Chance of a token, whichever its position; `prior` counts as `weight` tries. */
+  rate(prior: number, weight: number): number {
+    return (prior * weight + this.numAccepted) / (weight + this.numTried)
   }
 
-  #decay(factor: number): void {
-    for (let i = 0; i < this.maxDepth; i++) {
-      this.#tried[i]! *= factor
-      this.#accepted[i]! *= factor
-    }
-    this.#totalAccepted *= factor
-    this.#totalRejected *= factor
+  /** The same for the token at `position`, given those before it. */
+  rateAt(position: number, prior: number, weight: number): number {
+    return (prior * weight + this.accepted[position]!) / (weight + this.tried[position]!)
   }
 }

@@ -1,35 +1,125 @@
 import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
+import { request } from './scheduler-case'
+import { Sequence } from './sequence'
+import { emptyPass, type Pass, type Step } from './step'
 
-describe('cost', () => {
-  it('keeps the minimum of the first samples, shrugs off noise x8 and follows a real change', () => {
+const sequence = new Sequence(request(10), 100)
+
+const pass = (numRows: number): Pass => ({
+  ...emptyPass(),
+  rows: Array.from({ length: numRows }, (_, i) => ({ sequence, position: i })),
+  samples: Array.from({ length: numRows }, (_, i) => ({ sequence, position: i + 1, row: i })),
+})
+
+const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
+  isAhead: false,
+  draftPasses: draftRows.map(pass),
+  targetPass: pass(numRows),
+  guesses: [],
+  lookups: [],
+  choices: new Map(),
+})
+
+describe('a table of measurements', () => {
+  it('goes down at once, shrugs off noise x8 every third step and follows a real change', () => {
     const { target } = new CostModel()
-    for (const ms of [9, 5, 7, 40, 6, 8]) target.observe(1, ms)
-    expect(target.at(1)).toBe(5)
+    for (const ms of [40, 7, 5, 9, 40, 6, 8]) target.observe(1, ms)
+    expect(target.at(1)).toBeLessThan(6.5)
     for (let i = 0; i < 50; i++) target.observe(1, i % 3 === 0 ? 80 : 10)
     expect(target.at(1)).toBeLessThan(12)
-    for (let i = 0; i < 200; i++) target.observe(1, 30)
+    for (let i = 0; i < 300; i++) target.observe(1, 30)
     expect(target.at(1)).toBeGreaterThan(25)
   })
 
-  it('interpolates between measured rows and never falls', () => {
+  it('interpolates between measured rows and extends beyond the last, never below the first', () => {
+    const { target } = new CostModel()
+    target.observe(2, 10)
+    target.observe(10, 26)
+    expect(target.at(6)).toBeCloseTo(18)
+    expect(target.at(18)).toBeCloseTo(42)
+    expect(target.at(1)).toBeCloseTo(10) // k = 0 is measured, not the line's end
+  })
+
+  it('keeps steps where rows were measured one by one', () => {
+    const { target } = new CostModel()
+    ;[1, 1, 1, 1, 2, 2, 2, 2, 5].forEach((ms, i) => void target.observe(i + 1, ms))
+    expect([4, 5, 8, 9].map(rows => target.at(rows))).toEqual([1, 2, 2, 5].map(ms => expect.closeTo(ms)))
+  })
+
+  it('never falls with rows: the cell that is known better is believed', () => {
     const { target } = new CostModel()
     target.observe(1, 10)
-    target.observe(9, 26)
-    target.observe(5, 9)
-    expect(target.at(3)).toBe(10)
-    expect(target.at(7)).toBe(18)
-    expect(target.at(17)).toBe(42)
-    expect(target.table()).toEqual([
-      { rows: 1, ms: 10 },
-      { rows: 5, ms: 10 },
-      { rows: 9, ms: 26 },
-    ])
+    target.observe(5, 80) // late
+    for (let i = 0; i < 5; i++) target.observe(9, 20)
+    expect(target.at(5)).toBeCloseTo(20)
+    const costs = Array.from({ length: 20 }, (_, i) => target.at(i + 1))
+    expect(costs).toEqual(costs.toSorted((a, b) => a - b))
   })
 
   it('ignores what is not a time', () => {
     const { target } = new CostModel()
     for (const ms of [Number.NaN, -1, 0, Number.POSITIVE_INFINITY]) target.observe(1, ms)
     expect(target.measured).toBe(false)
+  })
+
+  it('comes back as it was stored', () => {
+    const { target } = new CostModel()
+    for (let rows = 1; rows < 200; rows++) target.observe(rows, 5 + rows / 10)
+    const later = new CostModel()
+    later.target.restore(target.measurements())
+    expect(later.target.table()).toEqual(
+      target.table().map(({ rows, ms }) => ({ rows, ms: expect.closeTo(ms, 6) })),
+    )
+  })
+})
+
+describe('live steps', () => {
+  const measured = (): CostModel => {
+    const cost = new CostModel()
+    for (let repeat = 0; repeat < 3; repeat++) {
+      for (let rows = 1; rows <= 9; rows++) {
+        cost.target.observe(rows, 10 + rows)
+        cost.draft.observe(rows, 2)
+      }
+    }
+    return cost
+  }
+
+  it('a slowdown of everything is not learnt as the price of what ran', () => {
+    const cost = measured()
+    for (let i = 0; i < 100; i++) cost.observeStep(step(1), 2 * 11)
+    expect(cost.target.at(1) / cost.target.at(5)).toBeGreaterThan(0.6)
+    for (let i = 0; i < 10; i++) cost.observeStep(step(5), 2 * 15)
+    expect(cost.target.at(1) / cost.target.at(5)).toBeCloseTo(11 / 15, 1)
+  })
+
+  it('a price that has changed is learnt when both are seen in turn', () => {
+    const cost = measured()
+    for (let i = 0; i < 200; i++) {
+      cost.observeStep(step(1), 11)
+      cost.observeStep(step(5), 30)
+    }
+    expect(cost.target.at(5) / cost.target.at(1)).toBeGreaterThan(2.2)
+  })
+
+  it('what a drafted step took too long falls on its draft passes, where its rows are known well', () => {
+    const cost = measured()
+    for (let i = 0; i < 200; i++) {
+      cost.observeStep(step(3), 13)
+      cost.observeStep(step(3, [1, 1]), 13 + 2 * 5)
+    }
+    expect(cost.draft.at(1)).toBeGreaterThan(4)
+    expect(cost.target.at(3)).toBeLessThan(15)
+  })
+
+  it('with nothing measured the first steps stand for themselves', () => {
+    const cost = new CostModel()
+    cost.observeStep(step(5, [1, 1]), 30)
+    expect(cost.target.measured).toBe(false)
+    cost.observeStep(step(1), 10)
+    expect(cost.target.at(1)).toBeCloseTo(10)
+    cost.observeStep(step(1, [1, 1]), 14)
+    expect(cost.draft.at(1)).toBeCloseTo(2)
   })
 })

@@ -1,114 +1,90 @@
 /**
- * What a step costs on this device, in ms: a table by rows for the target pass (submit to verdict, so that the
- * fixed cost is inside) and one for a draft pass. Measured at load, refined by live steps (speculation.md 3.8):
- * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
+ * What a step costs on this device, in ms: by rows of the target pass (submit to verdict, so that the fixed cost is
+ * inside) and by rows of a draft pass. Measured at load, refined by live steps.
+ *
+ * A live step is one number with several causes: its target rows, its draft passes, and how much slower than usual the
+ * device is just now (other work, heat, a longer context), which falls on all steps alike and must not be learnt as the
+ * price of the rows that happened to run. A Kalman filter over the logarithms shares a surprise among them by how
+ * uncertain each is: a cell that was seen a moment ago does not explain it, one that was not seen for long does. The
+ * tables stay in ms of the device as it was measured: choices depend on how costs compare.
  */
+import { CostCurve, noiseOf } from './cost-curve'
+import { LatencyModel } from './latency-model'
+import type { Sequence } from './sequence'
 import type { Step } from './step'
 
-const FIRST_SAMPLES = 6
-/** Faster down than up: a step can be late for many reasons, but early for one only. */
-const FOLLOW_DOWN = 0.3
-const FOLLOW_UP = 0.05
-/** A step that took longer than this many times the expected counts as so many. */
-const OUTLIER = 2
+export type { CostTable } from './cost-curve'
 
-interface Cell {
-  ms: number
-  samples: number
-}
-
-export type CostTable = Array<{ rows: number; ms: number }>
-
-export class CostCurve {
-  readonly #cells = new Map<number, Cell>()
-  #sorted: CostTable = []
-
-  get measured(): boolean {
-    return this.#cells.size > 0
-  }
-
-  observe(rows: number, ms: number): void {
-    if (!(ms > 0) || !Number.isFinite(ms)) return
-    const cell = this.#cells.get(rows)
-    if (!cell) this.#cells.set(rows, { ms, samples: 1 })
-    else if (cell.samples < FIRST_SAMPLES) {
-      cell.ms = Math.min(cell.ms, ms)
-      cell.samples++
-    } else {
-      const capped = Math.min(ms, OUTLIER * cell.ms)
-      cell.ms += (capped < cell.ms ? FOLLOW_DOWN : FOLLOW_UP) * (capped - cell.ms)
-    }
-    this.#sorted = this.#monotone()
-  }
-
-  /** Expected ms at `rows`: measured, or on the line between the nearest measured cells. 0 when nothing is known. */
-  at(rows: number): number {
-    const table = this.#sorted
-    const last = table.at(-1)
-    const first = table[0]
-    if (!first || !last) return 0
-    if (rows <= first.rows) return first.ms
-    if (rows >= last.rows) {
-      const slope = table.length > 1 ? (last.ms - first.ms) / (last.rows - first.rows) : 0
-      return last.ms + slope * (rows - last.rows)
-    }
-    const i = table.findIndex(cell => cell.rows >= rows)
-    const low = table[i - 1]!
-    const high = table[i]!
-    return low.ms + ((high.ms - low.ms) * (rows - low.rows)) / (high.rows - low.rows)
-  }
-
-  table(): CostTable {
-    return this.#sorted.map(cell => ({ ...cell }))
-  }
-
-  /** The cells as measured, for `restore`. */
-  measurements(): CostTable {
-    return [...this.#cells].map(([rows, { ms }]) => ({ rows, ms }))
-  }
-
-  /** Cells of an earlier session: a start that live steps correct. */
-  restore(table: CostTable): void {
-    for (const { rows, ms } of table) this.#cells.set(rows, { ms, samples: 1 })
-    this.#sorted = this.#monotone()
-  }
-
-  /** More rows never cost less: a running maximum. */
-  #monotone(): CostTable {
-    let floor = 0
-    return [...this.#cells]
-      .sort(([a], [b]) => a - b)
-      .map(([rows, cell]) => {
-        floor = Math.max(floor, cell.ms)
-        return { rows, ms: floor }
-      })
-  }
-}
+/** Variance that a step adds to the logarithm of the slowdown. */
+const SLOWDOWN_WALK = 0.02
 
 export class CostModel {
   readonly target = new CostCurve()
   readonly draft = new CostCurve()
+  /** The same steps in the eyes of SmartSpec, for its policy. */
+  readonly latency = new LatencyModel()
+  #logSlowdown = 0
+  #slowdownVariance = SLOWDOWN_WALK
 
-  /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
   observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
     // A draft model that catches up by itself says nothing of a step.
     if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
-    const [first, ...rest] = draftPasses
-    if (!first) {
-      this.target.observe(rows.length, stepMs)
-      return
+    if (!(stepMs > 0) || !Number.isFinite(stepMs)) return
+    this.target.tick()
+    this.draft.tick()
+    const draftRows = draftPasses.map(pass => pass.rows.length)
+    if (draftRows.length === 0) this.latency.observe(rows.length, numContext(rows), stepMs)
+    const parts: Part[] = [{ curve: this.target, rows: rows.length, count: 1 }]
+    for (const numRows of new Set(draftRows)) {
+      const count = draftRows.filter(other => other === numRows).length
+      parts.push({ curve: this.draft, rows: numRows, count })
     }
-    if (!this.target.measured) return
-    // The target pass is part of the step: it cannot have taken longer, whatever the table says.
-    if (stepMs < this.target.at(rows.length)) this.target.observe(rows.length, stepMs)
-    // A pass cannot cost nothing, however the noise fell.
-    const draftMs = Math.max(stepMs - this.target.at(rows.length), stepMs / 100)
-    const perPass = first.samples.length
-    const average = draftMs / (rest.length + 1)
-    const catchesUp = first.rows.length > 2 * perPass
-    // A pass over more rows cost no less: after a pause, catching up is all there is to learn from.
-    if (!catchesUp || average < this.draft.at(perPass)) this.draft.observe(perPass, average)
-    if (catchesUp) this.draft.observe(first.rows.length, draftMs - rest.length * this.draft.at(perPass))
+    const unknown = parts.filter(({ curve, rows: numRows }) => !curve.covers(numRows))
+    const ms = stepMs / Math.exp(this.#logSlowdown)
+    const rest = parts.reduce((sum, part) => sum + (unknown.includes(part) ? 0 : expectedMs(part)), 0)
+    const isNew = unknown.some(({ curve }) => !curve.measured)
+    if (unknown.length === 0 || (ms <= rest && !isNew)) this.#share(parts, stepMs)
+    else if (unknown.length === 1) {
+      const { curve, rows: numRows, count } = unknown[0]!
+      // What was never measured explains all that is left; a pass cannot cost nothing, however the noise fell.
+      curve.observe(numRows, Math.max(ms - rest, ms / 100) / count)
+    }
   }
+
+  #share(parts: readonly Part[], stepMs: number): void {
+    const expected = parts.reduce((sum, part) => sum + expectedMs(part), 0)
+    const surprise = Math.log(stepMs / expected) - this.#logSlowdown
+    this.#slowdownVariance += SLOWDOWN_WALK
+    // A part's variance shows in the step's logarithm by its share of the time, squared.
+    const shares = parts.map(part => expectedMs(part) / expected)
+    const variance = parts.reduce(
+      (sum, { curve, rows }, i) => sum + shares[i]! ** 2 * curve.variance(rows),
+      this.#slowdownVariance + noiseOf(surprise),
+    )
+    for (const [i, { curve, rows }] of parts.entries()) curve.learn(rows, surprise, shares[i]!, variance)
+    const gain = this.#slowdownVariance / variance
+    this.#logSlowdown += gain * surprise
+    this.#slowdownVariance *= 1 - gain
+  }
+}
+
+/** Passes of a step over the same number of rows. */
+interface Part {
+  curve: CostCurve
+  rows: number
+  count: number
+}
+
+const expectedMs = ({ curve, rows, count }: Part): number => count * curve.at(rows)
+
+/** Positions whose keys and values a pass reads, each sequence's once. */
+function numContext(rows: ReadonlyArray<{ sequence: Sequence }>): number {
+  let sum = 0
+  let last: Sequence | undefined
+  for (const { sequence } of rows) {
+    if (sequence !== last) sum += sequence.length
+    last = sequence
+  }
+  return sum
 }

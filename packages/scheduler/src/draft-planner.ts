@@ -4,6 +4,7 @@ import type { CostModel } from './cost-model'
 import { Estimates } from './estimates'
 import { cutGuess, NO_GUESS } from './guess'
 import { lookup } from './lookup'
+import { createPolicy, type PolicyName } from './policies'
 import {
   type Choice,
   type Contender,
@@ -13,9 +14,11 @@ import {
   OFF,
   type Offer,
   type Policy,
+  type Situation,
 } from './policy'
 import type { Sequence } from './sequence'
-import type { Guess, Step } from './step'
+import { ShadowDrafts } from './shadow-drafts'
+import type { Guess, Step, Verdict } from './step'
 import { verifiableDepth } from './verification'
 
 export interface DraftPlannerConfig {
@@ -42,51 +45,99 @@ const CATCH_UP_STEPS = 16
 
 export class DraftPlanner {
   readonly estimates = new Estimates()
+  readonly #shadows = new ShadowDrafts(this.estimates)
   readonly #config: DraftPlannerConfig
-  readonly #policy: Policy
+  /** The policy of requests that name none, and those that were named so far. */
+  readonly #policies: Map<PolicyName | undefined, Policy>
   readonly #cost: CostModel
 
   constructor(config: DraftPlannerConfig, policy: Policy, cost: CostModel) {
     this.#config = config
-    this.#policy = policy
+    this.#policies = new Map([[undefined, policy]])
     this.#cost = cost
   }
 
   /**
-   * Fills `step.choices` and what lookup needs. Requests that wish for a drafter first; the policy decides for the rest.
+   * Fills `step.choices` and what lookup needs. Requests that wish for a drafter first; policies decide for the rest.
    * `current`: the step in flight, if this one is planned ahead of its verdict.
    */
   plan(step: Step, decoding: readonly Sequence[], prefill: Prefill, current?: Step): void {
     const { maxRows, maxSamples } = this.#config
     const draft = new OneStep(step, Math.min(maxRows, maxSamples) - decoding.length - prefill.numSequences)
-    const automatic: Sequence[] = []
+    const automatic = new Map<PolicyName | undefined, Sequence[]>()
     for (const sequence of decoding) {
-      const wish = sequence.request.speculation
-      if (wish === 'auto') automatic.push(sequence)
+      const { speculation: wish, policy } = sequence.request
+      if (wish === 'auto') automatic.set(policy, [...(automatic.get(policy) ?? []), sequence])
       else if (wish !== 'off' && this.#can(sequence, wish.method, current)) {
         const depth = Math.min(wish.depth, this.#verifiable(sequence, wish.method))
         draft.take(sequence, { ...wish, depth }, this.#guess(sequence, wish.method, depth))
       }
     }
-    if (automatic.length === 0) return
-    const fixed = [...step.choices]
-    const guesses = automatic.map(sequence => this.#guess(sequence, 'lookup', MAX_DEPTH))
-    const choices = this.#policy.choose({
-      contenders: automatic.map((sequence, i) =>
+    for (const sequences of automatic.values()) {
+      const guesses = sequences.map(sequence => this.#guess(sequence, 'lookup', MAX_DEPTH))
+      const contenders = sequences.map((sequence, i) =>
         this.#contender(sequence, guesses[i]!.tokens.length, current),
-      ),
-      baseTokens: fixed.reduce(
-        (sum, [sequence, choice]) => sum + this.#expectedAccepted(sequence, choice),
-        decoding.length - automatic.length,
-      ),
-      baseRows: fixed.reduce((sum, [, { depth }]) => sum + depth, decoding.length) + prefill.numRows,
-      freeRows: draft.free,
+      )
+      const situation = this.#situation(draft, contenders, decoding, prefill)
+      const choices = this.#policyOf(sequences[0]!).choose(situation)
+      for (const [i, sequence] of sequences.entries()) {
+        if (choices[i]!.method !== 'off') draft.take(sequence, choices[i]!, guesses[i]!)
+        if (choices[i]!.method !== 'lookup' && !guesses[i]!.parents)
+          this.#shadows.note(sequence, 'lookup', guesses[i]!.tokens)
+      }
+      this.estimates.decided(new Map(sequences.map((sequence, i) => [sequence, choices[i]!.method])))
+    }
+  }
+
+  /** What became of a sequence's draft, once its tokens are in. */
+  observe(choice: Choice, { sequence, numDrafted, numAccepted, stopped, margins }: Verdict): void {
+    if (choice.method !== 'off') {
+      // A stop inside the draft hides what would have become of the rest.
+      const depth = stopped ? numAccepted : numDrafted
+      this.estimates.observe(sequence, choice.method, depth, numAccepted, margins)
+      const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
+      policy?.observe?.({ method: choice.method, depth }, numAccepted)
+    }
+    this.#shadows.settle(sequence)
+  }
+
+  /** The sequence has ended. */
+  forget(sequence: Sequence): void {
+    this.estimates.forget(sequence)
+    this.#shadows.forget(sequence)
+  }
+
+  #policyOf({ request: { policy: name } }: Sequence): Policy {
+    let policy = this.#policies.get(name)
+    if (!policy) {
+      policy = createPolicy(name!)
+      this.#policies.set(name, policy)
+    }
+    return policy
+  }
+
+  /** What these contenders face: the choices already made, of those that wished and of other policies, stand. */
+  #situation(
+    { step, free }: OneStep,
+    contenders: readonly Contender[],
+    decoding: readonly Sequence[],
+    prefill: Prefill,
+  ): Situation {
+    let baseTokens = decoding.length - contenders.length
+    let baseRows = decoding.length
+    for (const [sequence, choice] of step.choices) {
+      baseTokens += this.#expectedAccepted(sequence, choice)
+      baseRows += choice.depth
+    }
+    return {
+      contenders,
+      baseTokens,
+      baseRows,
+      prefillRows: prefill.numRows,
+      numDecoding: decoding.length,
+      numContext: decoding.reduce((sum, s) => sum + s.length, 0),
+      freeRows: free,
       cost: this.#cost,
-    })
-    this.estimates.skipAllBut(new Set(choices.map(({ method }) => method)))
-    for (const [i, sequence] of automatic.entries()) {
-      const choice = choices[i]!
-      if (choice.method !== 'off') draft.take(sequence, choice, guesses[i]!)
     }
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
+import { everywhere } from './fixed-policy'
 import { goodput as goodputOf } from './goodput'
-import { bestChoices, everywhere } from './goodput-policy'
+import { bestChoices } from './goodput-policy'
 import { type Choice, type Contender, MAX_DEPTH, METHODS, OFF, type Offer, type Situation } from './policy'
 
 /** Expected tokens per step at acceptance `a` and depth `k`: (1 - a^(k+1)) / (1 - a). */
@@ -30,6 +31,9 @@ function situation(
     contenders: Array.from({ length: numSequences }, (): Contender => ({ offers })),
     baseTokens: 0,
     baseRows: numSequences,
+    prefillRows: 0,
+    numDecoding: numSequences,
+    numContext: 100 * numSequences,
     freeRows: 1000,
     cost,
   }

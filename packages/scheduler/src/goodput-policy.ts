@@ -4,31 +4,20 @@
  * so goodput need not have one peak. A row never adds more than the one before it in its draft, so every prefix of the
  * ranking is made of whole drafts.
  */
+import { Exploration } from './exploration'
 import { goodput, StepEstimate } from './goodput'
-import {
-  type Choice,
-  type Contender,
-  MAX_DEPTH,
-  METHODS,
-  OFF,
-  type Offer,
-  offerOf,
-  type Policy,
-  type Situation,
-} from './policy'
+import { type Choice, MAX_DEPTH, OFF, type Offer, type Policy, type Situation } from './policy'
 
-/** Every so many decisions something else than the best choice is tried. */
-const PROBE_EVERY = 64
+/** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
+const LEAST_GAIN = 0.01
 
 export class GoodputPolicy implements Policy {
-  #numDecisions = 0
+  readonly #exploration = new Exploration()
 
   /** The best choices; now and then others, so that costs and acceptance stay measured. */
   choose(situation: Situation): Choice[] {
     const best = bestChoices(situation)
-    if (++this.#numDecisions % PROBE_EVERY !== 0) return best
-    const probes = probesAround(deepest(best))
-    return everywhere(situation, probes[(this.#numDecisions / PROBE_EVERY) % probes.length]!)
+    return this.#exploration.probe(situation, best) ?? best
   }
 }
 
@@ -36,85 +25,118 @@ export class GoodputPolicy implements Policy {
 export function bestChoices(situation: Situation): Choice[] {
   const off = situation.contenders.map(() => OFF)
   let best = { choices: off, goodput: goodput(situation, off) }
+  const ranking = new Ranking(situation)
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
-  const numPasses = Math.max(0, ...situation.contenders.map(c => offerOf(c, 'draft')?.gains.length ?? 0))
-  for (let passes = 0; passes <= numPasses; passes++) {
-    const found = bestPrefix(situation, passes, best.goodput)
+  for (let passes = 0; passes <= ranking.numPasses; passes++) {
+    const found = bestPrefix(situation, ranking, rowsOfBestOffers(situation, ranking, passes, best.goodput))
     if (found.goodput > best.goodput) best = found
   }
   return best.choices
 }
 
-/** The best prefix of the ranking where draft models run `passes` times. */
+/** All rows on offer that are worth a look, the best first: which offer's, and which row of it. */
+class Ranking {
+  readonly offers: Offer[] = []
+  /** Of each offer: whose it is. */
+  readonly owners: number[] = []
+  readonly offerAt: Uint32Array
+  readonly rowAt: Uint8Array
+  numPasses = 0
+
+  constructor({ contenders }: Situation) {
+    for (const [i, { offers }] of contenders.entries()) {
+      for (const offer of offers) {
+        this.offers.push(offer)
+        this.owners.push(i)
+      }
+    }
+    // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
+    const numOffers = this.offers.length
+    const numPlaces = numOffers * MAX_DEPTH
+    const keys = new Float64Array(numPlaces)
+    let count = 0
+    for (let i = 0; i < numOffers; i++) {
+      const { gains, drafting } = this.offers[i]!
+      let row = 0
+      for (; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
+        keys[count++] = Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * numOffers + i
+      }
+      if (drafting) this.numPasses = Math.max(this.numPasses, row)
+    }
+    const sorted = keys.subarray(0, count).sort()
+    this.offerAt = new Uint32Array(count)
+    this.rowAt = new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      const place = sorted[i]! % numPlaces
+      this.rowAt[i] = place / numOffers
+      this.offerAt[i] = place % numOffers
+    }
+  }
+}
+
+/** The best prefix of the ranking, of each offer no more than `numRows`. */
 function bestPrefix(
   situation: Situation,
-  passes: number,
-  rate: number,
+  { offers, owners, offerAt, rowAt }: Ranking,
+  numRows: readonly number[],
 ): { choices: Choice[]; goodput: number } {
-  const offers = situation.contenders.map(contender => bestOffer(situation, contender, passes, rate))
-  const ranking = offers
-    .flatMap((offer, contender) => (offer?.gains ?? []).map((gain, row) => ({ contender, row, gain })))
-    .sort((a, b) => b.gain - a.gain || a.row - b.row)
   const estimate = new StepEstimate(situation)
-  let best = { length: 0, goodput: estimate.goodput }
-  for (const [i, { contender, row }] of ranking.slice(0, situation.freeRows).entries()) {
-    estimate.add(offers[contender]!, row)
-    if (estimate.goodput > best.goodput) best = { length: i + 1, goodput: estimate.goodput }
+  let most = 0
+  let end = 0
+  let free = situation.freeRows
+  for (let place = 0; place < offerAt.length && free > 0; place++) {
+    const at = offerAt[place]!
+    const row = rowAt[place]!
+    if (row >= numRows[at]!) continue
+    estimate.add(offers[at]!, row)
+    free--
+    const { goodput } = estimate
+    if (goodput <= most) continue
+    most = goodput
+    end = place + 1
   }
-  const depths = offers.map(() => 0)
-  for (const { contender } of ranking.slice(0, best.length)) depths[contender]!++
-  const choices = offers.map((offer, i) =>
-    offer && depths[i]! > 0 ? { method: offer.method, depth: depths[i]! } : OFF,
-  )
-  return { choices, goodput: best.goodput }
+  const choices = situation.contenders.map(() => OFF)
+  for (let place = 0; place < end; place++) {
+    const at = offerAt[place]!
+    const row = rowAt[place]!
+    if (row < numRows[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
+  }
+  return { choices, goodput: most }
 }
 
 /**
- * The offer that leaves most when its time is paid for in tokens, at the goodput reached so far (Dinkelbach's way to
- * maximise a ratio): cut to as many rows as draft models have passes.
+ * Of each contender the offer that leaves most when its time is paid for in tokens, at the goodput reached so far
+ * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others, where draft models run
+ * `passes` times.
  */
-function bestOffer(
-  { baseRows, cost, contenders }: Situation,
-  { offers }: Contender,
+function rowsOfBestOffers(
+  { baseRows, prefillRows, cost, contenders }: Situation,
+  { offers, owners }: Ranking,
   passes: number,
   rate: number,
-): Offer | undefined {
-  const rowPrice = (rate * (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows))) / MAX_DEPTH
+): number[] {
+  const numRowsWithout = baseRows + prefillRows
+  const rowMs = (cost.target.at(numRowsWithout + MAX_DEPTH) - cost.target.at(numRowsWithout)) / MAX_DEPTH
+  const rowPrice = rate * rowMs
   const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
-  let best: Offer | undefined
-  let bestNet = 0
-  for (const { gains, ...offer } of offers) {
-    const cut = { ...offer, gains: offer.drafting ? gains.slice(0, passes) : gains }
-    const price = rowPrice + (offer.drafting ? passPrice : 0)
+  const numRows = offers.map(({ gains, drafting }) =>
+    drafting ? Math.min(passes, gains.length) : gains.length,
+  )
+  const bestOf = new Map<number, { at: number; net: number }>()
+  for (const [at, { gains, drafting }] of offers.entries()) {
+    if (numRows[at] === 0) continue
+    const price = rowPrice + (drafting ? passPrice : 0)
     let net = 0
     let most = 0
-    for (const gain of cut.gains) {
-      net += gain - price
+    for (let row = 0; row < numRows[at]!; row++) {
+      net += gains[row]! - price
       most = Math.max(most, net)
     }
-    if (cut.gains.length > 0 && (!best || most > bestNet)) [best, bestNet] = [cut, most]
+    const rival = bestOf.get(owners[at]!)
+    if (!rival || most > rival.net) {
+      if (rival) numRows[rival.at] = 0
+      bestOf.set(owners[at]!, { at, net: most })
+    } else numRows[at] = 0
   }
-  return best
-}
-
-/** The same choice for all who can. */
-export function everywhere({ contenders, freeRows }: Situation, { method, depth }: Choice): Choice[] {
-  let free = freeRows
-  return contenders.map(contender => {
-    const rows = Math.min(depth, free, offerOf(contender, method)?.gains.length ?? 0)
-    free -= rows
-    return rows > 0 ? { method, depth: rows } : OFF
-  })
-}
-
-const deepest = (choices: readonly Choice[]): Choice =>
-  choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
-
-/** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
-export function probesAround({ method, depth }: Choice): Choice[] {
-  if (method !== 'off') {
-    const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
-    return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
-  }
-  return [1, 4].flatMap(d => METHODS.map(drafter => ({ method: drafter, depth: d })))
+  return numRows
 }

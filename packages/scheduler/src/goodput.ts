@@ -1,6 +1,8 @@
 /**
  * Goodput: expected tokens per ms of a step, of all running sequences, since who speculates takes time from everyone
- * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one.
+ * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one. Prompts take the time that they
+ * take, now or later: it is not charged to the step that they happen to share, or a long one would make guesses of any
+ * quality look cheap.
  */
 import type { CostModel } from './cost-model'
 import { type Choice, MAX_DEPTH, type Offer, offerOf, type Situation } from './policy'
@@ -11,11 +13,13 @@ export class StepEstimate {
   #tokens: number
   #rows: number
   #draftMs = 0
+  readonly #prefillMs: number
 
-  constructor({ contenders, baseTokens, baseRows, cost }: Situation) {
+  constructor({ contenders, baseTokens, baseRows, prefillRows, cost }: Situation) {
     this.#cost = cost
     this.#tokens = baseTokens + contenders.length
-    this.#rows = baseRows
+    this.#rows = baseRows + prefillRows
+    this.#prefillMs = cost.target.at(this.#rows) - cost.target.at(baseRows)
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
@@ -29,13 +33,29 @@ export class StepEstimate {
     if (i === 0) this.#draftMs += (draft.at(drafting.lag) - draft.at(1)) / drafting.horizon
   }
 
+  get ms(): number {
+    return this.#cost.target.at(this.#rows) - this.#prefillMs + this.#draftMs
+  }
+
   get goodput(): number {
-    return this.#tokens / (this.#cost.target.at(this.#rows) + this.#draftMs)
+    return this.#tokens / this.ms
   }
 }
 
 /** Of one choice per contender; 0 if they do not fit. */
 export function goodput(situation: Situation, choices: readonly Choice[]): number {
+  const { estimate, rows } = estimateOf(situation, choices)
+  return rows > situation.freeRows ? 0 : estimate.goodput
+}
+
+/** How long a step with these choices takes, prompts apart. */
+export const expectedMs = (situation: Situation, choices: readonly Choice[]): number =>
+  estimateOf(situation, choices).estimate.ms
+
+function estimateOf(
+  situation: Situation,
+  choices: readonly Choice[],
+): { estimate: StepEstimate; rows: number } {
   const estimate = new StepEstimate(situation)
   let rows = 0
   for (const [i, { method, depth }] of choices.entries()) {
@@ -44,5 +64,5 @@ export function goodput(situation: Situation, choices: readonly Choice[]): numbe
     rows += depth
     for (let row = 0; row < depth; row++) estimate.add(offer, row)
   }
-  return rows > situation.freeRows ? 0 : estimate.goodput
+  return { estimate, rows }
 }

@@ -48,12 +48,10 @@ export function addDecodeRows(step: Step, sequence: Sequence): void {
   const length = begin(step, sequence)
   const firstSample = targetPass.samples.length
   const parents = guesses.find(guess => guess.sequence === sequence)?.parents
-  const rows = parents
-    ? treeRows(sequence, parents)
-    : Array.from({ length: depth + 1 }, (_, i) => ({ sequence, position: length - 1 + i }))
-  for (const row of rows) {
-    targetPass.rows.push(row)
-    targetPass.samples.push({ row: targetPass.rows.length - 1, sequence, position: row.position + 1 })
+  if (parents) targetPass.rows.push(...treeRows(sequence, parents))
+  else for (let i = 0; i <= depth; i++) targetPass.rows.push({ sequence, position: length - 1 + i })
+  for (let row = targetPass.rows.length - depth - 1; row < targetPass.rows.length; row++) {
+    targetPass.samples.push({ row, sequence, position: targetPass.rows[row]!.position + 1 })
   }
   const verdict = { sequence, length, firstSample, depth }
   targetPass.verdicts.push(parents ? { ...verdict, isTree: true } : verdict)

@@ -38,8 +38,14 @@ export interface Situation {
   contenders: readonly Contender[]
   /** Tokens that the other sequences are expected to commit in this step. */
   baseTokens: number
-  /** Rows of the target pass that are there whatever is chosen: one per running sequence, and prefill. */
+  /** Rows of the target pass that are there whatever is chosen: one per decoding sequence, and drafts already chosen. */
   baseRows: number
+  /** Rows of prompts in the same pass. */
+  prefillRows: number
+  /** Sequences that decode in this step, contenders and others. */
+  numDecoding: number
+  /** Positions whose keys and values they read. */
+  numContext: number
   /** Draft rows that still fit into the pass. */
   freeRows: number
   cost: CostModel
@@ -49,6 +55,8 @@ export interface Situation {
 export interface Policy {
   /** One choice per contender, no deeper than its offer; all rows together fit into `freeRows`. */
   choose(situation: Situation): Choice[]
+  /** What became of a draft that it chose. */
+  observe?(choice: Choice, numAccepted: number): void
 }
 
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>

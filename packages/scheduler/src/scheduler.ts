@@ -98,6 +98,7 @@ export class Scheduler {
   remove(sequence: Sequence): void {
     const at = this.#waiting.indexOf(sequence)
     if (at >= 0) this.#waiting.splice(at, 1)
+    this.#drafts.forget(sequence)
     if (sequence.index >= 0) this.#unplace(sequence)
   }
 
@@ -280,8 +281,10 @@ export class Scheduler {
     for (const row of step.targetPass.rows.filter(stands)) {
       row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const row of step.draftPasses.flatMap(pass => pass.rows).filter(stands)) {
-      row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+    for (const { rows } of step.draftPasses) {
+      for (const row of rows.filter(stands)) {
+        row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+      }
     }
     const progress = verdicts.filter(stands).map(verdict => this.#commitVerdict(step, verdict))
     for (const sequence of [...this.#running]) {
@@ -300,10 +303,7 @@ export class Scheduler {
     // KV of rejected tokens is dropped by forgetting it: their positions are written again.
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
     sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
-    if (method !== 'off') {
-      // A stop inside the draft hides what would have become of the rest.
-      this.estimates.observe(sequence, method, stopped ? numAccepted : numDrafted, numAccepted)
-    }
+    this.#drafts.observe({ method, depth: numDrafted }, verdict)
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
     const source = method === 'off' ? 'target' : method

@@ -1,4 +1,5 @@
 import { BLOCK_SIZE } from './block-pool'
+import type { PolicyName } from './policies'
 import type { Choice, Method } from './policy'
 import { chainHash, type Prefix } from './prefix'
 import type { Verification } from './verification'
@@ -33,6 +34,8 @@ export interface SequenceRequest {
   speculation: 'auto' | 'off' | { method: Method; depth: number }
   /** How its drafts are judged; absent: by shared noise. Else its ids depend on how far they reach. */
   verification?: Exclude<Verification, 'shared-noise'>
+  /** Who decides where speculation is 'auto'; absent: the scheduler's own policy. */
+  policy?: PolicyName
   /** Score the prompt only: every row's logits are wanted, nothing is generated. */
   scoreOnly?: boolean
   /** Who goes first, the higher the earlier; 0 where nothing is said. */

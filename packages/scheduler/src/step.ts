@@ -82,6 +82,8 @@ export interface Verdict {
   numDrafted: number
   numAccepted: number
   stopped: boolean
+  /** Of each drafted token: how far the drafter's best logit was above the next one, where the drafter tells. */
+  margins?: readonly number[]
 }
 
 export const emptyPass = (): Pass => ({ rows: [], samples: [], verdicts: [] })

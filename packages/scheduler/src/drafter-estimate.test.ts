@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import { DrafterEstimate } from './drafter-estimate'
+import { request } from './scheduler-case'
+import { Sequence } from './sequence'
+import { hashed } from './simulator/random'
+
+const sequence = (): Sequence => new Sequence(request(10), 100)
+
+describe('how far guesses survive', () => {
+  it('starts at 0.7, follows what it sees and never increases with position', () => {
+    const estimate = new DrafterEstimate()
+    expect(estimate.survival()[0]).toBeCloseTo(0.7)
+    const one = sequence()
+    for (let i = 0; i < 300; i++) estimate.observe(one, 4, hashed(1, i) < 0.25 ? 4 : 0)
+    const survival = estimate.survival()
+    expect(survival[3]).toBeGreaterThan(0.15) // not 0.25^4: the curve is not geometric
+    for (let i = 1; i < survival.length; i++) expect(survival[i]).toBeLessThanOrEqual(survival[i - 1]!)
+  })
+
+  it('takes neither a fully accepted draft nor a short one for a failure of what came behind', () => {
+    const estimate = new DrafterEstimate()
+    for (let i = 0; i < 300; i++) estimate.observe(sequence(), 1, 1)
+    expect(estimate.survival()[0]).toBeGreaterThan(0.95)
+    expect(estimate.survival()[7]).toBeGreaterThan(0.7)
+  })
+
+  it('finds the curve of a block drafter from drafts that were cut at any depth', () => {
+    const truth = [0.78, 0.58, 0.43, 0.33, 0.27, 0.22, 0.19]
+    const estimate = new DrafterEstimate()
+    for (let i = 0; i < 4000; i++) {
+      const u = ((i * 7919) % 4000) / 4000
+      const accepted = truth.filter(survival => u < survival).length
+      const depth = 1 + (i % 7)
+      estimate.observe(sequence(), depth, Math.min(depth, accepted))
+    }
+    estimate
+      .survival()
+      .slice(0, 7)
+      .forEach((survival, i) => {
+        expect(Math.abs(survival - truth[i]!)).toBeLessThan(0.12)
+      })
+  })
+
+  it('a stop inside the draft, and a suffix that was not verified, say nothing', () => {
+    const cut = new DrafterEstimate()
+    const whole = new DrafterEstimate()
+    for (let i = 0; i < 50; i++) {
+      cut.observe(sequence(), 2, 2)
+      whole.observe(sequence(), 2, 2)
+      // Two of seven accepted and then stopped: depth 2 is what was judged. Nothing judged: no observation.
+      cut.observe(sequence(), 0, 0)
+    }
+    expect(cut.survival()).toEqual(whole.survival())
+  })
+})
+
+describe('of one request', () => {
+  const finished = (estimate: DrafterEstimate, accepted: (i: number) => number): void => {
+    for (let r = 0; r < 40; r++) {
+      const one = sequence()
+      for (let i = 0; i < 15; i++) estimate.observe(one, 4, accepted(r))
+      estimate.forget(one)
+    }
+  }
+
+  it('learns within a few drafts where requests differ, and slowly where they are alike', () => {
+    const different = new DrafterEstimate()
+    finished(different, r => (r % 2 === 0 ? 4 : 0))
+    const alike = new DrafterEstimate()
+    for (let r = 0; r < 40; r++) {
+      const one = sequence()
+      for (let i = 0; i < 16; i++) alike.observe(one, 4, [0, 1, 2, 4][i % 4]!)
+      alike.forget(one)
+    }
+    const drop = (estimate: DrafterEstimate): number => {
+      const one = sequence()
+      estimate.observe(one, 4, 4)
+      const before = estimate.survival(one)[0]!
+      for (let i = 0; i < 3; i++) estimate.observe(one, 4, 0)
+      return before - estimate.survival(one)[0]!
+    }
+    expect(drop(different)).toBeGreaterThan(0.3)
+    expect(drop(different)).toBeGreaterThan(1.5 * drop(alike))
+  })
+
+  it('goes back to the drafter’s mean while it is not used', () => {
+    const estimate = new DrafterEstimate()
+    const [bad, good] = [sequence(), sequence()]
+    for (let i = 0; i < 20; i++) estimate.observe(bad, 4, 0)
+    for (let i = 0; i < 200; i++) estimate.observe(good, 4, 4)
+    const before = estimate.survival(bad)[0]!
+    expect(before).toBeLessThan(0.3)
+    for (let i = 0; i < 2000; i++) estimate.skip(bad)
+    bad.tokens.push(...new Array<number>(2000).fill(1))
+    expect(estimate.survival(bad)[0]!).toBeGreaterThan(before + 0.3)
+  })
+
+  it('is forgotten when it has ended', () => {
+    const estimate = new DrafterEstimate()
+    finished(estimate, () => 2)
+    expect(estimate.numRequests).toBe(0)
+  })
+})
+
+describe('margins', () => {
+  /** Sure drafts hold, unsure ones do not. */
+  const taught = (): { estimate: DrafterEstimate; one: Sequence } => {
+    const estimate = new DrafterEstimate()
+    const one = sequence()
+    for (let i = 0; i < 800; i++) {
+      const sure = (i * 31) % 100 < 50
+      estimate.observe(one, 1, sure === i % 10 > 0 ? 1 : 0, [sure ? 8 : 0.5])
+    }
+    return { estimate, one }
+  }
+
+  it('of the last draft move what is expected of the next one', () => {
+    const { estimate, one } = taught()
+    estimate.observe(one, 1, 1, [8])
+    const sure = estimate.survival(one)[0]!
+    estimate.observe(one, 1, 1, [0.5])
+    expect(sure - estimate.survival(one)[0]!).toBeGreaterThan(0.1)
+  })
+
+  it('that are stale, or no numbers, change nothing', () => {
+    const { estimate, one } = taught()
+    estimate.observe(one, 1, 1)
+    const without = estimate.survival(one)
+    const other = taught()
+    other.estimate.observe(other.one, 1, 1, [Number.NaN])
+    expect(other.estimate.survival(other.one)).toEqual(without)
+    const aged = (margins?: number[]): number[] => {
+      const late = taught()
+      late.estimate.observe(late.one, 1, 1, margins)
+      late.one.tokens.push(...new Array<number>(40).fill(1))
+      return late.estimate.survival(late.one)
+    }
+    expect(aged([0.5])).toEqual(aged())
+  })
+})

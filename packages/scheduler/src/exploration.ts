@@ -1,0 +1,102 @@
+/**
+ * What a policy tries beside its best choice, so that costs and acceptance stay measured. The toll is bounded: a probe is
+ * paid for from TOLL of the time that steps take, with the time that it is expected to lose, so that dear ones come
+ * rarely, cheap ones more often, and those that cost more than the purse holds never. Nothing is tried that was tried or
+ * used a short while ago; what could not win even if it were a quarter better than believed has to wait longer.
+ */
+import { everywhere } from './fixed-policy'
+import { expectedMs, goodput } from './goodput'
+import { type Choice, MAX_DEPTH, METHODS, OFF, offerOf, type Situation } from './policy'
+
+const TOLL = 0.01
+/** What the purse holds, and what a probe costs at least, in steps. */
+const MOST_SAVED = 12
+const LEAST_PRICE = 0.1
+const FRESH_FOR = { plausible: 64, implausible: 512 }
+/** Decisions between two looks for something to try. */
+const LOOK_EVERY = 8
+const OPTIMISM = 1.25
+
+export class Exploration {
+  #savedMs = 0
+  #numDecisions = 0
+  /** Decisions by drafter and depth. */
+  readonly #lastUsed = new Map<Choice['method'], number[]>()
+
+  /** Choices to be tried in place of the best ones, or undefined. */
+  probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
+    for (const choice of best) this.#use(choice)
+    if (++this.#numDecisions % LOOK_EVERY !== 0 || best.length === 0) return undefined
+    const stepMs = expectedMs(situation, best)
+    const rate = goodput(situation, best)
+    this.#savedMs = Math.min(this.#savedMs + TOLL * LOOK_EVERY * stepMs, MOST_SAVED * stepMs)
+
+    const trial = uncommitted(situation)
+    let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
+    for (const choice of probesAround(deepest(best))) {
+      if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
+        continue
+      const choices = tried(situation, best, choice)
+      if (!choices) continue
+      const found = goodput(situation, choices)
+      if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
+      const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / rate)
+      const price = Math.max(lostMs, LEAST_PRICE * stepMs)
+      if (price <= this.#savedMs) probe = { choice, choices, price }
+    }
+    if (!probe) return undefined
+    this.#savedMs -= probe.price
+    this.#use(probe.choice)
+    return probe.choices
+  }
+
+  #age({ method, depth }: Choice): number {
+    return this.#numDecisions - (this.#lastUsed.get(method)?.[depth] ?? 0)
+  }
+
+  #use({ method, depth }: Choice): void {
+    let decisions = this.#lastUsed.get(method)
+    if (!decisions) {
+      decisions = new Array<number>(MAX_DEPTH + 1).fill(0)
+      this.#lastUsed.set(method, decisions)
+    }
+    decisions[depth] = this.#numDecisions
+  }
+}
+
+/** A draft model is tried for one sequence, the one that it knows best; everything else for all who can. */
+function tried(situation: Situation, best: readonly Choice[], choice: Choice): Choice[] | undefined {
+  const { contenders, freeRows } = situation
+  const lags = contenders.map(
+    contender => offerOf(contender, choice.method)?.drafting?.lag ?? Number.POSITIVE_INFINITY,
+  )
+  const least = Math.min(...lags)
+  if (Number.isFinite(least)) {
+    const at = lags.indexOf(least)
+    const depth = Math.min(choice.depth, offerOf(contenders[at]!, choice.method)!.gains.length)
+    const rows = best.reduce((sum, other, i) => sum + (i === at ? depth : other.depth), 0)
+    return depth > 0 && rows <= freeRows ? best.with(at, { method: choice.method, depth }) : undefined
+  }
+  const choices = everywhere(situation, choice)
+  return choice.depth === 0 || choices.some(({ depth }) => depth > 0) ? choices : undefined
+}
+
+/** Who only tries a draft model pays for all of its catch-up: nothing is said of the steps after. */
+const uncommitted = (situation: Situation): Situation => ({
+  ...situation,
+  contenders: situation.contenders.map(({ offers }) => ({
+    offers: offers.map(offer =>
+      offer.drafting ? { ...offer, drafting: { ...offer.drafting, horizon: 1 } } : offer,
+    ),
+  })),
+})
+
+const deepest = (choices: readonly Choice[]): Choice =>
+  choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
+
+/** Off, one deeper and one shallower; and every drafter at a few depths. */
+function probesAround({ method, depth }: Choice): Choice[] {
+  const depths = [...new Set([1, 2, 4, 8, depth - 1, depth + 1])].filter(d => d >= 1 && d <= MAX_DEPTH)
+  const probes = METHODS.flatMap(drafter => depths.map(d => ({ method: drafter, depth: d })))
+  return method === 'off' ? probes : [OFF, ...probes]
+}

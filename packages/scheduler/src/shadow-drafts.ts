@@ -1,0 +1,45 @@
+/**
+ * What a drafter that costs nothing would have had accepted, had it been asked: its guess is kept until the tokens that
+ * come show how far it held. So off and unasked drafters are judged without a row being spent on them.
+ */
+import type { Estimates } from './estimates'
+import type { Method } from './policy'
+import type { Sequence } from './sequence'
+
+/** Guesses that are followed up. */
+const MAX_TOKENS = 8
+
+interface Shadow {
+  method: Method
+  start: number
+  tokens: readonly number[]
+}
+
+export class ShadowDrafts {
+  readonly #shadows = new Map<Sequence, Shadow>()
+
+  constructor(readonly estimates: Estimates) {}
+
+  /** A guess of what follows the sequence's last token, that no row verifies. One at a time for each sequence. */
+  note(sequence: Sequence, method: Method, tokens: readonly number[]): void {
+    if (tokens.length === 0 || this.#shadows.has(sequence)) return
+    this.#shadows.set(sequence, { method, start: sequence.length, tokens: tokens.slice(0, MAX_TOKENS) })
+  }
+
+  /** The sequence has grown. */
+  settle(sequence: Sequence): void {
+    const shadow = this.#shadows.get(sequence)
+    if (!shadow) return
+    const { method, start, tokens } = shadow
+    const known = Math.min(tokens.length, sequence.length - start)
+    let held = 0
+    while (held < known && tokens[held] === sequence.tokens[start + held]) held++
+    if (held === known && known < tokens.length) return
+    this.#shadows.delete(sequence)
+    this.estimates.observe(sequence, method, tokens.length, held)
+  }
+
+  forget(sequence: Sequence): void {
+    this.#shadows.delete(sequence)
+  }
+}
