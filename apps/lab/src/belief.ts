@@ -33,6 +33,9 @@ export function situationOf(stats: EngineStats, numRequests: number): Situation 
     contenders: Array.from({ length: numRequests }, () => ({ offers })),
     baseTokens: 0,
     baseRows: numRequests,
+    prefillRows: 0,
+    numDecoding: numRequests,
+    numContext: 0,
     freeRows: numRequests * MAX_DEPTH,
     cost: costOf(stats),
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BLOCK_SIZE } from './block-pool'
-import { CostCurve } from './cost-model'
+import { CostCurve } from './cost-curve'
 import { PaperDevice, tokensAlone } from './paper-device'
 import { prefillBudget } from './prefill-budget'
 import { OVERTAKES_PER_LEVEL, Scheduler, type SchedulerConfig } from './scheduler'

@@ -19,6 +19,7 @@ const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
   guesses: [],
   lookups: [],
   choices: new Map(),
+  tables: [],
 })
 
 describe('a table of measurements', () => {

@@ -1,4 +1,4 @@
-import type { CostCurve } from './cost-model'
+import type { CostCurve } from './cost-curve'
 
 /** A step that fills prompts while others decode takes at most so many times as long as without, by the cost table. */
 const MOST_DELAY = 4
