@@ -9,16 +9,20 @@ import { expectedMs, goodput } from './goodput'
 import { type Choice, MAX_DEPTH, METHODS, OFF, offerOf, type Situation } from './policy'
 
 const TOLL = 0.01
-/** What the purse holds, and what a probe costs at least, in steps. */
+/** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
+const FIRST_SAVED = 8
 const MOST_SAVED = 12
 const LEAST_PRICE = 0.1
 const FRESH_FOR = { plausible: 64, implausible: 512 }
+/** Steps for which a draft model is tried: it is the first that pays for the catch-up. */
+const TRIAL_STEPS = 4
 /** Decisions between two looks for something to try. */
 const LOOK_EVERY = 8
 const OPTIMISM = 1.25
 
 export class Exploration {
-  #savedMs = 0
+  #savedMs: number | undefined
+  #trial = { choice: OFF, stepsLeft: 0 }
   #numDecisions = 0
   /** Decisions by drafter and depth. */
   readonly #lastUsed = new Map<Choice['method'], number[]>()
@@ -26,11 +30,24 @@ export class Exploration {
   /** Choices to be tried in place of the best ones, or undefined. */
   probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     for (const choice of best) this.#use(choice)
-    if (++this.#numDecisions % LOOK_EVERY !== 0 || best.length === 0) return undefined
+    this.#numDecisions++
+    if (best.length === 0) return undefined
+    if (this.#trial.stepsLeft > 0) {
+      this.#trial.stepsLeft--
+      return tried(situation, best, this.#trial.choice)
+    }
+    return this.#numDecisions % LOOK_EVERY === 0 ? this.#look(situation, best) : undefined
+  }
+
+  /** The thing to try that was left alone for longest, of those that can be paid for. */
+  #look(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     const stepMs = expectedMs(situation, best)
     const rate = goodput(situation, best)
-    this.#savedMs = Math.min(this.#savedMs + TOLL * LOOK_EVERY * stepMs, MOST_SAVED * stepMs)
-
+    const saved = Math.min(
+      (this.#savedMs ?? FIRST_SAVED * stepMs) + TOLL * LOOK_EVERY * stepMs,
+      MOST_SAVED * stepMs,
+    )
+    this.#savedMs = saved
     const trial = uncommitted(situation)
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
     for (const choice of probesAround(deepest(best))) {
@@ -42,11 +59,13 @@ export class Exploration {
       if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
       const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / rate)
       const price = Math.max(lostMs, LEAST_PRICE * stepMs)
-      if (price <= this.#savedMs) probe = { choice, choices, price }
+      if (price <= saved) probe = { choice, choices, price }
     }
     if (!probe) return undefined
-    this.#savedMs -= probe.price
+    this.#savedMs = saved - probe.price
     this.#use(probe.choice)
+    const drafts = situation.contenders.some(contender => offerOf(contender, probe.choice.method)?.drafting)
+    if (drafts) this.#trial = { choice: probe.choice, stepsLeft: TRIAL_STEPS - 1 }
     return probe.choices
   }
 

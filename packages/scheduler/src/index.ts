@@ -18,4 +18,5 @@ export {
 } from './policy'
 export { type KvCounts, OVERTAKES_PER_LEVEL, Scheduler, type SchedulerConfig } from './scheduler'
 export { type Penalties, type Progress, type Sampling, Sequence, type SequenceRequest } from './sequence'
+export * from './simulator/index'
 export type { Guess, Pass, Row, Sample, Step, TreeNode, Verdict, VerdictRequest } from './step'
