@@ -3,6 +3,7 @@
  * fixed cost is inside) and one for a draft pass. Measured at load, refined by live steps (speculation.md 3.8):
  * noise is one-sided, so a cell keeps the minimum of its first samples and then follows slowly.
  */
+import type { DraftNet } from './policy'
 import type { Step } from './step'
 
 const FIRST_SAMPLES = 6
@@ -87,28 +88,60 @@ export class CostCurve {
 
 export class CostModel {
   readonly target = new CostCurve()
-  readonly draft = new CostCurve()
+  /** Passes of draft models by their rows, of heads by what they sample. */
+  readonly drafts: Readonly<Record<DraftNet, CostCurve>> = {
+    draft: new CostCurve(),
+    'draft-2': new CostCurve(),
+    'draft-3': new CostCurve(),
+    heads: new CostCurve(),
+  }
+  readonly #late = { ahead: new Mean(), alone: new Mean() }
+
+  of(net: DraftNet): CostCurve {
+    return this.drafts[net]
+  }
+
+  /** What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. */
+  get waitMs(): number {
+    return Math.max(0, this.#late.alone.value - this.#late.ahead.value)
+  }
 
   /** Pure decode steps teach what target rows cost; what a drafted step took beyond that, its draft passes did. */
-  observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
+  observeStep({ targetPass: { rows, samples }, draftPasses, isAhead }: Step, stepMs: number): void {
     // A draft model that catches up by itself says nothing of a step.
     if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     const [first, ...rest] = draftPasses
     if (!first) {
+      const late = isAhead ? this.#late.ahead : this.#late.alone
+      const expected = this.target.at(rows.length)
+      if (this.target.measured) late.observe(Math.min(stepMs, OUTLIER * expected) - expected)
       this.target.observe(rows.length, stepMs)
       return
     }
-    if (!this.target.measured) return
+    // Of several drafters in one step nobody knows which took how long.
+    if (!this.target.measured || rest.some(({ net }) => net !== first.net)) return
     // The target pass is part of the step: it cannot have taken longer, whatever the table says.
     if (stepMs < this.target.at(rows.length)) this.target.observe(rows.length, stepMs)
+    const draft = this.of(first.net)
     // A pass cannot cost nothing, however the noise fell.
     const draftMs = Math.max(stepMs - this.target.at(rows.length), stepMs / 100)
     const perPass = first.samples.length
     const average = draftMs / (rest.length + 1)
     const catchesUp = first.rows.length > 2 * perPass
     // A pass over more rows cost no less: after a pause, catching up is all there is to learn from.
-    if (!catchesUp || average < this.draft.at(perPass)) this.draft.observe(perPass, average)
-    if (catchesUp) this.draft.observe(first.rows.length, draftMs - rest.length * this.draft.at(perPass))
+    if (!catchesUp || average < draft.at(perPass)) draft.observe(perPass, average)
+    if (catchesUp) draft.observe(first.rows.length, draftMs - rest.length * draft.at(perPass))
+  }
+}
+
+/** Of recent values. */
+class Mean {
+  value = 0
+  #count = 0
+
+  observe(value: number): void {
+    this.#count = Math.min(this.#count + 1, 20)
+    this.value += (value - this.value) / this.#count
   }
 }

@@ -1,19 +1,15 @@
 /** Who drafts in a step, for whom, and how far: as requests wish, or as the policy decides. */
-
+import { CacheDrafter } from './cache-drafter'
 import type { CostModel } from './cost-model'
+import type { Drafter, Proposal } from './drafter'
 import { Estimates } from './estimates'
-import { cutGuess, NO_GUESS } from './guess'
-import { lookup } from './lookup'
-import {
-  type Choice,
-  type Contender,
-  MAX_DEPTH,
-  METHODS,
-  type Method,
-  OFF,
-  type Offer,
-  type Policy,
-} from './policy'
+import { HeadsDrafter } from './heads-drafter'
+import { LookupDrafter } from './lookup-drafter'
+import { LookupTreeDrafter } from './lookup-tree-drafter'
+import { ModelDrafter } from './model-drafter'
+import { HeadsTreeDrafter, ModelTreeDrafter } from './net-tree-drafters'
+import type { NgramCache } from './ngram-cache'
+import { DRAFT_MODELS, type Method, type Policy } from './policy'
 import type { Sequence } from './sequence'
 import type { Guess, Step } from './step'
 import { verifiableDepth } from './verification'
@@ -22,137 +18,132 @@ export interface DraftPlannerConfig {
   /** Rows and samples that fit into one pass. */
   maxRows: number
   maxSamples: number
-  hasDraft: boolean
+  /** Draft models, at most three, and heads of the target; default none. */
+  numDrafts?: number
+  numHeads?: number
+  /** Rows may be nodes of draft trees. */
+  trees?: boolean
+  /** What texts have shown so far; default: it is not asked. */
+  ngramCache?: NgramCache | undefined
   /** Draft tokens of a sequence whose probabilities the GPU keeps; default none. */
   verificationDepth?: number
   /** Up to `depth` guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
   guess?: (sequence: Sequence, depth: number) => Guess | undefined
 }
 
-/** The draft model's catch-up is spread over so many steps at most. */
-const CATCH_UP_STEPS = 16
-
 export class DraftPlanner {
   readonly estimates = new Estimates()
   readonly #config: DraftPlannerConfig
   readonly #policy: Policy
   readonly #cost: CostModel
+  readonly #drafters: readonly Drafter[]
 
   constructor(config: DraftPlannerConfig, policy: Policy, cost: CostModel) {
     this.#config = config
     this.#policy = policy
     this.#cost = cost
+    this.#drafters = draftersOf(config, this.estimates, () => cost.waitMs)
   }
 
   /**
-   * Fills `step.choices` and what lookup needs. Requests that wish for a drafter first; the policy decides for the rest.
-   * `current`: the step in flight, if this one is planned ahead of its verdict.
+   * Fills `step` with the drafts of all who decode. Requests that wish for a drafter first; the policy decides for the
+   * rest. `current`: the step in flight, if this one is planned ahead of its verdict. Returns those whose draft model has
+   * yet to catch up: they draft later.
    */
-  plan(step: Step, decoding: readonly Sequence[], filling: readonly Sequence[], current?: Step): void {
+  plan(
+    step: Step,
+    decoding: readonly Sequence[],
+    filling: readonly Sequence[],
+    current?: Step,
+  ): ReadonlySet<Sequence> {
     const { maxRows, maxSamples } = this.#config
-    const draft = new OneStep(step, Math.min(maxRows, maxSamples) - decoding.length - filling.length)
+    let free = Math.min(maxRows, maxSamples) - decoding.length - filling.length
+    /** Returns the tokens that it is expected to add. */
+    const take = (sequence: Sequence, { offer, most, add }: Proposal, wanted: number): number => {
+      const depth = Math.min(wanted, most, free)
+      if (depth <= 0) return 0
+      add(step, depth)
+      step.choices.set(sequence, { method: offer.method, depth })
+      free -= depth
+      return offer.gains.slice(0, depth).reduce((sum, gain) => sum + gain, 0)
+    }
     const automatic: Sequence[] = []
+    let baseTokens = 0
     for (const sequence of decoding) {
       const wish = sequence.request.speculation
       if (wish === 'auto') automatic.push(sequence)
-      else if (wish !== 'off' && this.#can(sequence, wish.method, current)) {
-        const depth = Math.min(wish.depth, this.#verifiable(sequence, wish.method))
-        draft.take(sequence, { ...wish, depth }, this.#guess(sequence, wish.method, depth))
+      else {
+        const [proposal] = wish === 'off' ? [] : this.#proposals(sequence, current, wish)
+        baseTokens += 1 + (proposal && wish !== 'off' ? take(sequence, proposal, wish.depth) : 0)
       }
     }
-    if (automatic.length === 0) return
-    const fixed = [...step.choices]
-    const backlog = filling.reduce((sum, s) => sum + s.length - s.numComputed, 0)
-    const guesses = automatic.map(sequence => this.#guess(sequence, 'lookup', MAX_DEPTH))
-    const choices = this.#policy.choose({
-      contenders: automatic.map((sequence, i) =>
-        this.#contender(sequence, guesses[i]!.tokens.length, current),
-      ),
-      baseTokens: fixed.reduce(
-        (sum, [sequence, choice]) => sum + this.#expectedAccepted(sequence, choice),
-        decoding.length - automatic.length,
-      ),
-      baseRows:
-        fixed.reduce((sum, [, { depth }]) => sum + depth, decoding.length) +
-        Math.min(backlog, maxRows - decoding.length),
-      freeRows: draft.free,
-      cost: this.#cost,
-    })
-    this.estimates.skipAllBut(new Set(choices.map(({ method }) => method)))
-    for (const [i, sequence] of automatic.entries()) {
-      const choice = choices[i]!
-      if (choice.method !== 'off') draft.take(sequence, choice, guesses[i]!)
+    if (automatic.length > 0) {
+      const proposals = automatic.map(sequence => this.#proposals(sequence, current))
+      const choices = this.#policy.choose({
+        contenders: proposals.map(all => ({ offers: all.map(({ offer }) => offer) })),
+        baseTokens,
+        baseRows: this.#rowsSoFar(step, decoding, filling),
+        freeRows: free,
+        cost: this.#cost,
+      })
+      this.estimates.skipAllBut(new Set(choices.map(({ method }) => method)))
+      for (const [i, { method, depth }] of choices.entries()) {
+        const proposal = proposals[i]!.find(({ offer }) => offer.method === method)
+        if (proposal) take(automatic[i]!, proposal, depth)
+      }
     }
+    const chosen = [...step.choices.keys()]
+    this.#addPasses(step, current)
+    return new Set(chosen.filter(sequence => !step.choices.has(sequence)))
   }
 
-  /** Tokens that the draft model has not seen; undefined where only the verdict of the step in flight will tell. */
-  lag(sequence: Sequence, current: Step | undefined): number | undefined {
-    const lag = sequence.length - sequence.numDraftComputed
-    if (!current) return lag
-    const { method, depth } = current.choices.get(sequence) ?? OFF
-    if (depth === 0) return lag + 1
-    // If all of its draft is accepted, the last token of it is new to the draft model as well.
-    return method === 'draft' ? 2 : undefined
+  /** A sequence's last `numTokens` tokens were committed. */
+  learn(sequence: Sequence, numTokens: number): void {
+    for (const drafter of this.#drafters) drafter.learn?.(sequence, numTokens)
   }
 
-  #can(sequence: Sequence, method: Method, current: Step | undefined): boolean {
-    return method !== 'draft' || (this.#config.hasDraft && this.lag(sequence, current) !== undefined)
-  }
-
-  #verifiable({ request }: Sequence, method: Method): number {
-    return verifiableDepth(request, method, this.#config.verificationDepth ?? 0)
-  }
-
-  #contender(sequence: Sequence, numGuessed: number, current: Step | undefined): Contender {
-    const room = Math.max(0, Math.min(MAX_DEPTH, sequence.room))
-    const lag = this.lag(sequence, current)
-    const horizon = Math.max(1, Math.min(CATCH_UP_STEPS, sequence.room))
-    const offers = METHODS.filter(method => this.#can(sequence, method, current)).map((method): Offer => {
-      const gains = this.estimates.survival(method, sequence)
-      return method === 'draft'
-        ? {
-            method,
-            gains: gains.slice(0, Math.min(room, this.#verifiable(sequence, method))),
-            drafting: { lag: lag!, horizon },
-          }
-        : { method, gains: gains.slice(0, Math.min(room, numGuessed)) }
+  /** What each drafter, or the one that is wished for, could do. */
+  #proposals(
+    sequence: Sequence,
+    current: Step | undefined,
+    wish?: { method: Method; depth: number },
+  ): Proposal[] {
+    return this.#drafters.flatMap(drafter => {
+      if (wish && wish.method !== drafter.method) return []
+      const limit = verifiableDepth(sequence.request, drafter.method, this.#config.verificationDepth ?? 0)
+      const most = Math.min(limit, sequence.room, wish?.depth ?? limit)
+      return most > 0 ? (drafter.propose(sequence, most, current) ?? []) : []
     })
-    return { offers }
   }
 
-  #expectedAccepted(sequence: Sequence, { method, depth }: Choice): number {
-    if (method === 'off') return 0
-    return this.estimates
-      .survival(method, sequence)
-      .slice(0, depth)
-      .reduce((sum, s) => sum + s, 0)
+  #rowsSoFar({ choices }: Step, decoding: readonly Sequence[], filling: readonly Sequence[]): number {
+    const backlog = filling.reduce((sum, s) => sum + s.length - s.numComputed, 0)
+    const drafted = [...choices.values()].reduce((sum, { depth }) => sum + depth, 0)
+    return decoding.length + drafted + Math.min(backlog, this.#config.maxRows - decoding.length)
   }
 
-  #guess(sequence: Sequence, method: Method, depth: number): Guess {
-    const most = Math.min(depth, sequence.room)
-    if (method !== 'lookup' || most <= 0) return NO_GUESS
-    return this.#config.guess?.(sequence, most) ?? { tokens: lookup(sequence.tokens, most) }
+  #addPasses(step: Step, current: Step | undefined): void {
+    for (const drafter of this.#drafters) {
+      const chosen = [...step.choices].flatMap(([sequence, { method }]) =>
+        method === drafter.method ? sequence : [],
+      )
+      if (chosen.length > 0) drafter.addPasses?.(step, chosen, current)
+    }
   }
 }
 
-/** Hands out the rows of one step. */
-class OneStep {
-  constructor(
-    readonly step: Step,
-    public free: number,
-  ) {}
-
-  take(sequence: Sequence, { method, depth }: Choice, guessed: Guess): void {
-    const { step } = this
-    const allowed = Math.max(0, Math.min(depth, sequence.room, this.free, MAX_DEPTH))
-    const guess = method === 'lookup' ? cutGuess(guessed, allowed) : NO_GUESS
-    const found = guess.tokens.length
-    // The tokens before last say whether there is something to be found, not how much.
-    const actual = method === 'draft' || (step.isAhead && found > 0) ? allowed : found
-    if (actual === 0) return
-    if (method === 'lookup' && step.isAhead) step.lookups.push({ sequence, depth: actual })
-    else if (method === 'lookup') step.guesses.push({ sequence, ...guess })
-    step.choices.set(sequence, { method, depth: actual })
-    this.free -= actual
-  }
+function draftersOf(
+  { maxRows, numDrafts = 0, numHeads = 0, trees, ngramCache, guess }: DraftPlannerConfig,
+  estimates: Estimates,
+  waitMs: () => number,
+): Drafter[] {
+  return [
+    new LookupDrafter(estimates, guess),
+    ...(ngramCache ? [new CacheDrafter(estimates, ngramCache, waitMs)] : []),
+    ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows)),
+    ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads)] : []),
+    ...(trees ? [new LookupTreeDrafter(estimates, waitMs)] : []),
+    ...(trees && numDrafts > 0 ? [new ModelTreeDrafter(estimates, maxRows)] : []),
+    ...(trees && numHeads > 0 ? [new HeadsTreeDrafter(estimates, numHeads)] : []),
+  ]
 }

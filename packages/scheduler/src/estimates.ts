@@ -2,22 +2,54 @@
 import { Acceptance } from './acceptance'
 import { MAX_DEPTH, METHODS, type Method } from './policy'
 import type { Sequence } from './sequence'
+import { TreeAcceptance } from './tree-acceptance'
+
+export type TreeMethod = Extract<Method, `${string}-tree`>
+export type ChainMethod = Exclude<Method, TreeMethod>
+
+export const isTreeMethod = (method: Method): method is TreeMethod => method.endsWith('-tree')
 
 export class Estimates {
-  readonly #acceptance = new Map(METHODS.map(method => [method, new Acceptance(MAX_DEPTH)]))
+  readonly #chains = new Map<Method, Acceptance>()
+  readonly #trees = new Map<Method, TreeAcceptance>()
 
-  /** S(1) .. S(MAX_DEPTH) of a drafter, for one sequence or for any. */
-  survival(method: Method, _sequence?: Sequence): number[] {
-    return this.#acceptance.get(method)!.survival()
+  constructor() {
+    for (const method of METHODS) {
+      if (isTreeMethod(method)) this.#trees.set(method, new TreeAcceptance())
+      else this.#chains.set(method, new Acceptance(MAX_DEPTH))
+    }
+  }
+
+  /** S(1) .. S(MAX_DEPTH) of a drafter of chains, for one sequence or for any. */
+  survival(method: ChainMethod, _sequence?: Sequence): number[] {
+    return this.#chains.get(method)!.survival()
+  }
+
+  /** Chance that a child of an accepted node is accepted, by its depth and its rank among its siblings. */
+  chance(method: TreeMethod): (depth: number, rank: number) => number {
+    const acceptance = this.#trees.get(method)!
+    return (depth, rank) => acceptance.chance(depth, rank)
   }
 
   /** A draft of `depth` tokens of which the first `accepted` were accepted. */
-  observe(_sequence: Sequence, method: Method, depth: number, accepted: number): void {
-    this.#acceptance.get(method)!.observe(depth, accepted)
+  observe(_sequence: Sequence, method: ChainMethod, depth: number, accepted: number): void {
+    this.#chains.get(method)!.observe(depth, accepted)
+  }
+
+  /** A tree of which the nodes on `path`, the root first, were accepted. */
+  observeTree(
+    method: TreeMethod,
+    parents: readonly number[],
+    path: readonly number[],
+    stopped: boolean,
+  ): void {
+    this.#trees.get(method)!.observe(parents, path, stopped)
   }
 
   /** A decision that used none but these drafters. */
   skipAllBut(methods: ReadonlySet<Method | 'off'>): void {
-    for (const [method, acceptance] of this.#acceptance) if (!methods.has(method)) acceptance.skip()
+    for (const [method, acceptance] of [...this.#chains, ...this.#trees]) {
+      if (!methods.has(method)) acceptance.skip()
+    }
   }
 }

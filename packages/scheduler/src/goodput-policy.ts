@@ -10,10 +10,14 @@ import {
   type Contender,
   MAX_DEPTH,
   METHODS,
+  type Method,
+  netOf,
+  numPassesOf,
   OFF,
   type Offer,
   offerOf,
   type Policy,
+  passOf,
   type Situation,
 } from './policy'
 
@@ -27,7 +31,9 @@ export class GoodputPolicy implements Policy {
   choose(situation: Situation): Choice[] {
     const best = bestChoices(situation)
     if (++this.#numDecisions % PROBE_EVERY !== 0) return best
-    const probes = probesAround(deepest(best))
+    const offered = METHODS.filter(method => situation.contenders.some(c => offerOf(c, method)))
+    const probes = probesAround(deepest(best), offered)
+    if (probes.length === 0) return best
     return everywhere(situation, probes[(this.#numDecisions / PROBE_EVERY) % probes.length]!)
   }
 }
@@ -37,7 +43,8 @@ export function bestChoices(situation: Situation): Choice[] {
   const off = situation.contenders.map(() => OFF)
   let best = { choices: off, goodput: goodput(situation, off) }
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
-  const numPasses = Math.max(0, ...situation.contenders.map(c => offerOf(c, 'draft')?.gains.length ?? 0))
+  const offers = situation.contenders.flatMap(contender => contender.offers)
+  const numPasses = Math.max(0, ...offers.map(offer => numPassesOf(offer, offer.gains.length)))
   for (let passes = 0; passes <= numPasses; passes++) {
     const found = bestPrefix(situation, passes, best.goodput)
     if (found.goodput > best.goodput) best = found
@@ -45,7 +52,7 @@ export function bestChoices(situation: Situation): Choice[] {
   return best.choices
 }
 
-/** The best prefix of the ranking where draft models run `passes` times. */
+/** The best prefix of the ranking where drafters on the GPU run `passes` times. */
 function bestPrefix(
   situation: Situation,
   passes: number,
@@ -71,7 +78,7 @@ function bestPrefix(
 
 /**
  * The offer that leaves most when its time is paid for in tokens, at the goodput reached so far (Dinkelbach's way to
- * maximise a ratio): cut to as many rows as draft models have passes.
+ * maximise a ratio): cut to the rows that so many draft passes give.
  */
 function bestOffer(
   { baseRows, cost, contenders }: Situation,
@@ -80,16 +87,17 @@ function bestOffer(
   rate: number,
 ): Offer | undefined {
   const rowPrice = (rate * (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows))) / MAX_DEPTH
-  const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
   let best: Offer | undefined
   let bestNet = 0
-  for (const { gains, ...offer } of offers) {
-    const cut = { ...offer, gains: offer.drafting ? gains.slice(0, passes) : gains }
-    const price = rowPrice + (offer.drafting ? passPrice : 0)
-    let net = 0
+  for (const offer of offers) {
+    const beyond = offer.gains.findIndex((_, i) => (passOf(offer, i) ?? -1) >= passes)
+    const cut = { ...offer, gains: beyond < 0 ? offer.gains : offer.gains.slice(0, beyond) }
+    const drafts = netOf(offer.method)
+    const passPrice = drafts ? (rate * cost.of(drafts).at(contenders.length)) / contenders.length : 0
+    let net = -rate * (offer.waitMs ?? 0)
     let most = 0
-    for (const gain of cut.gains) {
-      net += gain - price
+    for (const [i, gain] of cut.gains.entries()) {
+      net += gain - rowPrice - (passOf(offer, i) === undefined ? 0 : passPrice)
       most = Math.max(most, net)
     }
     if (cut.gains.length > 0 && (!best || most > bestNet)) [best, bestNet] = [cut, most]
@@ -111,10 +119,10 @@ const deepest = (choices: readonly Choice[]): Choice =>
   choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
 
 /** Choices worth a try beside the best one: off, one deeper, one shallower; from off, every drafter at two depths. */
-export function probesAround({ method, depth }: Choice): Choice[] {
+export function probesAround({ method, depth }: Choice, offered: readonly Method[]): Choice[] {
   if (method !== 'off') {
     const neighbours = [depth - 1, depth + 1].filter(d => d >= 1 && d <= MAX_DEPTH)
     return [OFF, ...neighbours.map(d => ({ method, depth: d }))]
   }
-  return [1, 4].flatMap(d => METHODS.map(drafter => ({ method: drafter, depth: d })))
+  return [1, 4].flatMap(d => offered.map(drafter => ({ method: drafter, depth: d })))
 }

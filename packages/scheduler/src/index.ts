@@ -1,9 +1,21 @@
 export { BLOCK_SIZE, blocksFor } from './block-pool'
 export type { CostTable } from './cost-model'
+export { isTreeMethod } from './estimates'
 export { everywhere, GoodputPolicy } from './goodput-policy'
 export { lookup } from './lookup'
-export { LAX, MAX_N, NgramCache, STRICT } from './ngram-cache'
-export { type Choice, MAX_DEPTH, METHODS, type Method, type Policy, type Situation } from './policy'
+export { LAX, MAX_N, NgramCache, type NgramEntries, STRICT } from './ngram-cache'
+export {
+  type Choice,
+  DRAFT_MODELS,
+  type DraftModel,
+  type DraftNet,
+  MAX_DEPTH,
+  MAX_NODES,
+  METHODS,
+  type Method,
+  type Policy,
+  type Situation,
+} from './policy'
 export { Scheduler, type SchedulerConfig } from './scheduler'
 export { type Penalties, type Progress, type Sampling, Sequence, type SequenceRequest } from './sequence'
-export type { Guess, Pass, Row, Sample, Step, TreeNode, Verdict, VerdictRequest } from './step'
+export type { DraftPass, Guess, Pass, Row, Sample, Step, TreeNode, Verdict, VerdictRequest } from './step'

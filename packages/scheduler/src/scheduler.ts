@@ -5,11 +5,11 @@
 import { BlockPool, blocksFor } from './block-pool'
 import { CostModel } from './cost-model'
 import { DraftPlanner, type DraftPlannerConfig } from './draft-planner'
-import type { Estimates } from './estimates'
+import { type Estimates, isTreeMethod } from './estimates'
 import { GoodputPolicy } from './goodput-policy'
-import { addDecodeRows, addDraftPasses, addPrefillRows } from './passes'
-import { OFF, type Policy } from './policy'
-import { type Progress, Sequence, type SequenceRequest } from './sequence'
+import { addDecodeRows, addPrefillRows } from './passes'
+import { DRAFT_MODELS, type Method, OFF, type Policy } from './policy'
+import { type Progress, Sequence, type SequenceRequest, type TokenSource } from './sequence'
 import { emptyPass, type Row, type Step, type Verdict } from './step'
 
 export interface SchedulerConfig extends DraftPlannerConfig {
@@ -83,6 +83,7 @@ export class Scheduler {
       const sequence = this.#waiting.shift()!
       sequence.blocks = blocks
       sequence.index = this.#freeIndices.pop()!
+      sequence.hasState = false
       this.#running.push(sequence)
       admitted.push(sequence)
     }
@@ -96,8 +97,8 @@ export class Scheduler {
     const filling = this.#running.filter(sequence => !sequence.decoding)
     const step = this.#newStep(false)
 
-    this.#drafts.plan(step, decoding, filling)
-    this.#addDecoding(step, decoding)
+    const late = this.#drafts.plan(step, decoding, filling)
+    addDecoding(step, decoding, late)
     // Scoring takes whatever sample places are left, so it comes last.
     filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
     for (const sequence of filling) {
@@ -113,12 +114,12 @@ export class Scheduler {
   planAhead(current: Step): Step | undefined {
     const canJoin = this.#waiting.length > 0 && this.#freeIndices.length > 0
     const looksUp = (sequence: Sequence): boolean => current.choices.get(sequence)?.method === 'lookup'
-    const wantsLookup = ({ request: { speculation: wish } }: Sequence): boolean =>
-      typeof wish === 'object' && wish.method === 'lookup'
+    const wantsTokens = ({ request: { speculation: wish } }: Sequence): boolean =>
+      typeof wish === 'object' && knowsTokens.includes(wish.method)
     const blind = (sequence: Sequence): boolean =>
       sequence.numInFlight > 0 &&
       // Inside a repetition the next lookup will find something too; elsewhere the tokens are needed to know.
-      (looksUp(sequence) || !wantsLookup(sequence)) &&
+      (looksUp(sequence) || !wantsTokens(sequence)) &&
       sequence.room >= 0 &&
       sequence.request.logProbs === undefined &&
       // The ids of what is judged by probabilities depend on its depths, and these must not depend on company.
@@ -126,24 +127,23 @@ export class Scheduler {
       this.#config.guess?.(sequence, 1) === undefined
     if (canJoin || this.#running.length === 0 || !this.#running.every(blind)) return undefined
     const step = this.#newStep(true)
-    this.#drafts.plan(step, this.#running, [], current)
-    if (!step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
-    this.#addDecoding(step, this.#running, current)
+    const late = this.#drafts.plan(step, this.#running, [], current)
+    // Guesses of the CPU are worth waiting for, and need the tokens.
+    if (step.guesses.length > 0 || !step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
+    addDecoding(step, this.#running, late)
     return this.#send(step)
   }
 
-  #addDecoding(step: Step, decoding: readonly Sequence[], current?: Step): void {
-    const chosen = [...step.choices.keys()]
-    addDraftPasses(step, this.#config.maxRows, sequence => this.#drafts.lag(sequence, current)!)
-    for (const sequence of decoding) {
-      // Whose draft model has yet to catch up goes on without, unless that would give it other ids: then it waits.
-      const isLate = chosen.includes(sequence) && !step.choices.has(sequence)
-      if (!isLate || !sequence.request.verification) addDecodeRows(step, sequence)
-    }
-  }
-
   #newStep(isAhead: boolean): Step {
-    return { isAhead, draftPasses: [], targetPass: emptyPass(), guesses: [], lookups: [], choices: new Map() }
+    return {
+      isAhead,
+      draftPasses: [],
+      targetPass: emptyPass(),
+      guesses: [],
+      lookups: [],
+      choices: new Map(),
+      trees: new Map(),
+    }
   }
 
   #send(step: Step): Step {
@@ -161,8 +161,13 @@ export class Scheduler {
     for (const row of step.targetPass.rows) {
       row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const row of step.draftPasses.flatMap(pass => pass.rows)) {
-      row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+    for (const { net, rows } of step.draftPasses) {
+      if (net === 'heads') continue
+      // Which of a tree's nodes will stand is not known when they are computed.
+      for (const row of rows.filter(({ node }) => node === undefined)) {
+        const { numDraftComputed } = row.sequence
+        numDraftComputed[net] = Math.max(numDraftComputed[net], positionOf(row) + 1)
+      }
     }
     // One that ended while the step was in flight gained nothing from it.
     const standing = verdicts.filter(({ sequence }) => sequence.index >= 0)
@@ -179,16 +184,18 @@ export class Scheduler {
     const { sequence, tokens, numDrafted, numAccepted, stopped } = verdict
     const { method } = (numDrafted > 0 && step.choices.get(sequence)) || OFF
     sequence.tokens.push(...tokens)
+    sequence.hasState = true
     // KV of rejected tokens is dropped by forgetting it: their positions are written again.
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
-    sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
-    if (method !== 'off') {
-      // A stop inside the draft hides what would have become of the rest.
-      this.estimates.observe(sequence, method, stopped ? numAccepted : numDrafted, numAccepted)
+    for (const model of DRAFT_MODELS) {
+      const { numDraftComputed } = sequence
+      numDraftComputed[model] = Math.min(numDraftComputed[model], sequence.length - 1)
     }
+    if (method !== 'off') this.#observe(step, method, verdict)
+    this.#drafts.learn(sequence, tokens.length)
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
-    const source = method === 'off' ? 'target' : method
+    const source = method === 'off' ? 'target' : sourceOf(method)
     return {
       sequence,
       tokens,
@@ -196,4 +203,24 @@ export class Scheduler {
       choice: { method, depth: numDrafted },
     }
   }
+
+  #observe(step: Step, method: Method, { sequence, numDrafted, numAccepted, stopped, path }: Verdict): void {
+    // A stop inside the draft hides what would have become of the rest.
+    if (!isTreeMethod(method)) {
+      this.estimates.observe(sequence, method, stopped ? numAccepted : numDrafted, numAccepted)
+    } else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
+  }
 }
+
+/** Whose draft model has yet to catch up goes on without, unless that would give it other ids: then it waits. */
+function addDecoding(step: Step, decoding: readonly Sequence[], late: ReadonlySet<Sequence>): void {
+  for (const sequence of decoding) {
+    if (!late.has(sequence) || !sequence.request.verification) addDecodeRows(step, sequence)
+  }
+}
+
+/** They guess from the last tokens, on the CPU. */
+const knowsTokens: readonly Method[] = ['lookup', 'cache', 'lookup-tree']
+
+/** Several of a kind, and its trees, are one source. */
+const sourceOf = (method: Method): TokenSource => method.split('-')[0] as TokenSource
