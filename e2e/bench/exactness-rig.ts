@@ -24,6 +24,14 @@ export interface Sampling
   seed: number
 }
 
+/** A model and what drafts for it. */
+export interface Family {
+  format: string
+  model: URL
+  drafts: URL[]
+  heads?: URL
+}
+
 export interface Run {
   tokens: number[]
   finishReason: string | undefined
@@ -39,7 +47,7 @@ export class ExactnessRig {
 
   private constructor(readonly engine: Engine) {}
 
-  static async load(model: URL, draft: URL, contextLength?: number): Promise<ExactnessRig> {
+  static async load({ model, drafts, heads }: Family, contextLength?: number): Promise<ExactnessRig> {
     let rig: ExactnessRig | undefined
     const goodput = new GoodputPolicy()
     const policy: Policy = {
@@ -49,11 +57,18 @@ export class ExactnessRig {
       },
     }
     const engine = await Engine.load(
-      { model, draft, maxConcurrent: 4, ...(contextLength ? { contextLength } : {}) },
+      {
+        model,
+        draft: drafts,
+        ...(heads ? { heads } : {}),
+        maxConcurrent: 4,
+        trees: true,
+        ngramCache: { name: 'exactness' },
+        ...(contextLength ? { contextLength } : {}),
+      },
       {
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         policy,
-        trees: true,
       },
     )
     rig = new ExactnessRig(engine)

@@ -7,29 +7,40 @@ import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { addGuess } from './lookup-drafter'
 import { LAX, MAX_N, NgramCache, STRICT } from './ngram-cache'
+import type { Offer } from './policy'
 import type { Sequence } from './sequence'
 import type { Step } from './step'
+import { VerdictWait } from './verdict-wait'
 
 export class CacheDrafter implements Drafter {
   readonly method = 'cache'
   /** What each running text has shown, prompt included. */
   readonly #contexts = new WeakMap<Sequence, { ngrams: NgramCache; length: number }>()
 
+  readonly #wait: VerdictWait
+
   constructor(
     readonly estimates: Estimates,
     /** What all texts have shown that were generated. */
     readonly shared: NgramCache,
-    readonly waitMs: () => number,
-  ) {}
+    waitMs: () => number,
+  ) {
+    this.#wait = new VerdictWait(waitMs)
+  }
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
     const tokens = this.#guess(sequence, most)
+    if (!current) this.#wait.end(sequence, tokens.length > 0)
     if (tokens.length === 0) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, tokens.length)
+    const offer: Offer = { method: this.method, gains }
     return {
-      offer: { method: this.method, gains, ...(current ? { waitMs: this.waitMs() } : {}) },
+      offer: current ? this.#wait.discounted(offer) : offer,
       most: gains.length,
-      add: (step, depth) => addGuess(step, sequence, { tokens: tokens.slice(0, depth) }),
+      add: (step, depth) => {
+        if (step.isAhead) this.#wait.begin(sequence)
+        addGuess(step, sequence, { tokens: tokens.slice(0, depth) })
+      },
     }
   }
 

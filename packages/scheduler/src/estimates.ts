@@ -31,6 +31,12 @@ export class Estimates {
     return (depth, rank) => acceptance.chance(depth, rank)
   }
 
+  /** Of a tree the chance of the best child at each depth, if its parent was accepted; of a chain the survival. */
+  firsts(method: Method): number[] {
+    if (!isTreeMethod(method)) return this.survival(method)
+    return Array.from({ length: MAX_DEPTH }, (_, i) => this.chance(method)(i + 1, 0))
+  }
+
   /** A draft of `depth` tokens of which the first `accepted` were accepted. */
   observe(_sequence: Sequence, method: ChainMethod, depth: number, accepted: number): void {
     this.#chains.get(method)!.observe(depth, accepted)

@@ -1,5 +1,5 @@
 export { BLOCK_SIZE, blocksFor } from './block-pool'
-export type { CostTable } from './cost-model'
+export type { CostModel, CostTable } from './cost-model'
 export { isTreeMethod } from './estimates'
 export { everywhere, GoodputPolicy } from './goodput-policy'
 export { lookup } from './lookup'
@@ -9,10 +9,12 @@ export {
   DRAFT_MODELS,
   type DraftModel,
   type DraftNet,
+  isDraftModel,
   MAX_DEPTH,
   MAX_NODES,
   METHODS,
   type Method,
+  netOf,
   type Policy,
   type Situation,
 } from './policy'

@@ -5,9 +5,11 @@
 import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { addGuess } from './lookup-drafter'
+import type { Offer } from './policy'
 import type { Sequence } from './sequence'
 import type { Step } from './step'
 import { growTree, layOut } from './tree-shape'
+import { VerdictWait } from './verdict-wait'
 
 const MAX_N = 4
 /** Continuations that are looked at. */
@@ -17,10 +19,14 @@ const MAX_LENGTH = 16
 export class LookupTreeDrafter implements Drafter {
   readonly method = 'lookup-tree'
 
+  readonly #wait: VerdictWait
+
   constructor(
     readonly estimates: Estimates,
-    readonly waitMs: () => number,
-  ) {}
+    waitMs: () => number,
+  ) {
+    this.#wait = new VerdictWait(waitMs)
+  }
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
     const root = continuations(sequence.tokens)
@@ -30,12 +36,14 @@ export class LookupTreeDrafter implements Drafter {
       this.estimates.chance(this.method),
       most,
     )
+    if (!current) this.#wait.end(sequence, nodes.length > 0)
     if (nodes.length === 0) return undefined
-    const gains = nodes.map(({ chance }) => chance)
+    const offer: Offer = { method: this.method, gains: nodes.map(({ chance }) => chance) }
     return {
-      offer: { method: this.method, gains, ...(current ? { waitMs: this.waitMs() } : {}) },
+      offer: current ? this.#wait.discounted(offer) : offer,
       most: nodes.length,
       add: (step, depth) => {
+        if (step.isAhead) this.#wait.begin(sequence)
         const { parents, values } = layOut(nodes.slice(0, depth))
         addGuess(step, sequence, { tokens: values.map(({ token }) => token), parents })
       },

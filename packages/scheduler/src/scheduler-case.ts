@@ -1,7 +1,7 @@
 /** What the scheduler's tests share: a small configuration, requests, and a device that obeys. */
 import { expect } from 'vitest'
 import type { SchedulerConfig } from './scheduler'
-import type { Sequence, SequenceRequest } from './sequence'
+import { Sequence, type SequenceRequest } from './sequence'
 import type { Pass, Step, Verdict } from './step'
 
 export const config: SchedulerConfig = {
@@ -24,6 +24,9 @@ export const request = (promptLength: number, options: Partial<SequenceRequest> 
   speculation: 'off',
   ...options,
 })
+
+/** One that was asked for and has not run. */
+export const scheduledSequence = (): Sequence => new Sequence(request(10), 30)
 
 /** A device that accepts `accepted` tokens of every draft. Checks what a kernel relies on. */
 export function execute(
