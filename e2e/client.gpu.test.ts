@@ -1,5 +1,5 @@
 /** The client and the real worker: errors, aborts and shapes as a page sees them. */
-import { bundledDraftUrl, bundledModelUrl } from '@foretoken/tiny-models'
+import { bundledDraftUrl, bundledHeadsUrl, bundledModelUrl } from '@foretoken/tiny-models'
 import {
   createEngine,
   type Engine,
@@ -119,10 +119,13 @@ describe('load', () => {
 })
 
 describe('preflight', () => {
-  it('tells what the bundled model and its draft take, before they are loaded', async () => {
-    const found = await preflight('bundled', { maxConcurrent: 2 })
-    const engine = await createEngine({ model: 'bundled', maxConcurrent: 2 })
-    const { gpuBytes, model, draft } = await engine.stats()
+  it('tells what the bundled model, its draft and its heads take, before they are loaded', async () => {
+    const options = { maxConcurrent: 2, heads: 'bundled', trees: true } as const
+    const found = await preflight('bundled', options)
+    const engine = await createEngine({ model: 'bundled', ngramCache: { name: 'client' }, ...options })
+    const { gpuBytes, model, draft, numHeads } = await engine.stats()
+    expect(numHeads).toBe(3)
+    await engine.clearNgramCache()
     await engine.dispose()
     const { total, ...pools } = found.gpuBytes
     expect(pools).toEqual(gpuBytes)
@@ -130,7 +133,9 @@ describe('preflight', () => {
     const { name, architecture, format, parameters, contextLength } = model
     expect(found).toMatchObject({ name, architecture, format, parameters, contextLength, draft, fits: true })
     expect(found).not.toHaveProperty('reason')
-    const files = await Promise.all([bundledModelUrl, bundledDraftUrl].map(url => fetch(url)))
+    const files = await Promise.all(
+      [bundledModelUrl, bundledDraftUrl, bundledHeadsUrl].map(url => fetch(url)),
+    )
     const sizes = await Promise.all(files.map(async file => (await file.arrayBuffer()).byteLength))
     expect(sizes[0]! + sizes[1]! - found.downloadBytes).toBeLessThan(64)
   })

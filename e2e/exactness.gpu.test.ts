@@ -1,40 +1,45 @@
 /** The part of `npm run bench -- exactness` that every change must pass. */
 import { describe, expect, it } from 'vitest'
-import { measureFormat } from './bench/exactness.bench'
+import type { BenchRow } from './bench/bench-context'
+import { measureFamily, tales } from './bench/exactness.bench'
 import { adjustedSamplings, plainOf, prompts } from './bench/exactness-cases'
-import { ExactnessRig } from './bench/exactness-rig'
+import { ExactnessRig, type Mode } from './bench/exactness-rig'
 
 const shared = import.meta.env.VITE_SHARED
 
-describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
-  const draft = new URL(`${shared}/models/stories40K-f32.gguf`, location.href)
+function check(row: BenchRow): void {
+  const mode = String(row.mode)
+  expect(row, mode).toMatchObject({ metric: 'mismatched_runs', value: 0 })
+  const drafted = Number(row.num_draft_tokens)
+  const accepted = Number(row.num_accepted_tokens)
+  const isOff = mode.endsWith('off')
+  if (isOff) expect(drafted).toBe(0)
+  else expect(drafted, mode).toBeGreaterThan(0)
+  if (mode === 'always-wrong') expect(accepted).toBe(0)
+  else if (!isOff) expect(accepted, mode).toBeGreaterThan(0)
+  if (/lookup|draft|heads|cache|wrong|random/.test(mode)) expect(accepted, mode).toBeLessThan(drafted)
+  if (!mode.startsWith('crowd')) return
+  expect(Number(row.num_preemptions), mode).toBeGreaterThan(0)
+  expect(Number(row.prefix_cache_hits), mode).toBeGreaterThan(0)
+  expect(row.kv_blocks_left).toBe(0)
+}
 
-  it.each(['f32'])(
-    'with %s weights',
-    async format => {
-      const model = new URL(`${shared}/models/stories260K-${format}.gguf`, location.href)
-      for await (const row of measureFormat(format, model, draft, true)) {
-        expect(row, String(row.mode)).toMatchObject({ metric: 'mismatched_runs', value: 0 })
-        const drafted = Number(row.num_draft_tokens)
-        const accepted = Number(row.num_accepted_tokens)
-        const isOff = String(row.mode).endsWith('off')
-        if (isOff) expect(drafted).toBe(0)
-        else expect(drafted, String(row.mode)).toBeGreaterThan(0)
-        if (row.mode === 'always-wrong') expect(accepted).toBe(0)
-        else if (!isOff) expect(accepted, String(row.mode)).toBeGreaterThan(0)
-        if (/lookup|draft|wrong|random/.test(String(row.mode))) expect(accepted).toBeLessThan(drafted)
-        if (!String(row.mode).startsWith('crowd')) continue
-        expect(Number(row.num_preemptions), String(row.mode)).toBeGreaterThan(0)
-        expect(Number(row.prefix_cache_hits), String(row.mode)).toBeGreaterThan(0)
-        expect(row.kv_blocks_left).toBe(0)
-      }
-    },
-    600_000,
-  )
+it('speculation with heads and a second draft changes no id', async () => {
+  const only = ({ name }: Mode) => ['off', 'draft-2@4', 'heads@3', 'heads-tree@16'].includes(name)
+  for await (const row of measureFamily(tales, true, only)) check(row)
+}, 600_000)
+
+describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
+  const model = new URL(`${shared}/models/stories260K-f32.gguf`, location.href)
+  const draft = new URL(`${shared}/models/stories40K-f32.gguf`, location.href)
+  const stories = { format: 'f32', model, drafts: [draft] }
+
+  it('of a model with one draft', async () => {
+    for await (const row of measureFamily(stories, true)) check(row)
+  }, 900_000)
 
   it('penalties and bias do, or comparing them would prove nothing', async () => {
-    const model = new URL(`${shared}/models/stories260K-f32.gguf`, location.href)
-    const rig = await ExactnessRig.load(model, draft)
+    const rig = await ExactnessRig.load(stories)
     for (const sampling of adjustedSamplings) {
       for (const prompt of prompts) {
         const options = { prompt, maxTokens: 64, ignoreEos: true, speculation: 'off' } as const

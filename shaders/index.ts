@@ -8,6 +8,9 @@ import attend from './attend.wgsl?raw'
 import attendData from './attend-data.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
+import headInput from './head-input.wgsl?raw'
+import headState from './head-state.wgsl?raw'
+import keepState from './keep-state.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
@@ -21,6 +24,7 @@ import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
+import silu from './silu.wgsl?raw'
 import softmaxFold from './softmax-fold.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
@@ -62,17 +66,17 @@ export const kernels = {
   },
   matmul: {
     name: 'matmul',
-    source: step + weightFormat + product + matmul,
+    source: step + weightFormat + silu + product + matmul,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   matmulRows: {
     name: 'matmul-rows',
-    source: step + weightFormat + product + matmulRows,
+    source: step + weightFormat + silu + product + matmulRows,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   gemm: {
     name: 'gemm',
-    source: step + weightFormat + product + gemm,
+    source: step + weightFormat + silu + product + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   ropeAppend: {
@@ -98,6 +102,21 @@ export const kernels = {
   moveKv: {
     name: 'move-kv',
     source: step + moveKv,
+    bindings: ['step', 'read', 'read', 'write', 'uniform'],
+  },
+  keepState: {
+    name: 'keep-state',
+    source: step + keepState,
+    bindings: ['step', 'read', 'read', 'write', 'uniform'],
+  },
+  headInput: {
+    name: 'head-input',
+    source: step + headInput,
+    bindings: ['step', 'read', 'write', 'uniform'],
+  },
+  headState: {
+    name: 'head-state',
+    source: step + silu + headState,
     bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
   stream: { name: 'stream', source: stream, bindings: ['read', 'write'] },

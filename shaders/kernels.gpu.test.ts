@@ -72,6 +72,9 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.verify, combine({ VOCAB: [512, 128_256], VERIFICATION_DEPTH: [0, 16] })],
   [kernels.logProbs, combine({ WORKGROUP: [32, 256] })],
   [kernels.accept, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
+  [kernels.keepState, [{}]],
+  [kernels.headInput, [{}]],
+  [kernels.headState, [{}]],
   [kernels.stream, combine({ LOADS: [4, 16] })],
 ]
 

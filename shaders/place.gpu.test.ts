@@ -20,7 +20,8 @@ describe('place', () => {
       places[0] = numPlaces
       for (const [i, at] of random.shuffled(190).slice(0, numPlaces).entries()) {
         places.set([at * 5, random.integer(0, numSequences - 1), random.integer(0, 1)], 1 + i * 3)
-        step[at * 5] = random.integer(-3, 20)
+        // Its position, a slot, the place of its token, what it sees.
+        for (const word of [0, 2, 3]) step[at * 5 + word] = random.integer(-3, 20)
       }
       const expected = step.slice()
       place(expected, lengths, blocks, places, { blocksPerSequence, block })

@@ -16,11 +16,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let record = 1u + id.x * PLACE_WORDS;
   let at = places[record];
   let sequence = places[record + 1u];
-  let position = step[at] + lengths[sequence]; // one before the end is -1: it wraps
-  step[at] = position;
+  let length = lengths[sequence];
+  step[at] += length; // one before the end is -1: it wraps
   if (places[record + 2u] == 1u) {
-    step[at + 1u] = blocks[sequence * BLOCKS_PER_SEQUENCE + position / BLOCK] * BLOCK + position % BLOCK;
-    step[at + 2u] = position; // of its token
-    step[at + 3u] = position + 1u; // sees all before
+    let token_at = step[at + 2u] + length; // its slot is that of its token, in a tree as elsewhere
+    step[at + 1u] = blocks[sequence * BLOCKS_PER_SEQUENCE + token_at / BLOCK] * BLOCK + token_at % BLOCK;
+    step[at + 2u] = token_at;
+    step[at + 3u] += length; // of what it sees
   }
 }

@@ -18,8 +18,6 @@ struct Shape {
   tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
 }
 
-fn silu(g: f32) -> f32 { return g / (1.0 + exp(min(-g, 80.0))); } // WGSL has no infinity to rely on
-
 fn store(row: u32, output: u32, value: f32) {
   let at = row * shape.stride + shape.column + output;
   if (shape.epilogue == 0u) { y[at] = value; }

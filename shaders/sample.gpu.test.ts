@@ -4,7 +4,7 @@ import { kernels } from './index'
 import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { draw, type Filters, SUPPORT_WORDS, sample, scores } from './reference/sample'
+import { draw, drawBest, type Filters, SUPPORT_WORDS, sample, scores } from './reference/sample'
 import { BLOCK, REJECTION, type Sample, writeStep } from './reference/step'
 
 const context = 64
@@ -191,5 +191,24 @@ describe('sample', () => {
     // Of the three, one is the target's, and the others drafts.
     expect([...draftProbs.subarray(0, verificationDepth * vocab)].every(value => value === 7)).toBe(true)
     expect([...supports.subarray(4 * SUPPORT_WORDS)].every(word => word === 7)).toBe(true)
+  })
+
+  it('leaves a node’s best tokens, by the same noise, where its children stand', async () => {
+    const [vocab, random] = [320, new Random(5)]
+    const children = { count: 4, skip: 7 }
+    const mixes: Filters[] = [plain, { ...plain, temperature: 0 }, { ...plain, topK: 2 }]
+    const samples = mixes.map((mix, sequence) =>
+      sampleOf(mix, { sequence, position: 20, draft: true, children }),
+    )
+    const logits = random.matrix(samples.length, vocab, vocab, 3)
+    const { sampled, history } = await run(samples, logits, vocab)
+    for (const [i, sample] of samples.entries()) {
+      const row = logits.subarray(i * vocab, (i + 1) * vocab)
+      const best = drawBest(row, sample.position, sample.seed, sample, 4)
+      expect([...history.subarray(i * context + 27, i * context + 31)]).toEqual(best)
+      expect(sampled[i]).toBe(draw(row, sample.position, sample.seed, sample))
+      expect(new Set(best).size).toBe(sample.topK === 2 ? 3 : 4) // the last id stands for what is not kept
+    }
+    expect(history.filter(token => token !== 9999)).toHaveLength(12)
   })
 })

@@ -1,5 +1,6 @@
 // One token per sample: argmax(logit / T + g(seed, position, token)) over the tokens that top-k, top-p and min-p
-// keep; T = 0 is the plain argmax. The lowest id wins ties.
+// keep; T = 0 is the plain argmax. The lowest id wins ties. A draft leaves it in the history where the next pass, or the
+// verdict, reads it; that of a tree leaves the best few, its children.
 //
 // g is Gumbel noise from a counter-based hash, so the token is an exact draw from the filtered softmax, and the
 // same draw whoever asks: target and draft share the noise (Daliri, Musco and Suresh, 2408.07978).
@@ -22,6 +23,7 @@ const SAMPLE_WORDS = 12u;
 const SUPPORT_WORDS = 4u;      // least key kept, top logit, sum of exp((logit - top) / T) over what is kept
 const VERIFIED = 12u;          // flags of a sample that verify.wgsl will see: REJECTION or BLOCK
 const MASS_ONE = 1073741824.0; // 2^30 stands for probability 1
+const HIGHEST = 3.0e38;
 const COLDEST = 1e-5;          // any colder is the plain argmax: (value - top) / T must stay finite
 
 var<workgroup> histogram: array<atomic<u32>, 256>;
@@ -101,7 +103,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let top_k = step[record + 4u];
   let top_p = bitcast<f32>(step[record + 5u]);
   let min_p = bitcast<f32>(step[record + 6u]);
-  let draft = step[record + 8u] == 1u;
+  let num_left = extractBits(step[record + 8u], 0u, 8u); // tokens left in the history; 0: the target's own
+  let left_at = position + extractBits(step[record + 8u], 8u, 8u);
+  let draft = num_left > 0u;
   let verified = (step[record + 9u] & VERIFIED) != 0u;
   let length = step[record + 10u]; // committed tokens
   var seed = step[record + 7u];
@@ -115,9 +119,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   }
   best = reduce_best(best, t);
 
-  if (temperature > COLDEST) {
-    let top = best.value;
-    var at_least = 0u;
+  let top = best.value;
+  let hot = temperature > COLDEST;
+  var at_least = 0u;
+  if (hot) {
     if (top_k > 0u && top_k < vocab) { at_least = threshold(t, at, 0u, top_k, 0.0, top, temperature, 1.0); }
     if (top_p < 1.0) {
       let total = total_weight(t, at, at_least, top, temperature);
@@ -125,26 +130,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
     if (min_p > 0.0) { at_least = max(at_least, key_of(fma(temperature, log(min_p), top))); }
     at_least = min(at_least, key_of(top)); // log(1) need not be 0
-
-    var drawn = Best(LOWEST, vocab - 1u);
-    for (var token = t; token < vocab; token += WORKGROUP) {
-      let value = logits[at + token];
-      if (key_of(value) >= at_least) {
-        let score = (value - top) / temperature + gumbel(token, position, seed);
-        if (score > drawn.value) { drawn = Best(score, token); }
-      }
-    }
-    best = reduce_best(drawn, t);
-
     if (verified && draft) {
       leave_probs(t, at, at_least, top, temperature, (sequence * VERIFICATION_DEPTH + position - length) * VOCAB);
     } else if (verified) {
       leave_support(t, at, at_least, top, temperature, group.x * SUPPORT_WORDS);
     }
   }
-  if (t == 0u) {
-    sampled[group.x] = best.token;
-    // A draft pass leaves its token where the next pass will read it.
-    if (draft && position < CONTEXT) { history[sequence * CONTEXT + position] = best.token; }
+  var last = Best(HIGHEST, 0u);
+  for (var rank = 0u; rank < max(num_left, 1u); rank++) {
+    if (hot || rank > 0u) {
+      var drawn = Best(LOWEST, vocab - 1u);
+      for (var token = t; token < vocab; token += WORKGROUP) {
+        let value = logits[at + token];
+        if (key_of(value) < at_least) { continue; }
+        var score = value;
+        if (hot) { score = (value - top) / temperature + gumbel(token, position, seed); }
+        if (score > drawn.value && is_above(last, Best(score, token))) { drawn = Best(score, token); }
+      }
+      best = reduce_best(drawn, t);
+    }
+    last = best;
+    if (t == 0u) {
+      if (rank == 0u) { sampled[group.x] = best.token; }
+      if (rank < num_left && left_at + rank < CONTEXT) { history[sequence * CONTEXT + left_at + rank] = best.token; }
+    }
   }
 }

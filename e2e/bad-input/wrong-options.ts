@@ -27,7 +27,10 @@ export function wrongLoads(): WrongOptions[] {
     ...each(['kvType'], ['f8', 16]),
     ...each(['verificationDepth'], [...wrongNumbers, null, 1.5, 17]),
     ...each(['context'], [64]),
-    ...each(['draft'], [3, '']),
+    ...each(['draft'], [3, '', new Array(4).fill('model.gguf')]),
+    ...each(['heads'], [3, '']),
+    ...each(['trees'], [1, 'yes']),
+    ...each(['ngramCache'], [3, {}, { name: '' }, { name: 'x'.repeat(101) }]),
     ...each(['model'], ['', undefined]),
     ...each(['signal'], [{}]),
     ...each(['onProgress'], ['loud']),
@@ -61,7 +64,10 @@ export function wrongRequests(): WrongOptions[] {
     ...each(['seed'], [2 ** 32]),
     ...each(['speculation'], ['maybe', null, 3, { method: 'oracle', depth: 1 }]),
     ...depths([...wrongNumbers, 1.5, 17, undefined]),
-    { options: { speculation: { method: 'draft', depth: 2 } }, argument: 'speculation.method' },
+    ...['draft', 'cache', 'heads', 'tree'].map(method => ({
+      options: { speculation: { method, depth: 2 } },
+      argument: 'speculation.method',
+    })),
     ...each(['verification'], ['typical', 3, null, ['block']]),
     {
       options: { verification: 'block', speculation: { method: 'tree', depth: 4 } },

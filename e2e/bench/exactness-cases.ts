@@ -1,6 +1,7 @@
 /** What is compared: modes, companions, and endings that fall inside a draft. */
+import type { Speculation } from '@foretoken/engine'
 import type { Choice, Guess, Sequence } from '@foretoken/scheduler'
-import { type ExactnessRig, type Mode, type Run, type Sampling, sameIds } from './exactness-rig'
+import { type ExactnessRig, type Family, type Mode, type Run, type Sampling, sameIds } from './exactness-rig'
 
 export const NUM_TOKENS = 64
 
@@ -52,12 +53,18 @@ const crowd = Array.from({ length: 16 }, (_, i) => ({
   joins: 2 * i,
 }))
 
+/** Those that a family lacks are off. */
 const varied: Choice[] = [
+  { method: 'heads-tree', depth: 12 },
   { method: 'lookup', depth: 1 },
   { method: 'draft', depth: 5 },
+  { method: 'heads', depth: 3 },
+  { method: 'draft-tree', depth: 9 },
   { method: 'off', depth: 0 },
   { method: 'draft', depth: 16 },
   { method: 'lookup', depth: 8 },
+  { method: 'draft-2', depth: 2 },
+  { method: 'lookup-tree', depth: 20 },
   { method: 'draft', depth: 1 },
   { method: 'lookup', depth: 16 },
 ]
@@ -68,6 +75,25 @@ export const fixedModes = (depths: readonly number[]): Mode[] =>
   (['lookup', 'draft'] as const).flatMap(method =>
     depths.map(depth => ({ name: `${method}@${depth}`, speculation: { method, depth } })),
   )
+
+/** What needs drafters that not every family has. */
+export function loadedModes({ drafts, heads }: Family): Mode[] {
+  const trees = ['lookup', 'draft', ...(heads ? ['heads'] : [])] as const
+  return [
+    { name: 'cache@4', speculation: { method: 'cache', depth: 4 } },
+    ...trees.map(
+      (from): Mode => ({
+        name: `${from}-tree@16`,
+        speculation: { method: 'tree', depth: 16, from } as Speculation,
+      }),
+    ),
+    { name: 'draft-tree@31', speculation: { method: 'tree', depth: 31, from: 'draft' } },
+    ...(drafts.length > 1
+      ? [{ name: 'draft-2@4', speculation: { method: 'draft', depth: 4, draft: 1 } } as Mode]
+      : []),
+    ...(heads ? [{ name: 'heads@3', speculation: { method: 'heads', depth: 3 } } as Mode] : []),
+  ]
+}
 
 export const controlledModes: Mode[] = [
   { name: 'auto', speculation: 'auto' },

@@ -24,6 +24,14 @@ export interface Sampling
   seed: number
 }
 
+/** A model and what drafts for it. */
+export interface Family {
+  format: string
+  model: URL
+  drafts: URL[]
+  heads?: URL
+}
+
 export interface Run {
   tokens: number[]
   finishReason: string | undefined
@@ -40,7 +48,10 @@ export class ExactnessRig {
   private constructor(readonly engine: Engine) {}
 
   /** `small`: a short context, and KV blocks for two of sixteen requests. */
-  static async load(model: URL, draft: URL, small?: { contextLength: number }): Promise<ExactnessRig> {
+  static async load(
+    { model, drafts, heads }: Family,
+    small?: { contextLength: number },
+  ): Promise<ExactnessRig> {
     let rig: ExactnessRig | undefined
     const goodput = new GoodputPolicy()
     const policy: Policy = {
@@ -50,11 +61,18 @@ export class ExactnessRig {
       },
     }
     const engine = await Engine.load(
-      { model, draft, maxConcurrent: small ? 16 : 4, ...small },
+      {
+        model,
+        draft: drafts,
+        ...(heads ? { heads } : {}),
+        maxConcurrent: small ? 16 : 4,
+        trees: true,
+        ngramCache: { name: 'exactness' },
+        ...small,
+      },
       {
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         policy,
-        trees: true,
         ...(small ? { maxBlocks: 2 * Math.ceil(small.contextLength / 64) } : {}),
       },
     )

@@ -3,9 +3,12 @@
  * with penalties and logit bias as without.
  * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
  */
+
+import { bundledHeadsUrl } from '@foretoken/tiny-models'
+import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import * as cases from './exactness-cases'
-import { ExactnessRig, type Mode, type Run, type Sampling } from './exactness-rig'
+import { ExactnessRig, type Family, type Mode, type Run, type Sampling } from './exactness-rig'
 
 /** Three KV blocks. */
 const CONTEXT_END = 192
@@ -16,17 +19,26 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
   for (const format of formats) {
     const model = context.fetchModel(`stories260K-${format}.gguf`)
     if (!model || !draft) throw new Error('The suite exactness needs ../shared/models.')
-    yield* measureFormat(format, model, draft, context.quick)
+    yield* measureFamily({ format, model, drafts: [draft] }, context.quick)
   }
+  yield* measureFamily(tales, context.quick)
+}
+
+/** The bundled family: with a second draft and heads. */
+export const tales: Family = {
+  format: 'tales q8_0',
+  model: family.target.q8_0,
+  drafts: [family.wide.q8_0, family.tiny.q8_0],
+  heads: bundledHeadsUrl,
 }
 
 /** One row per mode. `quick` tries fewer seeds, and company for every other run only. */
-export async function* measureFormat(
-  format: string,
-  model: URL,
-  draft: URL,
+export async function* measureFamily(
+  drafters: Family,
   quick: boolean,
+  only?: (mode: Mode) => boolean,
 ): AsyncGenerator<BenchRow> {
+  const { format } = drafters
   const seeds = quick ? [1] : [1, 2, 3, 4, 5]
   const samplings: Sampling[] = [
     { temperature: 0, seed: 0 },
@@ -36,10 +48,11 @@ export async function* measureFormat(
   const modes = [
     cases.offMode,
     ...cases.fixedModes([1, 3, 8, 16]),
+    ...cases.loadedModes(drafters),
     ...cases.controlledModes,
     ...cases.adversarialModes,
-  ]
-  const rig = await ExactnessRig.load(model, draft)
+  ].filter(only ?? (() => true))
+  const rig = await ExactnessRig.load(drafters)
   for (const mode of modes) {
     const tally = new Tally(mode, format)
     for (const [i, sampling] of samplings.entries()) {
@@ -51,26 +64,29 @@ export async function* measureFormat(
     }
     yield tally.row()
   }
-  yield* measureEndings(rig, format, samplings)
-  const small = await ExactnessRig.load(model, draft, { contextLength: CONTEXT_END })
-  yield* measureCrowd(rig, small, format, samplings)
+  if (!only) {
+    yield* measureEndings(rig, drafters, samplings)
+    const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
+    yield* measureCrowd(rig, small, drafters.format, samplings)
+    yield* measureContextEnd(small, drafters, samplings)
+    await small.engine.dispose()
+  }
   await rig.engine.dispose()
-  yield* measureContextEnd(small, format, samplings)
-  await small.engine.dispose()
 }
 
-const deepModes = (): Mode[] => [
+const deepModes = (drafters: Family): Mode[] => [
   ...cases.fixedModes([16]),
+  ...cases.loadedModes(drafters).filter(({ name }) => /tree@|heads/.test(name)),
   ...cases.adversarialModes.filter(mode => mode.name === 'oracle'),
 ]
 
 async function* measureEndings(
   rig: ExactnessRig,
-  format: string,
+  drafters: Family,
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
-  for (const mode of deepModes()) {
-    const tally = new Tally(mode, format, 'endings ')
+  for (const mode of deepModes(drafters)) {
+    const tally = new Tally(mode, drafters.format, 'endings ')
     for (const sampling of samplings.slice(0, 2)) {
       const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
       tally.add(runs, 4, mismatched)
@@ -105,11 +121,11 @@ async function* measureCrowd(
 
 async function* measureContextEnd(
   rig: ExactnessRig,
-  format: string,
+  drafters: Family,
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
-  for (const mode of deepModes()) {
-    const tally = new Tally(mode, format, 'context end ')
+  for (const mode of deepModes(drafters)) {
+    const tally = new Tally(mode, drafters.format, 'context end ')
     for (const sampling of samplings.slice(0, 2)) {
       const { run, mismatched } = await cases.compareContextEnd(
         rig,

@@ -8,8 +8,10 @@ export const generateHelp = `npm run generate -- --prompt TEXT [flags]
   --chat               sends the prompt through the chat template
   --model MODEL        'bundled' (default), a GGUF file or an http(s) address
   --draft DRAFT        a smaller model of the same vocabulary: a file or an address; the bundled model has its own
-  --speculation MODE   auto (default), off, lookup, draft
-  --depth K            tokens guessed per step, 1..16, with lookup or draft; default 4
+  --heads HEADS        Medusa heads of the model: 'bundled', a safetensors file or an address
+  --speculation MODE   auto (default), off, lookup, draft, heads, tree
+  --depth K            tokens guessed per step, 1..16 (heads: as many as there are; of a tree its nodes, 1..31);
+                       default 4 (heads: 3)
   --temperature T      0 (default) = greedy
   --seed N             0..4294967295; default random
   --max-tokens N       default 256
@@ -23,6 +25,7 @@ const options = {
   prompt: { type: 'string' },
   model: { type: 'string', default: 'bundled' },
   draft: { type: 'string' },
+  heads: { type: 'string' },
   speculation: { type: 'string', default: 'auto' },
   depth: { type: 'string' },
   chat: { type: 'boolean', default: false },
@@ -33,8 +36,7 @@ const options = {
   help: { type: 'boolean', default: false },
 }
 
-const speculations = ['auto', 'off', 'lookup', 'draft']
-const defaultDepth = 4
+const speculations = ['auto', 'off', 'lookup', 'draft', 'heads', 'tree']
 
 export function parseGenerateFlags(args) {
   const { values } = parseFlags({ args, options, allowPositionals: false })
@@ -52,22 +54,29 @@ export function parseGenerateFlags(args) {
     json: values.json,
     model: source('model', values.model),
     draft: values.draft === undefined ? undefined : source('draft', values.draft),
+    heads: values.heads === undefined ? undefined : source('heads', values.heads),
+    trees: values.speculation === 'tree',
     request: Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)),
   }
 }
 
-function speculation({ speculation: method, depth, model, draft }) {
+function speculation({ speculation: method, depth, model, draft, heads }) {
   if (!speculations.includes(method)) {
     throw new BadFlag(`--speculation is '${method}'; allowed: ${speculations.join(', ')}.`)
   }
   if (method === 'draft' && draft === undefined && model !== 'bundled') {
     throw new BadFlag('--speculation draft needs --draft.')
   }
+  if (method === 'heads' && heads === undefined) throw new BadFlag('--speculation heads needs --heads.')
   if (method === 'auto' || method === 'off') {
-    if (depth !== undefined) throw new BadFlag('--depth goes with --speculation lookup or draft only.')
+    if (depth !== undefined) throw new BadFlag('--depth goes with a --speculation that guesses.')
     return method
   }
-  return { method, depth: number('depth', depth, { min: 1, max: 16, whole: true }) ?? defaultDepth }
+  const max = method === 'tree' ? 31 : 16
+  return {
+    method,
+    depth: number('depth', depth, { min: 1, max, whole: true }) ?? (method === 'heads' ? 3 : 4),
+  }
 }
 
 function number(flag, text, { min, max = Number.POSITIVE_INFINITY, whole = false }) {

@@ -5,6 +5,8 @@ import { type PrintedError, printedError } from './terminal-event.ts'
 export interface GenerateJob {
   model: string
   draft: string | undefined
+  heads: string | undefined
+  trees: boolean
   request: GenerateOptions
 }
 
@@ -43,6 +45,8 @@ async function loadAndGenerate(job: GenerateJob, signal: AbortSignal, report: Ge
   const engine = await createEngine({
     model: job.model,
     ...(job.draft === undefined ? {} : { draft: job.draft }),
+    ...(job.heads === undefined ? {} : { heads: job.heads }),
+    trees: job.trees,
     signal,
     onProgress: progress => emitToTerminal({ type: 'progress', progress }),
   })

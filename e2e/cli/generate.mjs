@@ -13,7 +13,8 @@ export async function generate(flags) {
     files.set(path, resolve(source.file))
     return encodeURI(path)
   }
-  const job = { model: address(flags.model), draft: address(flags.draft), request: flags.request }
+  const { model, draft, heads, trees, request } = flags
+  const job = { model: address(model), draft: address(draft), heads: address(heads), trees, request }
   const onEvent = event => {
     if (event.type === 'progress') return showProgress(event.progress)
     clearProgress()

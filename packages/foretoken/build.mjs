@@ -8,7 +8,7 @@ import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
-const modelFiles = ['tales-target-q8_0.gguf', 'tales-wide-q8_0.gguf']
+const modelFiles = ['tales-target-q8_0.gguf', 'tales-wide-q8_0.gguf', 'tales-heads.safetensors']
 
 /** `import text from './x.wgsl?raw'`, as Vite has it. */
 const rawText = {

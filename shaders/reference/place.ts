@@ -10,10 +10,11 @@ export function place(
 ): void {
   for (let i = 0; i < places[0]!; i++) {
     const [at, sequence, isRow] = places.subarray(1 + i * PLACE_WORDS) as unknown as [number, number, number]
-    const position = (step[at]! + lengths[sequence]!) >>> 0
-    step[at] = position
+    const length = lengths[sequence]!
+    step[at]! += length
     if (isRow === 0) continue
-    const physical = blocks[sequence * blocksPerSequence + Math.floor(position / block)]!
-    step.set([physical * block + (position % block), position, position + 1], at + 1)
+    const tokenAt = (step[at + 2]! + length) >>> 0
+    const physical = blocks[sequence * blocksPerSequence + Math.floor(tokenAt / block)]!
+    step.set([physical * block + (tokenAt % block), tokenAt, step[at + 3]! + length], at + 1)
   }
 }

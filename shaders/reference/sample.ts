@@ -43,18 +43,23 @@ export function sample(
 ): void {
   for (let s = 0; s < step[NUM_SAMPLES]!; s++) {
     const record = step.subarray(step[SAMPLES_AT]! + s * SAMPLE_WORDS)
-    const [, sequence, position, , , , , ownSeed, draft, flags, length] = record as unknown as number[]
+    const [, sequence, position, , , , , ownSeed, left, flags, length] = record as unknown as number[]
     const filters = filtersOf(record)
     const isVerified = (flags! & VERIFIED) !== 0
-    const seed = draft && isVerified ? streamSeed(DRAFT_STREAM, length!, ownSeed!) : ownSeed!
+    const numLeft = left! & 0xff
+    const leftAt = position! + ((left! >> 8) & 0xff)
+    const isDraft = numLeft > 0
+    const seed = isDraft && isVerified ? streamSeed(DRAFT_STREAM, length!, ownSeed!) : ownSeed!
     const row = logits.subarray(s * stride, s * stride + vocab)
-    const token = draw(row, position!, seed, filters)
-    sampled[s] = token
-    if (draft === 1 && position! < context) history[sequence! * context + position!] = token
+    const tokens = drawBest(row, position!, seed, filters, Math.max(1, numLeft))
+    sampled[s] = tokens[0]!
+    for (let rank = 0; rank < numLeft && leftAt + rank < context; rank++) {
+      history[sequence! * context + leftAt + rank] = tokens[rank]!
+    }
     if (!isVerified || filters.temperature <= COLDEST) continue
     const support = supportOf(row, filters)
     const place = (sequence! * verificationDepth + position! - length!) * vocab
-    if (draft) draftProbs.set(probabilities(row, support, filters.temperature), place)
+    if (isDraft) draftProbs.set(probabilities(row, support, filters.temperature), place)
     else
       supports.set([support.atLeast, bitcastU32(support.top), bitcastU32(support.total)], s * SUPPORT_WORDS)
   }
@@ -67,9 +72,25 @@ export function filtersOf(record: Uint32Array): Filters {
 }
 
 /** The token of one sample. */
-export function draw(logits: Float32Array, position: number, seed: number, filters: Filters): number {
-  if (filters.temperature <= COLDEST) return argmax(logits)
-  return argmax(scores(logits, position, seed, filters))
+export const draw = (logits: Float32Array, position: number, seed: number, filters: Filters): number =>
+  drawBest(logits, position, seed, filters, 1)[0]!
+
+/** The best tokens of one sample; where the filters keep fewer, the last id stands for the rest. */
+export function drawBest(
+  logits: Float32Array,
+  position: number,
+  seed: number,
+  filters: Filters,
+  count: number,
+): number[] {
+  const isCold = filters.temperature <= COLDEST
+  const left = isCold ? logits.slice() : scores(logits, position, seed, filters)
+  return Array.from({ length: count }, () => {
+    const best = argmax(left)
+    const token = left[best] === Number.NEGATIVE_INFINITY ? logits.length - 1 : best
+    left[best] = Number.NEGATIVE_INFINITY
+    return token
+  })
 }
 
 /** (logit - top) / T + g; what the filters remove has -Infinity. */

@@ -64,6 +64,10 @@ export interface Sample {
   minP: number
   seed: number
   draft: boolean
+  /** Of a tree's draft: so many of the best tokens are left, for places that lie `skip` further on. */
+  children?: { count: number; skip: number }
+  /** Of a pass of heads. */
+  head?: number
   /** BIASED | PENALISED | REJECTION | BLOCK | DRAWN. */
   flags?: number
   /** Committed tokens of its sequence; those from here to `position` are drafted. */
@@ -137,7 +141,9 @@ export function writeStep(
     const floats = [s.topP, s.minP].map(bitcastU32)
     const place = [s.row, s.sequence, s.position, bitcastU32(s.temperature)]
     const extras = [s.flags ?? 0, s.length ?? s.position, s.logProbs ?? 0]
-    step.set([...place, s.topK, ...floats, s.seed, Number(s.draft), ...extras], samplesAt + i * SAMPLE_WORDS)
+    const { count, skip } = s.children ?? { count: Number(s.draft), skip: 0 }
+    const left = count | (skip << 8) | ((s.head ?? 0) << 16)
+    step.set([...place, s.topK, ...floats, s.seed, left, ...extras], samplesAt + i * SAMPLE_WORDS)
   }
   for (const [i, { sequence, length, firstSample, depth, stops, isTree }] of verdicts.entries()) {
     const record = [sequence, length, firstSample, depth, stops.length + (isTree ? 256 : 0), ...stops]

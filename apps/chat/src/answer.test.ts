@@ -26,7 +26,7 @@ describe('Answer', () => {
       '1 token in one step: 1 by the model',
       '3 tokens in one step: 2 drafted and accepted, 1 by the model',
     ])
-    expect(answer.counts).toEqual({ target: 2, draft: 2, lookup: 0 })
+    expect(answer.counts).toMatchObject({ target: 2, draft: 2, lookup: 0 })
   })
 
   it('counts tokens whose text was held back to the run that shows it', () => {

@@ -2,7 +2,18 @@
 import { countText, durationText, element, make, rateText, ratioText, shareText } from '@foretoken/look'
 import { type Figures, type Method, methods } from './figures.ts'
 
-const names: Record<Method, string> = { off: 'No guessing', draft: 'Draft', lookup: 'Lookup' }
+const names: Record<Method, string> = {
+  off: 'No guessing',
+  draft: 'Draft',
+  'draft-2': 'Second draft',
+  'draft-3': 'Third draft',
+  lookup: 'Lookup',
+  cache: 'N-gram cache',
+  heads: 'Heads',
+  'draft-tree': 'Draft tree',
+  'heads-tree': 'Heads tree',
+  'lookup-tree': 'Lookup tree',
+}
 
 export class FiguresView {
   readonly #shares = element('shares', HTMLDivElement)

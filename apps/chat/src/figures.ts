@@ -4,14 +4,25 @@ import type { TokenBatch } from 'foretoken'
 export type Method = TokenBatch['speculation']['method']
 export type TokenSource = TokenBatch['sources'][number]
 
-export const methods: readonly Method[] = ['off', 'draft', 'lookup']
+export const methods: readonly Method[] = [
+  'off',
+  'draft',
+  'draft-2',
+  'draft-3',
+  'lookup',
+  'cache',
+  'heads',
+  'draft-tree',
+  'heads-tree',
+  'lookup-tree',
+]
 
 export class Figures {
   numSteps = 0
   numTokens = 0
   numDrafted = 0
   numAccepted = 0
-  readonly stepsByMethod: Record<Method, number> = { off: 0, draft: 0, lookup: 0 }
+  readonly stepsByMethod = Object.fromEntries(methods.map(method => [method, 0])) as Record<Method, number>
   last: TokenBatch['speculation'] | undefined
   readonly #startMs: number
   #firstMs: number | undefined

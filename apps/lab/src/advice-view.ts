@@ -12,7 +12,7 @@ export class AdviceView {
     const cost = costOf(stats)
     const { draft } = stats
     const candidates = draft
-      ? [{ name: draft.name, stepMs: cost.draft.at(1), agreement: { survival: stats.survival.draft } }]
+      ? [{ name: draft.name, stepMs: cost.of('draft').at(1), agreement: { survival: stats.survival.draft } }]
       : []
     const plain = ['no draft', '0', '1.00', (1000 / cost.target.at(1)).toFixed(0), '1.00×']
     const rows = adviseDraft(rows => cost.target.at(rows), candidates).map(advice => [

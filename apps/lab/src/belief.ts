@@ -14,7 +14,7 @@ import type { EngineStats } from 'foretoken'
 export function costOf({ cost }: EngineStats): CostModel {
   const model = new CostModel()
   model.target.restore(cost.target)
-  model.draft.restore(cost.draft)
+  model.of('draft').restore(cost.draft)
   return model
 }
 

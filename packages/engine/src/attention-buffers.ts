@@ -23,12 +23,25 @@ export interface PlannedAttention {
   limits: Omit<AttentionLimits, 'tiles'>
 }
 
+/** Of all models the same two buffers: their passes come one after the other. */
 export function planAttentionBuffers(
   plan: BufferPlan,
+  models: readonly AttendModel[],
+  sizes: Sizes,
+  device: DeviceLimits,
+): PlannedAttention[] {
+  const needs = models.map(model => attentionNeeds(model, sizes, device))
+  const largest = (which: 'partsBytes' | 'memoryBytes') => Math.max(...needs.map(need => need[which]))
+  const parts = plan.add('attention parts', largest('partsBytes'), 'work')
+  const memory = plan.add('attention memory', device.isSoftware ? largest('memoryBytes') : 0, 'work')
+  return needs.map(({ limits }) => ({ parts, memory, limits }))
+}
+
+function attentionNeeds(
   model: AttendModel,
   { maxRows, maxConcurrent, contextLength }: Sizes,
   { isSoftware, maxBufferBytes }: DeviceLimits,
-): PlannedAttention {
+) {
   const walkTile = attendTiles(model, isSoftware).at(-1)!
   // With trees a split reaches further: the larger of the two, so that it does not matter whether there will be any.
   const { slices, memory } = attendShape(model, { rows: walkTile, walk: true, tree: true }, isSoftware)!
@@ -40,8 +53,8 @@ export function planAttentionBuffers(
   const walking = Math.ceil(maxRows / walkTile) + maxConcurrent
   const maxTileSplits = Math.max(walking, Math.min(most, Math.floor(scratchBytes / memoryBytes)))
   return {
-    parts: plan.add('attention parts', maxRowSplits * partBytes, 'work'),
-    memory: plan.add('attention memory', isSoftware ? maxTileSplits * memoryBytes : 0, 'work'),
+    partsBytes: maxRowSplits * partBytes,
+    memoryBytes: maxTileSplits * memoryBytes,
     limits: { walkTile, maxRowSplits, maxTileSplits, alwaysWalk: false },
   }
 }

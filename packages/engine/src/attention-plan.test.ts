@@ -95,3 +95,18 @@ it('bounds what rows of a step planned ahead may see', () => {
   expect(tiles).toMatchObject([{ first: 0, rows: 2, splits, end: latest + 1 }])
   sequence.numInFlight = 0
 })
+
+it('of a tree that is planned ahead knows the slots where its nodes may lie', () => {
+  const sequence = sequences[0]! // of one token
+  const step = { length: sequence.length, inFlight: 5 }
+  sequence.numInFlight = step.inFlight
+  // The last token and two nodes that follow it, counted from a length that only the GPU knows.
+  const rows = [0b1, 0b11, 0b101].map((mask, index) => {
+    return { sequence, position: index === 0 ? -1 : 0, node: { index, parent: 0, base: -1, mask } }
+  })
+  const plan = planAttention({ rows, samples: [], verdicts: [] }, limits, { isAhead: true })
+  const first = step.length // at least one token will have come
+  const last = step.length + step.inFlight - 1
+  expect(plan).toMatchObject({ tree: true, tiles: [{ first: 0, rows: 3, nodesFrom: first, end: last + 3 }] })
+  sequence.numInFlight = 0
+})

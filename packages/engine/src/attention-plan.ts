@@ -49,14 +49,14 @@ export function planAttention(
   const splits = Math.floor(Math.max(0, ...positions) / BLOCK_SIZE) + 1
   const run = longestRun(rows)
   const tileRows = limits.tiles.find(size => size >= run) ?? limits.tiles.at(-1)!
-  const tiles = cutTiles(rows, positions, tileRows)
+  const tiles = cutTiles(rows, positions, tileRows, isAhead)
   const fits =
     rows.length <= WALK_ROWS &&
     rows.length * splits <= limits.maxRowSplits &&
     tiles.length * splits <= limits.maxTileSplits
   if (fits && !walk && !limits.alwaysWalk) return { tileRows, tiles, splits, walk: false, tree }
   const { walkTile } = limits
-  return { tileRows: walkTile, tiles: cutTiles(rows, positions, walkTile), splits, walk: true, tree }
+  return { tileRows: walkTile, tiles: cutTiles(rows, positions, walkTile, isAhead), splits, walk: true, tree }
 }
 
 /** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
@@ -73,7 +73,16 @@ function longestRun(rows: readonly Row[]): number {
   return longest
 }
 
-function cutTiles(rows: readonly Row[], positions: readonly number[], maxRows: number): Tile[] {
+/** Behind the last node that it sees, if its tree begins at `base`. */
+const endOf = ({ sequence, node }: Row, base: number): number =>
+  Math.min(base + 32 - Math.clz32(node!.mask), sequence.maxLength)
+
+function cutTiles(
+  rows: readonly Row[],
+  positions: readonly number[],
+  maxRows: number,
+  isAhead: boolean,
+): Tile[] {
   const tiles: Tile[] = []
   rows.forEach((row, first) => {
     const last = tiles.at(-1)
@@ -82,10 +91,12 @@ function cutTiles(rows: readonly Row[], positions: readonly number[], maxRows: n
     if (!joins) tiles.push(tile)
     const { node } = row
     const position = positions[first]!
+    // Of a step planned ahead the tree begins between its sequence's length and what that may become.
+    const [earliest, latest] = isAhead ? [row.sequence.length, latestPosition({ ...row, position: -1 })] : []
     tile.rows++
     tile.splits = Math.max(tile.splits, Math.floor(position / BLOCK_SIZE) + 1)
-    tile.end = Math.max(tile.end, node ? node.base + 32 - Math.clz32(node.mask) : position + 1)
-    if (node) tile.nodesFrom = Math.min(tile.nodesFrom, node.base)
+    tile.end = Math.max(tile.end, node ? endOf(row, latest ?? node.base) : position + 1)
+    if (node) tile.nodesFrom = Math.min(tile.nodesFrom, earliest ?? node.base)
   })
   return tiles
 }

@@ -1,6 +1,6 @@
 /** Measures what target and draft passes cost on this device, with steps like the real ones. */
 import { throwIfAborted } from '@foretoken/errors'
-import type { Pass, Scheduler } from '@foretoken/scheduler'
+import { DRAFT_MODELS, type DraftNet, type DraftPass, type Scheduler } from '@foretoken/scheduler'
 import type { Runner } from './runner'
 import { Trial } from './trial'
 
@@ -20,15 +20,20 @@ export interface Calibration {
 
 export async function calibrate(calibration: Calibration): Promise<void> {
   const { runner, scheduler, vocab, budgetMs, signal, onProgress } = calibration
-  const hasDraft = runner.draft !== undefined
-  const { target, draft } = scheduler.cost
+  const models = DRAFT_MODELS.slice(0, runner.drafts.length)
+  const { target } = scheduler.cost
   const trial = new Trial(runner, vocab)
   const measureTarget = async (rows: number): Promise<void> =>
     target.observe(rows, await trial.time(trial.verify(rows - 1)))
-  const measureDraft = async (rows: number, passes: number): Promise<void> => {
-    const ms = await trial.time(trial.verify(0), new Array<Pass>(passes).fill(trial.catchUp(rows)))
+  const measureDraft = async (
+    net: DraftNet,
+    rows: number,
+    pass: DraftPass,
+    passes: number,
+  ): Promise<void> => {
+    const ms = await trial.time(trial.verify(0), new Array<DraftPass>(passes).fill(pass))
     // A pass cannot cost nothing, however the noise fell.
-    draft.observe(rows, Math.max(ms - target.at(1), ms / 100) / passes)
+    scheduler.cost.of(net).observe(rows, Math.max(ms - target.at(1), ms / 100) / passes)
   }
 
   const jobs: Array<() => Promise<void>> = []
@@ -36,17 +41,25 @@ export async function calibrate(calibration: Calibration): Promise<void> {
     void jobs.push(...new Array<typeof job>(REPEATS).fill(job))
   for (const rows of TARGET_ROWS) {
     repeat(() => measureTarget(rows))
-    if (rows > 1 || !hasDraft) continue
-    repeat(() => measureDraft(1, DRAFT_PASSES))
-    repeat(() => measureDraft(trial.start, 1))
+    if (rows > 1) continue
+    const { numHeads } = runner
+    if (numHeads > 0) repeat(() => measureDraft('heads', numHeads, trial.heads(numHeads), DRAFT_PASSES))
+    for (const net of models) repeat(() => measureDraft(net, 1, trial.catchUp(net, 1), DRAFT_PASSES))
+    for (const net of models) {
+      repeat(() => measureDraft(net, trial.start, trial.catchUp(net, trial.start), 1))
+    }
   }
+  const nets = models.length + (runner.numHeads > 0 ? 1 : 0)
   // The first step of a shape pays for what the driver does lazily.
-  await trial.time(trial.verify(0), hasDraft ? [trial.catchUp(1)] : [])
+  await trial.time(
+    trial.verify(0),
+    models.map(net => trial.catchUp(net, 1)),
+  )
   const begin = performance.now()
   for (const [i, job] of jobs.entries()) {
     throwIfAborted(signal, 'calibrate')
-    // Off, and one draft pass, are always measured.
-    if (i >= 2 * REPEATS && performance.now() - begin > budgetMs) break
+    // Off, and one pass of whatever drafts, are always measured.
+    if (i >= (1 + nets) * REPEATS && performance.now() - begin > budgetMs) break
     await job()
     onProgress(i + 1, jobs.length)
   }

@@ -1,52 +1,52 @@
 /** What was measured at load, kept between visits where there is IndexedDB. Losing it costs measuring again. */
-
-import type { CostTable } from '@foretoken/scheduler'
+import type { CostModel, CostTable, DraftNet } from '@foretoken/scheduler'
 import { kernelRevision } from '@foretoken/shaders'
 import { get, set } from 'idb-keyval'
+import { hasStore, withinPatience } from './browser-store'
 
-export interface StoredCosts {
+interface StoredCosts {
   target: CostTable
-  draft: CostTable
+  drafts: Partial<Record<DraftNet, CostTable>>
 }
-
-const PATIENCE_MS = 500
-
-const hasStore = (): boolean => typeof indexedDB !== 'undefined'
 
 const isTable = (value: unknown): value is CostTable =>
   Array.isArray(value) && value.every(cell => cell?.rows > 0 && cell?.ms > 0)
 
-/** `cut`: costs are those of products cut up that way. */
-export function costKey(adapter: string, model: string, draft: string | undefined, cut: string): string {
-  return `foretoken/cost/3/r${kernelRevision}/${adapter}/${model}/${draft ?? '-'}/${cut}`
+/** `drafters`: what drafts beside the model. `cut`: costs are those of products cut up that way. */
+export function costKey(adapter: string, model: string, drafters: readonly string[], cut: string): string {
+  return `foretoken/cost/4/r${kernelRevision}/${[adapter, model, ...drafters, cut].join('/')}`
 }
 
 export const cutKey = (adapter: string, model: string): string =>
   `foretoken/cut/1/r${kernelRevision}/${adapter}/${model}`
 
-export async function loadCosts(key: string): Promise<StoredCosts | undefined> {
-  const stored = await load<StoredCosts>(key)
-  return stored && isTable(stored.target) && isTable(stored.draft) ? stored : undefined
-}
-
-export const saveCosts = (key: string, costs: StoredCosts): Promise<void> => save(key, costs)
-
 /** The name of a cut. */
-export const loadCut = (key: string): Promise<string | undefined> => load<string>(key)
+export const loadCut = async (key: string): Promise<string | undefined> =>
+  hasStore() ? withinPatience(get<string>(key)) : undefined
 export const saveCut = (key: string, name: string): Promise<void> => save(key, name)
 
-/** Undefined where nothing is stored, storage is refused (private windows) or does not answer (a blocked upgrade). */
-async function load<T>(key: string): Promise<T | undefined> {
-  if (!hasStore()) return undefined
-  const patience = new Promise<undefined>(resolve => setTimeout(resolve, PATIENCE_MS))
-  return Promise.race([get<T>(key).catch(() => undefined), patience])
+/** False where nothing is stored, storage is refused (private windows) or does not answer (a blocked upgrade). */
+export async function restoreCosts(key: string, cost: CostModel): Promise<boolean> {
+  if (!hasStore()) return false
+  const stored = await withinPatience(get<StoredCosts>(key))
+  if (!stored || !isTable(stored.target)) return false
+  cost.target.restore(stored.target)
+  for (const [net, curve] of curvesOf(cost)) {
+    const table = stored.drafts?.[net]
+    if (isTable(table)) curve.restore(table)
+  }
+  return true
 }
 
-async function save(key: string, value: unknown): Promise<void> {
-  if (!hasStore()) return
-  try {
-    await set(key, value)
-  } catch {
-    // The next visit measures again.
-  }
+export async function saveCosts(key: string, cost: CostModel): Promise<void> {
+  const drafts = Object.fromEntries(curvesOf(cost).map(([net, curve]) => [net, curve.measurements()]))
+  await save(key, { target: cost.target.measurements(), drafts })
 }
+
+/** If it fails, the next visit measures again. */
+async function save(key: string, value: unknown): Promise<void> {
+  if (hasStore()) await set(key, value).catch(() => undefined)
+}
+
+const curvesOf = ({ drafts }: CostModel) =>
+  Object.entries(drafts) as Array<[DraftNet, CostModel['drafts'][DraftNet]]>

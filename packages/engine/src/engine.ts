@@ -5,8 +5,10 @@
 import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
 import {
   BLOCK_SIZE,
+  type CostModel,
+  type DraftPass,
   MAX_DEPTH,
-  type Pass,
+  METHODS,
   type Progress,
   type Sample,
   type Scheduler,
@@ -14,13 +16,14 @@ import {
   type SequenceRequest,
   type Step,
 } from '@foretoken/scheduler'
+import { bad } from './argument'
 import { BatchQueue } from './batch-queue'
 import { type CommandTime, timeEach } from './command-timer'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine, MAX_WAITING } from './load-engine'
-import { bad, checkIds, contextFull, parseRequest } from './request'
+import { checkIds, contextFull, parseRequest } from './request'
 import type { StepOutcome, SubmittedStep } from './runner'
 import { stepEvent } from './step-event'
 import { StepFeed } from './step-feed'
@@ -86,7 +89,10 @@ export class Engine {
     const request = parseRequest(options, tokenizer, {
       contextLength: this.#parts.sizes.contextLength,
       vocab: config.vocab,
-      hasDraft: this.#parts.draft !== undefined,
+      numDrafts: this.#parts.drafts.length,
+      numHeads: this.#parts.runner.numHeads,
+      trees: this.#parts.selfCheck.trees,
+      ngramCache: this.#parts.ngrams !== undefined,
       verificationDepth: this.#parts.sizes.verificationDepth,
     })
     const sequences = this.#addAll(request.samples)
@@ -159,7 +165,7 @@ export class Engine {
     context: number,
   ): Promise<{ ms: number; gpuMs: number | undefined }> {
     return this.#try({ context, maxRows: Math.max(depth, MAX_DEPTH) + 1 }, trial =>
-      trial.timeParts(trial.verify(depth), new Array<Pass>(draftPasses).fill(trial.catchUp(1))),
+      trial.timeParts(trial.verify(depth), new Array<DraftPass>(draftPasses).fill(trial.catchUp('draft', 1))),
     )
   }
 
@@ -193,7 +199,12 @@ export class Engine {
   }
 
   stats(): EngineStats {
-    const { gpu, target, draft, sizes, selfCheck, tuning } = this.#parts
+    const { gpu, target, drafts, runner, ngrams, sizes, selfCheck, tuning } = this.#parts
+    const described = drafts.map(({ name, format, numParameters }) => ({
+      name,
+      format,
+      parameters: numParameters,
+    }))
     const { cost, estimates, running, numWaiting, kv } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
@@ -211,7 +222,10 @@ export class Engine {
         contextLength: sizes.contextLength,
         hasChatTemplate: target.tokenizer.hasChatTemplate,
       },
-      draft: draft ? { name: draft.name, format: draft.format, parameters: draft.numParameters } : null,
+      draft: described[0] ?? null,
+      drafts: described,
+      numHeads: runner.numHeads,
+      numCachedNgrams: ngrams?.cache.size ?? 0,
       gpuBytes: gpu.bytes,
       capacity: {
         maxRows: sizes.maxRows,
@@ -221,16 +235,24 @@ export class Engine {
       },
       selfCheck,
       tuning,
-      cost: { target: cost.target.table(), draft: cost.draft.table() },
-      survival: { draft: estimates.survival('draft'), lookup: estimates.survival('lookup') },
+      cost: costTables(cost),
+      survival: Object.fromEntries(
+        METHODS.map(method => [method, estimates.firsts(method)]),
+      ) as EngineStats['survival'],
       createsSinceReady: gpu.numCreates - this.#createsAtStart,
     }
+  }
+
+  /** Forgets what the n-gram cache has learned, here and in the browser's store. Without a cache there is nothing to do. */
+  async clearNgramCache(): Promise<void> {
+    await this.#parts.ngrams?.clear()
   }
 
   /** Ends all requests with `aborted` and frees the GPU. */
   async dispose(): Promise<void> {
     this.#fail(abortedError('dispose'))
     await this.#loop
+    await this.#parts.ngrams?.save()
     this.#parts.gpu.destroy()
   }
 
@@ -286,7 +308,10 @@ export class Engine {
         for (const sequence of scheduler.admit()) this.#admit(sequence)
         const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
         const next = step && runner.submit(step)
-        if (!current && !next) return
+        if (!current && !next) {
+          void this.#parts.ngrams?.save()
+          return
+        }
         if (current) {
           const waitBegin = performance.now()
           const outcome = await current.outcome
@@ -381,10 +406,19 @@ export class Engine {
   }
 
   #saveCosts(): void {
-    const { target, draft } = this.#scheduler.cost
-    void saveCosts(this.#parts.costKey, { target: target.measurements(), draft: draft.measurements() })
+    void saveCosts(this.#parts.costKey, this.#scheduler.cost)
+    void this.#parts.ngrams?.save()
   }
 }
+
+const costTables = (cost: CostModel): EngineStats['cost'] => ({
+  target: cost.target.table(),
+  draft: cost.of('draft').table(),
+  'draft-2': cost.of('draft-2').table(),
+  'draft-3': cost.of('draft-3').table(),
+  heads: cost.of('heads').table(),
+  waitMs: cost.waitMs,
+})
 
 function allocateLogits(tokens: number, vocab: number): Float32Array {
   try {

@@ -29,16 +29,32 @@ export interface PlannedLlama {
   attention: PlannedAttention
 }
 
-/** `maxSamples`: of this model's passes. */
-export function planLlama(
+/**
+ * Of several models of one vocabulary, whose passes come one after the other: they share their logits, and what is
+ * between the kernels of attention.
+ */
+export function planLlamas(
+  plan: BufferPlan,
+  configs: readonly ModelConfig[],
+  sizes: Sizes,
+  kvType: KvType,
+  limits: DeviceLimits,
+): PlannedLlama[] {
+  const logits = plan.add('logits', sizes.maxSamples * paddedColumns(sizes.vocab) * 4, 'work')
+  const models = configs.map(config => attendModel(config, kvType, sizes.contextLength))
+  const attention = planAttentionBuffers(plan, models, sizes, limits)
+  return configs.map((config, i) => planLlama(plan, config, sizes, kvType, logits, attention[i]!))
+}
+
+function planLlama(
   plan: BufferPlan,
   config: ModelConfig,
   sizes: Sizes,
-  maxSamples: number,
   kvType: KvType,
-  limits: DeviceLimits,
+  logits: PlannedBuffer,
+  attention: PlannedAttention,
 ): PlannedLlama {
-  const { dim, heads, headDim, ffn, vocab, layers, rope } = config
+  const { dim, heads, headDim, ffn, layers, rope } = config
   const { maxRows, numBlocks, contextLength } = sizes
   const rows = (label: string, count: number, columns: number): PlannedBuffer =>
     plan.add(label, count * paddedColumns(columns) * 4, 'work')
@@ -50,11 +66,11 @@ export function planLlama(
       qkv: rows('qkv', maxRows, qkvColumns(config)),
       attended: rows('attended', maxRows, heads * headDim),
       gated: rows('gated', maxRows, ffn),
-      logits: rows('logits', maxSamples, vocab),
+      logits,
     },
     caches: Array.from({ length: layers }, (_, i) => plan.add(`KV ${i}`, cacheBytes, 'kv')),
     ropeTable: plan.add('rope table', contextLength * rope.dim * 4, 'work'),
-    attention: planAttentionBuffers(plan, attendModel(config, kvType, contextLength), sizes, limits),
+    attention,
   }
 }
 

@@ -11,6 +11,7 @@ import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
+import { buildHeads, type PlannedHeads } from './heads'
 import { type Activations, attendModel, type PlannedLlama, qkvColumns } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import { type MatmulOptions, Matmuls } from './matmuls'
@@ -26,8 +27,10 @@ const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
 
 export interface Llama {
   commands: Command[]
-  /** After the verdict: keys and values of the path that was taken through a tree. */
-  moves: Command[]
+  /** After the verdict: keys and values of the path that was taken through a tree, and what heads will draft from. */
+  afterVerdict: Command[]
+  /** A draft pass of its heads, if it has some. */
+  heads: Command[] | undefined
   logits: GPUBuffer
   /** Floats from one row of logits to the next. */
   logitStride: number
@@ -38,6 +41,9 @@ export interface LlamaOptions {
   kvType: 'f16' | 'f32'
   /** Rows may be nodes of draft trees. */
   trees?: boolean
+  /** Its keys and values of a tree are kept where they were accepted. */
+  movesKv?: boolean
+  heads?: { matrices: readonly Matrix[]; planned: PlannedHeads } | undefined
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
   /** Cuts the work up as for another device. */
@@ -63,11 +69,19 @@ export async function buildLlama(
     },
   }
   const { logits } = builder.activations
-  const moves = options.trees ? await Promise.all(builder.moveKv()) : []
-  return { commands, moves, logits, logitStride: paddedColumns(config.vocab), attention }
+  const moves = options.trees && options.movesKv ? await Promise.all(builder.moveKv()) : []
+  const heads = options.heads && (await buildHeads(builder, options.heads.matrices, options.heads.planned))
+  return {
+    commands,
+    afterVerdict: [...moves, ...(heads ? [heads.keep] : [])],
+    heads: heads?.commands,
+    logits,
+    logitStride: paddedColumns(config.vocab),
+    attention,
+  }
 }
 
-class LlamaBuilder {
+export class LlamaBuilder {
   readonly activations: Activations
   readonly attention: Attention
   readonly #caches: GPUBuffer[]
@@ -105,30 +119,35 @@ class LlamaBuilder {
         ...this.#qkv(layer, normed, qkv),
         this.#ropeAppend(qkv, this.#caches[i]!),
         ...this.#attend(qkv, this.#caches[i]!, attended),
-        this.#matmul(layer.output, attended, hidden, { epilogue: 'add' }),
+        this.matmul(layer.output, attended, hidden, { epilogue: 'add' }),
         this.#norm(hidden, layer.ffnNorm, normed),
         ...this.#gateUp(layer, normed, gated),
-        this.#matmul(layer.down, gated, hidden, { epilogue: 'add' }),
+        this.matmul(layer.down, gated, hidden, { epilogue: 'add' }),
       ]),
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
-      this.#matmul(head, normed, logits, { over: 'samples' }),
-      only(adjustsLogits, this.#adjustLogits(logits)),
-      this.#sample(logits),
+      this.matmul(head, normed, logits, { over: 'samples' }),
+      ...this.draw(),
       only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
       only(
         pass => wantsLogProbs(pass) && adjustsLogits(pass),
-        this.#matmul(head, normed, logits, { over: 'samples' }),
+        this.matmul(head, normed, logits, { over: 'samples' }),
       ),
       only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }
 
+  /** A token for each sample, from its logits. */
+  draw(): Array<Promise<Command | Command[]>> {
+    const { logits } = this.activations
+    return [only(adjustsLogits, this.#adjustLogits(logits)), this.#sample(logits)]
+  }
+
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
     const { history, params } = this.resident
     const ofPart = ({ format, columns, start, rows, quants, scales }: MatrixPart): Promise<Command> =>
-      this.#command('embed', {
+      this.command('embed', {
         params: { ...formatParams[format], CONTEXT: params.CONTEXT },
         buffers: [history, quants, scales, hidden],
         shape: [paddedColumns(columns) / GROUP_COLUMNS, table.rows, start, rows],
@@ -139,7 +158,7 @@ class LlamaBuilder {
 
   #norm(x: GPUBuffer, weight: GPUBuffer, y: GPUBuffer, params: Params = {}): Promise<Command> {
     const { dim, normEpsilon } = this.config
-    return this.#command('rmsNorm', {
+    return this.command('rmsNorm', {
       params: { ...params, WORKGROUP: rowWorkgroup(dim) },
       buffers: [x, weight, y],
       shape: [dim, paddedColumns(dim), floatBits(normEpsilon)],
@@ -149,7 +168,7 @@ class LlamaBuilder {
   }
 
   /** y = x times the matrix: each of its parts into its own columns. */
-  #matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
+  matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
     const { column = 0, stride = paddedColumns(matrix.rows) } = options
     const ofPart = (part: MatrixPart): Promise<Command> =>
       this.#matmuls.command(part, x, y, { ...options, column: column + part.start, stride })
@@ -166,23 +185,23 @@ class LlamaBuilder {
       return [this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
     }
     return [
-      this.#matmul(q, x, y, { stride }),
-      this.#matmul(k, x, y, { stride, column: q.rows }),
-      this.#matmul(v, x, y, { stride, column: q.rows + k.rows }),
+      this.matmul(q, x, y, { stride }),
+      this.matmul(k, x, y, { stride, column: q.rows }),
+      this.matmul(v, x, y, { stride, column: q.rows + k.rows }),
     ]
   }
 
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
     // Only matrices of one part each share buffers.
     const second = up.parts[0]!
-    if (gate.parts[0]!.quants === second.quants) return [this.#matmul(gate, x, y, { second })]
-    return [this.#matmul(up, x, y), this.#matmul(gate, x, y, { epilogue: 'gate' })]
+    if (gate.parts[0]!.quants === second.quants) return [this.matmul(gate, x, y, { second })]
+    return [this.matmul(up, x, y), this.matmul(gate, x, y, { epilogue: 'gate' })]
   }
 
   #ropeAppend(qkv: GPUBuffer, cache: GPUBuffer): Promise<Command> {
     const { heads, kvHeads, headDim, rope } = this.config
     const kvF16 = this.options.kvType === 'f16'
-    return this.#command('ropeAppend', {
+    return this.command('ropeAppend', {
       params: {
         KV_F16: kvF16,
         HEAD_DIM: headDim,
@@ -210,19 +229,19 @@ class LlamaBuilder {
       grid: unplanned,
     })
     return [
-      this.#command('attend', {
+      this.command('attend', {
         ...attend(attention.parts),
         variants: attention.splitting,
         planned: (variants, plan) => attention.split(variants, plan),
       }),
-      this.#command('merge', {
+      this.command('merge', {
         params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
         buffers: [attention.parts, out],
         shape: [heads, stride],
         grid: unplanned,
         planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
       }),
-      this.#command('attend', {
+      this.command('attend', {
         ...attend(out),
         label: 'attend-walk',
         variants: attention.walking,
@@ -237,7 +256,7 @@ class LlamaBuilder {
     const { BLOCK, BLOCKS_PER_SEQUENCE } = params
     const chunks = chunksOf({ headDim, kvF16: this.options.kvType === 'f16' })
     const move = async (cache: GPUBuffer): Promise<Command> => {
-      const command = await this.#command('moveKv', {
+      const command = await this.command('moveKv', {
         params: { CHUNKS: chunks, BLOCK, BLOCKS_PER_SEQUENCE },
         buffers: [verdicts, blocks, cache],
         shape: [kvHeads],
@@ -252,7 +271,7 @@ class LlamaBuilder {
   #adjustLogits(logits: GPUBuffer): Promise<Command> {
     const { history, counts, adjustments, params } = this.resident
     const { CONTEXT, VOCAB } = params
-    return this.#command('adjustLogits', {
+    return this.command('adjustLogits', {
       params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
       buffers: [history, counts, adjustments, logits],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
@@ -263,7 +282,7 @@ class LlamaBuilder {
 
   #sample(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, draftProbs, supports } = this.resident
-    return this.#command('sample', {
+    return this.command('sample', {
       params: this.#samplingParams(),
       buffers: [logits, sampled, history, draftProbs, supports],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
@@ -275,7 +294,7 @@ class LlamaBuilder {
   /** Drafts that are judged by probabilities; accept.wgsl commits what it finds. */
   #verify(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, draftProbs, supports } = this.resident
-    return this.#command('verify', {
+    return this.command('verify', {
       params: this.#samplingParams(),
       buffers: [logits, supports, draftProbs, history, sampled],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
@@ -293,7 +312,7 @@ class LlamaBuilder {
 
   #logProbs(logits: GPUBuffer): Promise<Command> {
     const { sampled, logProbs } = this.resident
-    return this.#command('logProbs', {
+    return this.command('logProbs', {
       params: { LOG_PROB_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
       buffers: [logits, sampled, logProbs],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
@@ -302,7 +321,7 @@ class LlamaBuilder {
     })
   }
 
-  async #command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
+  async command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
     const kernel = this.#kernels[name]
     const { label = name, over = 'rows', scratch = [], grid, buffers, shape, params, planned } = spec
     const wanted = spec.variants ?? [{ tile: 1, params }]
@@ -336,7 +355,7 @@ class LlamaBuilder {
 /** The grid of commands that have a plan instead. */
 const unplanned: Variant['grid'] = () => [0, 0]
 
-interface CommandSpec {
+export interface CommandSpec {
   label?: string
   params: Params
   buffers: readonly GPUBuffer[]

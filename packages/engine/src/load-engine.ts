@@ -1,19 +1,28 @@
 /** From options to everything that an engine runs on, in order, each phase abortable, all freed on failure. */
 import { EngineError, throwIfAborted } from '@foretoken/errors'
-import { Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
+import { DRAFT_MODELS, Scheduler, type SchedulerConfig } from '@foretoken/scheduler'
 import { kernels as allKernels, type Kernel, type KernelName } from '@foretoken/shaders'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
-import { costKey, cutKey, loadCosts } from './cost-store'
+import { costKey, cutKey, restoreCosts } from './cost-store'
 import { type Cut, type DeviceProfile, deviceCuts } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, type Llama } from './llama'
-import { type LoadContext, memoryRequest, type OpenModel, openModels, upload } from './load-model'
+import {
+  type LoadContext,
+  memoryRequest,
+  type OpenModel,
+  type OpenModels,
+  openModels,
+  upload,
+  uploadHeads,
+} from './load-model'
 import { type MemoryPlan, type MemoryRequest, outOfMemory, planMemory } from './memory-plan'
 import type { ModelConfig } from './model-config'
 import type { ModelWeights } from './model-weights'
+import { NgramStore } from './ngram-store'
 import { createResident, type Resident, type Sizes } from './resident'
 import { Runner } from './runner'
 import { type SelfCheck, selfCheck } from './self-check'
@@ -26,8 +35,6 @@ export interface EngineInternals {
   guess?: SchedulerConfig['guess']
   policy?: SchedulerConfig['policy']
   kernels?: Partial<Record<KernelName, Kernel>>
-  /** Sequences' guesses may be trees. */
-  trees?: boolean
   /** Work cut up as for another device. */
   deviceProfile?: DeviceProfile
   /** Cuts of products to choose from, the default first, instead of those for this kind of adapter. */
@@ -58,7 +65,8 @@ export interface LoadedEngine {
   runner: Runner
   sizes: Sizes
   target: LoadedModel
-  draft: LoadedModel | undefined
+  drafts: LoadedModel[]
+  ngrams: NgramStore | undefined
   costKey: string
   selfCheck: SelfCheck
   tuning: Tuning
@@ -74,27 +82,27 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
   const settings = readSettings(options)
   const gpu = await Gpu.open(internals.profile)
   const context: LoadContext = { signal, onProgress }
-  let models: OpenModel[] = []
+  let open: OpenModels | undefined
   try {
     const maxBytes = Math.min(
       largestBinding(gpu.limits),
       internals.maxBindingBytes ?? Number.POSITIVE_INFINITY,
     )
-    models = await openModels(options, maxBytes)
+    open = await openModels(options, maxBytes)
     const timestamps = internals.profile === true && gpu.device.features.has('timestamp-query')
     const plan = await allocate(gpu, {
-      ...memoryRequest(models, settings, maxBytes, gpu.isSoftware),
+      ...memoryRequest(open, settings, maxBytes, gpu.isSoftware),
       timestamps,
       ...(internals.maxBlocks === undefined ? {} : { maxBlocks: internals.maxBlocks }),
     })
     throwIfAborted(signal, 'upload')
-    const engine = await build(gpu, plan, settings, models, context, internals)
+    const engine = await build(gpu, plan, settings, open, context, internals)
     await warmUp(engine, performance.now() - begin, context, internals)
     throwIfAborted(signal, 'calibrate')
     return engine
   } catch (error) {
     const known = await gpu.explain(error)
-    await Promise.all(models.map(model => model.reader.close()))
+    await Promise.all((open?.models ?? []).map(model => model.reader.close()))
     gpu.destroy()
     throw signal?.aborted && known.code !== 'aborted' ? abortedWhile(known) : known
   }
@@ -112,54 +120,83 @@ async function allocate(gpu: Gpu, request: MemoryRequest): Promise<MemoryPlan> {
 async function build(
   gpu: Gpu,
   plan: MemoryPlan,
-  { kvType }: Settings,
-  models: readonly OpenModel[],
+  settings: Settings,
+  open: OpenModels,
   context: LoadContext,
   internals: EngineInternals,
 ): Promise<LoadedEngine> {
-  const { guess, policy, kernels, profile, trees = false } = internals
   const { sizes, stepData, readbacks } = plan
+  const { guess, policy, kernels, profile } = internals
   const resident = createResident(gpu, plan.resident, sizes, stepData)
-  const [target, draft] = models
-  const llamas: Llama[] = []
-  let tuned: Tuned | undefined
-  for (const [i, model] of models.entries()) {
-    const weights = await uploadModel(gpu, model, i === 0 ? 'model' : 'draft', context)
-    // The target's choice serves its draft too.
-    tuned ??= await tuneFor(gpu, target!, weights, plan, resident, internals)
-    const options = {
-      kvType,
-      trees: trees && i === 0,
-      deviceProfile: tuned.cut,
-      ...(kernels ? { kernels } : {}),
-    }
-    llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
-    context.onProgress?.({ phase: 'compile', loaded: 1, total: 1, file: i === 0 ? 'model' : 'draft' })
-  }
-  const { tuning } = tuned!
+  const { models, tuning } = await buildModels(gpu, plan, settings, open, resident, context, internals)
   throwIfAborted(context.signal, 'compile')
-  const runner = await Runner.create(gpu, resident, stepData, llamas, readbacks, {
+  const numHeads = open.heads?.numHeads ?? 0
+  const runner = await Runner.create(gpu, resident, stepData, models, readbacks, {
     ...(kernels?.accept ? { accept: kernels.accept } : {}),
+    numHeads,
     timers: profile ? plan.timers.map(timer => new GpuTimer(gpu, timer)) : [],
   })
+  const target = open.models[0]!
+  const drafts = open.models.slice(1)
+  const check = await selfCheck(runner, target.config.vocab, settings.trees)
+  const { ngramCache } = settings
+  const ngrams = ngramCache === undefined ? undefined : await NgramStore.open(ngramCache, target.tokenizer)
   const scheduler = new Scheduler({
     ...sizes,
     maxWaiting: MAX_WAITING,
-    hasDraft: draft !== undefined,
+    numDrafts: drafts.length,
+    numHeads,
+    trees: check.trees,
+    ngramCache: ngrams?.cache,
     ...(guess ? { guess } : {}),
     ...(policy ? { policy } : {}),
   })
+  const identities = [...drafts, ...(open.heads ? [open.heads] : [])].map(({ identity }) => identity)
   return {
     gpu,
     scheduler,
     runner,
     sizes,
-    target: loadedModel(target!),
-    draft: draft && loadedModel(draft),
-    selfCheck: await selfCheck(runner, target!.config.vocab),
+    target: loadedModel(target),
+    drafts: drafts.map(loadedModel),
+    ngrams,
+    selfCheck: check,
     tuning,
-    costKey: costKey(gpu.adapterName, target!.identity, draft?.identity, tuning.cut),
+    costKey: costKey(gpu.adapterName, target.identity, identities, tuning.cut),
   }
+}
+
+/** Weights and kernels of one model after the other. */
+async function buildModels(
+  gpu: Gpu,
+  plan: MemoryPlan,
+  { kvType, trees }: Settings,
+  { models, heads }: OpenModels,
+  resident: Resident,
+  context: LoadContext,
+  internals: EngineInternals,
+): Promise<{ models: Llama[]; tuning: Tuning }> {
+  const { kernels } = internals
+  const llamas: Llama[] = []
+  let tuned: Tuned | undefined
+  for (const [i, model] of models.entries()) {
+    const file = i === 0 ? 'model' : DRAFT_MODELS[i - 1]!
+    const weights = await uploadModel(gpu, model, file, context)
+    // The target's choice serves its drafts too.
+    tuned ??= await tuneFor(gpu, models[0]!, weights, plan, resident, internals)
+    const options = {
+      kvType,
+      // Of the drafts, the first draws trees.
+      trees: trees && i <= 1,
+      movesKv: i === 0,
+      ...(i === 0 && heads ? { heads: await uploadHeads(gpu, heads, plan.heads!, context.signal) } : {}),
+      deviceProfile: tuned.cut,
+      ...(kernels ? { kernels } : {}),
+    }
+    llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
+    context.onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
+  }
+  return { models: llamas, tuning: tuned!.tuning }
 }
 
 /** One model's weights, until the GPU has them. */
@@ -208,12 +245,7 @@ async function warmUp(
 ): Promise<void> {
   if (internals.skipCalibration) return
   const { scheduler, runner } = engine
-  const stored = await loadCosts(engine.costKey)
-  if (stored) {
-    scheduler.cost.target.restore(stored.target)
-    scheduler.cost.draft.restore(stored.draft)
-    return
-  }
+  if (await restoreCosts(engine.costKey, scheduler.cost)) return
   await calibrate({
     runner,
     scheduler,

@@ -1,14 +1,16 @@
 /** A model file becomes something that can run: header, tokenizer, checks, weights. */
 import { EngineError } from '@foretoken/errors'
+import { DRAFT_MODELS, type DraftModel } from '@foretoken/scheduler'
 import { type Tokenizer, tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
-import { GgufReader } from '@foretoken/weights'
+import { GgufReader, SafetensorsReader } from '@foretoken/weights'
 import type { Gpu } from './gpu'
+import { headName, layOutHeads, type PlannedHeads } from './heads'
 import type { MemoryRequest } from './memory-plan'
 import { type ModelConfig, readModelConfig } from './model-config'
-import { type ModelWeights, uploadWeights } from './model-weights'
+import { type ModelWeights, uploadTensors, uploadWeights } from './model-weights'
 import { contextLengthOf, type Settings } from './settings'
 import type { EngineOptions, LoadProgress, ModelSource } from './types'
-import { planWeights, type WeightLayout } from './weight-layout'
+import { type Matrix, planWeights, type WeightLayout } from './weight-layout'
 
 /** A file whose header has been read and understood, its weights still to come. */
 export interface OpenModel {
@@ -26,44 +28,70 @@ export interface OpenModel {
   bytes: number
 }
 
+/** A file of Medusa heads whose header has been read, its weights still to come. */
+export interface OpenHeads {
+  identity: string
+  numHeads: number
+  layout: WeightLayout
+  /** Opens the file anew. */
+  reopen: () => Promise<SafetensorsReader>
+  bytes: number
+}
+
 export interface LoadContext {
   signal: AbortSignal | undefined
   onProgress: ((progress: LoadProgress) => void) | undefined
 }
 
-/** The target and its draft, if there is one, which must draft for it. */
+export interface OpenModels {
+  /** The target, then its drafts. */
+  models: OpenModel[]
+  heads: OpenHeads | undefined
+}
+
+/** The target and whatever is to draft for it, each of which must be able to. */
 export async function openModels(
-  { model, draft, signal, onProgress }: EngineOptions,
+  { model, draft, heads, signal, onProgress }: EngineOptions,
   maxBufferBytes: number,
-): Promise<OpenModel[]> {
-  const open = (source: ModelSource, file: 'model' | 'draft') =>
-    openModel(source, file, { signal, onProgress }, maxBufferBytes)
-  const target = await open(model, 'model')
-  if (draft === undefined) return [target]
+): Promise<OpenModels> {
+  const context = { signal, onProgress }
+  const target = await openModel(model, 'model', context, maxBufferBytes)
   try {
-    const drafter = await open(draft, 'draft')
-    // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
-    await drafter.reader.close()
-    checkDraft(target, drafter)
-    return [target, drafter]
+    const models = [target]
+    const sources = draft === undefined ? [] : [draft].flat()
+    for (const [i, source] of sources.entries()) {
+      const drafter = await openModel(source, DRAFT_MODELS[i]!, context, maxBufferBytes)
+      // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
+      await drafter.reader.close()
+      checkDraft(target, drafter)
+      models.push(drafter)
+    }
+    if (heads === undefined) return { models, heads: undefined }
+    return { models, heads: await openHeads(heads, target.config.dim, context, maxBufferBytes) }
   } catch (error) {
     await target.reader.close()
     throw error
   }
 }
 
+function requireFile(
+  source: ModelSource,
+  argument: string,
+): asserts source is Exclude<ModelSource, 'bundled'> {
+  if (source !== 'bundled') return
+  throw new EngineError('bad-request', 'The engine takes files; the package resolves "bundled".', {
+    argument,
+  })
+}
+
 async function openModel(
   source: ModelSource,
-  file: 'model' | 'draft',
+  file: 'model' | DraftModel,
   context: LoadContext,
   maxBufferBytes: number,
 ): Promise<OpenModel> {
   const { signal, onProgress } = context
-  if (source === 'bundled') {
-    throw new EngineError('bad-request', 'The engine takes files; the package resolves "bundled".', {
-      argument: file,
-    })
-  }
+  requireFile(source, file)
   const reopen = (): Promise<GgufReader> =>
     GgufReader.open(source, {
       ...(signal ? { signal } : {}),
@@ -98,15 +126,38 @@ async function openModel(
   }
 }
 
+async function openHeads(
+  source: ModelSource,
+  dim: number,
+  { signal, onProgress }: LoadContext,
+  maxBufferBytes: number,
+): Promise<OpenHeads> {
+  requireFile(source, 'heads')
+  const reopen = (): Promise<SafetensorsReader> =>
+    SafetensorsReader.open(source, {
+      ...(signal ? { signal } : {}),
+      onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file: 'heads' }),
+    })
+  const reader = await reopen()
+  // As with drafts, the weights come later.
+  await reader.close()
+  const { numHeads, ...layout } = layOutHeads(reader.tensors, dim, maxBufferBytes)
+  const last = reader.tensors.at(-1)!
+  const bytes = last.offset + last.bytes
+  return { identity: `${reader.name}/${bytes}`, numHeads, layout, reopen, bytes }
+}
+
 /** What their buffers are planned from. */
 export function memoryRequest(
-  models: readonly OpenModel[],
+  { models, heads }: OpenModels,
   settings: Settings,
   maxBufferBytes: number,
   isSoftware: boolean,
 ): MemoryRequest {
   const contextLength = contextLengthOf(settings, models[0]!.config)
-  return { ...settings, models, contextLength, maxBufferBytes, isSoftware }
+  const { maxConcurrent, kvType, trees } = settings
+  const sizes = { maxConcurrent, contextLength, kvType, maxBufferBytes }
+  return { ...sizes, models, isSoftware, trees, heads }
 }
 
 /** The type that holds most of the model's values. */
@@ -138,4 +189,15 @@ export async function upload(
 ): Promise<ModelWeights> {
   if (model.reader.closed) model.reader = await model.reopen()
   return uploadWeights(gpu, model.reader, model.config, model.layout, signal)
+}
+
+/** The matrices of the heads, in their order, and the buffers that they work in. */
+export async function uploadHeads(
+  gpu: Gpu,
+  { numHeads, layout, reopen }: OpenHeads,
+  planned: PlannedHeads,
+  signal: AbortSignal | undefined,
+): Promise<{ matrices: Matrix[]; planned: PlannedHeads }> {
+  const { matrices } = await uploadTensors(gpu, await reopen(), layout, signal)
+  return { matrices: Array.from({ length: numHeads }, (_, i) => matrices.get(headName(i))!), planned }
 }

@@ -1,6 +1,7 @@
 import { rowBytes, type TensorInfo } from '@foretoken/weights'
 import { describe, expect, it } from 'vitest'
 import { totalBytes } from './buffer-plan'
+import { headName, layOutHeads } from './heads'
 import {
   kvBytesPerPosition,
   largestContextThatFits,
@@ -127,6 +128,21 @@ function request(
 }
 
 describe('a memory plan', () => {
+  it('has room for trees of a draft and for heads, whatever the vocabulary', () => {
+    const heads = Array.from({ length: 5 }, (_, i): TensorInfo => {
+      const { dim } = gemma4B
+      return { name: headName(i), type: 'f16', rows: dim, columns: dim, offset: 0, bytes: dim * dim * 2 }
+    })
+    const { numHeads, ...layout } = layOutHeads(heads, gemma4B.dim, guaranteed)
+    const asked = request([gemma4B, { ...gemma4B, layers: 4 }], { trees: true, heads: { numHeads, layout } })
+    const { plan, shortage } = planMemory(asked)
+    expect(shortage).toBeUndefined()
+    expect(plan.bytes.work).toBeLessThanOrEqual(WORK_BUDGET_BYTES)
+    expect(plan.heads!.products.bytes).toBe(plan.sizes.maxConcurrent * 5 * gemma4B.dim * 4)
+    const without = planMemory(request([gemma4B])).plan
+    expect(without.heads).toBeUndefined()
+  })
+
   it.each<[string, ModelConfig[], number]>([
     ['Llama 8B', [llama8B], 4],
     ['Llama 8B with 1B', [llama8B, llama1B], 4],
@@ -135,6 +151,7 @@ describe('a memory plan', () => {
     ['Gemma 4B', [gemma4B], 4],
     ['Gemma 4B for many', [gemma4B], 32],
     ['SmolLM', [smol, smol], 32],
+    ['Llama 8B with three drafts', [llama8B, llama1B, llama1B, llama1B], 4],
   ])('of %s works within 64 MB and binds nothing that is too large', (_, configs, maxConcurrent) => {
     const { plan, shortage } = planMemory(request(configs, { maxConcurrent }))
     expect(shortage).toBeUndefined()
@@ -154,7 +171,7 @@ describe('a memory plan', () => {
     expect(sizes([smol])).toEqual([256, 64, 4])
     expect(sizes([llama1B])).toEqual([128, 64, 4])
     expect(sizes([llama8B])).toEqual([128, 32, 4])
-    expect(sizes([llama8B, llama1B])).toEqual([64, 32, 4])
+    expect(sizes([llama8B, llama1B])).toEqual([128, 32, 4])
     // Counts of tokens and logits of 32 sequences alone would be 67 MB.
     expect(sizes([gemma4B], 32)[2]).toBe(8)
   })
@@ -170,7 +187,7 @@ describe('a memory plan', () => {
     const large = (verificationDepth: number) =>
       planMemory(request([llama8B, llama1B], { verificationDepth }))
     expect(large(4).plan.sizes).toMatchObject({ maxConcurrent: 4, verificationDepth: 4 })
-    expect(large(16).plan.sizes).toMatchObject({ maxConcurrent: 1, verificationDepth: 16 })
+    expect(large(16).plan.sizes).toMatchObject({ maxConcurrent: 2, verificationDepth: 16 })
     const { plan, shortage } = planMemory(request([gemma4B, gemma4B], { verificationDepth: 16 }))
     expect(plan.sizes.maxConcurrent).toBe(1)
     expect(shortage).toMatchObject({ asked: plan.bytes.work, offered: WORK_BUDGET_BYTES })

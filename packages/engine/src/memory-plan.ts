@@ -3,7 +3,7 @@
  * stored, keys and values, and at most WORK_BUDGET_BYTES to work in. What a device cannot hold is refused with numbers.
  */
 import { EngineError } from '@foretoken/errors'
-import { BLOCK_SIZE, blocksFor, MAX_DEPTH } from '@foretoken/scheduler'
+import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
 import { paddedColumns } from '@foretoken/weights'
 import type { DeviceLimits } from './attention-buffers'
 import {
@@ -15,7 +15,8 @@ import {
   totalBytes,
 } from './buffer-plan'
 import { planTimer, type TimerBuffers } from './gpu-timer'
-import { type KvType, kvBlockBytes, type PlannedLlama, planLlama } from './llama-buffers'
+import { type PlannedHeads, planHeads } from './heads'
+import { type KvType, kvBlockBytes, type PlannedLlama, planLlamas } from './llama-buffers'
 import type { ModelConfig } from './model-config'
 import { type PlannedResident, planResident, type Sizes } from './resident'
 import { MAX_IN_FLIGHT, type PlannedReadbacks, planReadbacks } from './runner'
@@ -30,7 +31,7 @@ interface PlannedWeights extends Pick<WeightLayout, 'buffers'> {
 type PartPlace = Pick<MatrixPart, 'start' | 'firstRow'>
 
 export interface MemoryRequest extends DeviceLimits {
-  /** The target, then its draft if there is one. */
+  /** The target, then its drafts. */
   models: ReadonlyArray<{ config: ModelConfig; layout: PlannedWeights }>
   maxConcurrent: number
   /** Positions per sequence. */
@@ -40,6 +41,10 @@ export interface MemoryRequest extends DeviceLimits {
   verificationDepth?: number
   /** KV blocks, where one sequence does with them; enough for all where nothing is said. */
   maxBlocks?: number
+  /** Rows may be nodes of draft trees. */
+  trees?: boolean
+  /** Medusa heads of the target. */
+  heads?: { numHeads: number; layout: PlannedWeights } | undefined
   /** Of all buffers together, where a device has shown that it has no more. */
   maxTotalBytes?: number
   timestamps?: boolean
@@ -51,6 +56,7 @@ export interface MemoryPlan {
   resident: PlannedResident
   /** As the models. */
   llamas: PlannedLlama[]
+  heads: PlannedHeads | undefined
   readbacks: PlannedReadbacks
   /** One per step in flight, where time is measured. */
   timers: TimerBuffers[]
@@ -151,6 +157,7 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
   const { models, maxConcurrent, contextLength, kvType, verificationDepth = 0, timestamps } = request
+  const { trees = false, heads } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -161,17 +168,19 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
     verificationDepth: models.length > 1 ? verificationDepth : 0,
   }
   const plan = new BufferPlan()
-  const stepData = new StepData(maxRows, maxSamples, maxConcurrent, models.length > 1 ? MAX_DEPTH : 0)
+  const numDrafts = models.length - 1
+  const stepData = new StepData({ ...sizes, numDrafts, hasHeads: heads !== undefined, trees })
   const resident = planResident(plan, sizes, stepData, numShapes(request))
-  // A draft pass samples at most once per sequence.
-  const llamas = models.map(({ config }, i) =>
-    planLlama(plan, config, sizes, i === 0 ? maxSamples : maxConcurrent, kvType, request),
-  )
+  const configs = models.map(({ config }) => config)
+  const llamas = planLlamas(plan, configs, sizes, kvType, request)
+  const plannedHeads = heads && planHeads(plan, models[0]!.config.dim, sizes, heads.numHeads)
   const stride = paddedColumns(models[0]!.config.vocab)
   const readbacks = planReadbacks(plan, resident, maxSamples, stride)
   const timers = Array.from({ length: timestamps ? MAX_IN_FLIGHT : 0 }, () => planTimer(plan))
-  const buffers = [...plan.buffers, ...models.flatMap(({ layout }) => layout.buffers)]
-  return { sizes, stepData, resident, llamas, readbacks, timers, buffers, bytes: bytesByPool(buffers) }
+  const weights = [...models, ...(heads ? [heads] : [])].flatMap(({ layout }) => layout.buffers)
+  const buffers = [...plan.buffers, ...weights]
+  const planned = { sizes, stepData, resident, llamas, heads: plannedHeads, readbacks, timers }
+  return { ...planned, buffers, bytes: bytesByPool(buffers) }
 }
 
 /** Enough for one sequence; for all of them where budget and device allow it. */
@@ -185,8 +194,8 @@ function numBlocks(request: MemoryRequest): number {
 }
 
 /** Layers that are alike share their shapes. */
-function numShapes({ models }: MemoryRequest): number {
-  let sum = 0
+function numShapes({ models, heads }: MemoryRequest): number {
+  let sum = heads ? OTHER_SHAPES + SHAPES_PER_PART * heads.numHeads : 0
   for (const { layout } of models) {
     const distinct = new Set<string>()
     for (const { rows, columns, parts } of layout.matrices.values()) {

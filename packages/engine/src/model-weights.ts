@@ -38,7 +38,7 @@ export interface ModelWeights {
 /** Uploads held in flight before the queue is awaited: bounds the staging memory. */
 const FLUSH_BYTES = 64 * 2 ** 20
 
-/** Reads the rest of the file into the buffers that were planned for it. */
+/** Reads the rest of a model's file into the buffers that were planned for it. */
 export async function uploadWeights(
   gpu: Gpu,
   reader: GgufReader,
@@ -46,6 +46,21 @@ export async function uploadWeights(
   layout: WeightLayout,
   signal?: AbortSignal,
 ): Promise<ModelWeights> {
+  return assemble(config, await uploadTensors(gpu, reader, layout, signal))
+}
+
+interface Tensors {
+  matrices: ReadonlyMap<string, Matrix>
+  vectors: ReadonlyMap<string, GPUBuffer>
+  ropeFactors: Float32Array | undefined
+}
+
+export async function uploadTensors(
+  gpu: Gpu,
+  reader: { rows(): AsyncIterable<RowGroup> },
+  layout: Pick<WeightLayout, 'matrices' | 'vectors'>,
+  signal?: AbortSignal,
+): Promise<Tensors> {
   const matrices = new Map([...layout.matrices].map(([name, matrix]) => [name, onGpu(matrix, gpu)]))
   const vectors = new Map([...layout.vectors].map(([name, planned]) => [name, gpu.buffer(planned)]))
   let ropeFactors: Float32Array | undefined
@@ -66,7 +81,7 @@ export async function uploadWeights(
       await gpu.device.queue.onSubmittedWorkDone()
     }
   }
-  return assemble(config, matrices, vectors, ropeFactors)
+  return { matrices, vectors, ropeFactors }
 }
 
 function onGpu({ parts, ...shape }: Matrix<PlannedBuffer>, gpu: Gpu): Matrix {
@@ -99,12 +114,7 @@ function write({ device }: Gpu, matrix: Matrix, { tensor, firstRow, numRows, dat
   }
 }
 
-function assemble(
-  config: ModelConfig,
-  matrices: ReadonlyMap<string, Matrix>,
-  vectors: ReadonlyMap<string, GPUBuffer>,
-  ropeFactors: Float32Array | undefined,
-): ModelWeights {
+function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tensors): ModelWeights {
   const matrix = (name: string): Matrix => matrices.get(`${name}.weight`)!
   const vector = (name: string): GPUBuffer => vectors.get(`${name}.weight`)!
   return {

@@ -1,7 +1,7 @@
 /** What loading would take, told from the headers alone. */
 import { totalBytes } from './buffer-plan'
 import { describeAdapter, Gpu, largestBinding } from './gpu'
-import { memoryRequest, type OpenModel, openModels } from './load-model'
+import { memoryRequest, type OpenModels, openModels } from './load-model'
 import { kvBytesPerPosition, largestContextThatFits, type MemoryRequest, planMemory } from './memory-plan'
 import { readSettings, type Settings } from './settings'
 import type { EngineOptions, Preflight } from './types'
@@ -23,15 +23,15 @@ export async function inspect(
   maxBytes: number,
   isSoftware = false,
 ): Promise<Preflight> {
-  const models = await openModels(options, maxBytes)
+  const open = await openModels(options, maxBytes)
   try {
-    return report(models, memoryRequest(models, settings, maxBytes, isSoftware))
+    return report(open, memoryRequest(open, settings, maxBytes, isSoftware))
   } finally {
-    await Promise.all(models.map(({ reader }) => reader.close()))
+    await Promise.all(open.models.map(({ reader }) => reader.close()))
   }
 }
 
-function report(models: readonly OpenModel[], request: MemoryRequest): Preflight {
+function report({ models, heads }: OpenModels, request: MemoryRequest): Preflight {
   const { plan, shortage } = planMemory(request)
   const [target, draft] = models.map(model => ({
     name: model.name,
@@ -42,7 +42,7 @@ function report(models: readonly OpenModel[], request: MemoryRequest): Preflight
   return {
     ...target!,
     draft: draft ?? null,
-    downloadBytes: models.reduce((sum, model) => sum + model.bytes, 0),
+    downloadBytes: models.reduce((sum, model) => sum + model.bytes, heads?.bytes ?? 0),
     gpuBytes: { ...plan.bytes, total: totalBytes(plan.bytes) },
     contextLength: request.contextLength,
     kvBytesPerPosition: kvBytesPerPosition(request),

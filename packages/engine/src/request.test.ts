@@ -6,7 +6,16 @@ import type { GenerateOptions } from './types'
 
 const vocab = 512
 const tokenizer = { endIds: [2], hasChatTemplate: false } as unknown as Tokenizer
-const plainEngine = { contextLength: 64, vocab, hasDraft: false, verificationDepth: 0 }
+const plainEngine = {
+  contextLength: 64,
+  vocab,
+  numDrafts: 0,
+  numHeads: 0,
+  trees: false,
+  ngramCache: false,
+  verificationDepth: 0,
+}
+const everything = { ...plainEngine, numDrafts: 2, numHeads: 3, trees: true, ngramCache: true }
 const parse = (options: GenerateOptions, limits: RequestLimits = plainEngine) =>
   parseRequest({ tokens: [1, 5], ...options }, tokenizer, limits)
 const sample = (options: GenerateOptions) => parse(options).samples[0]!
@@ -71,7 +80,7 @@ describe('a request', () => {
     expect(sample({ temperature: 1, verification: 'shared-noise' })).not.toHaveProperty('verification')
   })
 
-  const withDraft = { ...plainEngine, hasDraft: true }
+  const withDraft = { ...plainEngine, numDrafts: 1 }
   const block = { temperature: 1, verification: 'block' }
   it.each<[unknown, object, RequestLimits]>([
     ['verification', { verification: 'typical' }, plainEngine],
@@ -128,5 +137,50 @@ describe('a request', () => {
     ['topLogprobs', { topLogprobs: 3 }],
   ])('is refused for its %s: %o', (argument, options) => {
     expect(refused(options)).toBe(argument)
+  })
+})
+
+describe('speculation', () => {
+  const speculation = (wish: object) =>
+    parse({ speculation: wish as never }, everything).samples[0]!.speculation
+
+  it('names a drafter, and how far it goes', () => {
+    expect(speculation({ method: 'lookup', depth: 16 })).toEqual({ method: 'lookup', depth: 16 })
+    expect(speculation({ method: 'draft', depth: 4 })).toEqual({ method: 'draft', depth: 4 })
+    expect(speculation({ method: 'draft', depth: 4, draft: 1 })).toEqual({ method: 'draft-2', depth: 4 })
+    expect(speculation({ method: 'heads', depth: 3 })).toEqual({ method: 'heads', depth: 3 })
+    expect(speculation({ method: 'tree', depth: 31 })).toEqual({ method: 'heads-tree', depth: 31 })
+    expect(speculation({ method: 'tree', depth: 9, from: 'draft' })).toEqual({
+      method: 'draft-tree',
+      depth: 9,
+    })
+    expect(speculation({ method: 'cache', depth: 0 })).toBe('off')
+    const alone = { ...plainEngine, trees: true }
+    expect(parse({ speculation: { method: 'tree', depth: 2 } }, alone).samples[0]!.speculation).toEqual({
+      method: 'lookup-tree',
+      depth: 2,
+    })
+  })
+
+  it.each<[string, object, typeof plainEngine]>([
+    ['speculation.method', { method: 'draft', depth: 1 }, plainEngine],
+    ['speculation.method', { method: 'cache', depth: 1 }, plainEngine],
+    ['speculation.method', { method: 'heads', depth: 1 }, plainEngine],
+    ['speculation.method', { method: 'tree', depth: 1 }, plainEngine],
+    ['speculation.from', { method: 'tree', depth: 1, from: 'draft' }, { ...everything, numDrafts: 0 }],
+    ['speculation.from', { method: 'tree', depth: 1, from: 'heads' }, { ...everything, numHeads: 0 }],
+    ['speculation.from', { method: 'tree', depth: 1, from: 'cache' }, everything],
+    ['speculation.from', { method: 'heads', depth: 1, from: 'heads' }, everything],
+    ['speculation.draft', { method: 'draft', depth: 1, draft: 2 }, everything],
+    ['speculation.draft', { method: 'draft', depth: 1, draft: 0.5 }, everything],
+    ['speculation.draft', { method: 'lookup', depth: 1, draft: 0 }, everything],
+    ['speculation.depth', { method: 'heads', depth: 4 }, everything],
+    ['speculation.depth', { method: 'draft', depth: 17 }, everything],
+    ['speculation.depth', { method: 'tree', depth: 32 }, everything],
+    ['speculation.depth', { method: 'tree' }, everything],
+    ['speculation', { method: 'off', depth: 1 }, everything],
+    ['speculation', {}, everything],
+  ])('is refused for its %s: %o', (argument, wish, loaded) => {
+    expect(refused({ speculation: wish }, loaded)).toBe(argument)
   })
 })

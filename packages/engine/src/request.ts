@@ -1,11 +1,13 @@
 /** Turns a caller's options into a sequence request, or says what is wrong with them. */
 import { EngineError } from '@foretoken/errors'
-import { MAX_DEPTH, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
+import { isDraftModel, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { MAX_BIASES } from './adjustments'
+import { bad, number } from './argument'
 import { MAX_TOP_LOG_PROBS } from './log-probs'
+import { type LoadedDrafters, parseSpeculation } from './speculation'
 import { MAX_END_IDS } from './step-data'
-import type { GenerateOptions, Speculation, Verification } from './types'
+import type { GenerateOptions, Verification } from './types'
 
 export interface Request {
   /** The same prompt with other seeds. */
@@ -13,10 +15,9 @@ export interface Request {
   stops: readonly string[]
 }
 
-export interface RequestLimits {
+export interface RequestLimits extends LoadedDrafters {
   contextLength: number
   vocab: number
-  hasDraft: boolean
   /** Of the engine. */
   verificationDepth: number
 }
@@ -65,7 +66,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   const isTranscript = options.messages !== undefined && !tokenizer.hasChatTemplate
   const stops = [...parseStops(options.stop), ...(isTranscript ? ['\nUser:'] : [])]
   checkVerification(options)
-  const speculation = parseSpeculation(options.speculation, limits.hasDraft)
+  const speculation = parseSpeculation(options.speculation, limits)
   const verification = parseVerification(options.verification, sampling, speculation, limits)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const numSamples = number('n', options.n, 1, 1, MAX_SAMPLES, true)
@@ -194,21 +195,6 @@ function parseEndIds(options: GenerateOptions, tokenizer: Tokenizer, vocab: numb
   return [...own, ...stopTokens]
 }
 
-function parseSpeculation(value: Speculation = 'auto', hasDraft: boolean): Speculation {
-  if (value === 'auto' || value === 'off') return value
-  const method: unknown = (value as { method?: unknown } | null)?.method
-  if (method !== 'draft' && method !== 'lookup') {
-    throw bad('speculation', value, "'auto', 'off' or { method: 'draft' | 'lookup', depth }")
-  }
-  if (method === 'draft' && !hasDraft)
-    throw bad('speculation.method', method, "'lookup': no draft model is loaded")
-  const extra = Object.keys(value).find(name => name !== 'method' && name !== 'depth')
-  if (extra !== undefined) throw bad(`speculation.${extra}`, Reflect.get(value, extra), 'method and depth')
-  const { depth } = value as { depth: number }
-  if (depth === 0) return 'off'
-  return { method, depth: number('speculation.depth', depth, Number.NaN, 0, MAX_DEPTH, true) }
-}
-
 /** Methods whose drafts are chains with known probabilities. */
 const judgeable = ['lookup', 'draft']
 
@@ -227,17 +213,17 @@ function checkVerification({ verification = 'shared-noise', speculation }: Gener
 function parseVerification(
   verification: Verification = 'shared-noise',
   { temperature }: Sampling,
-  speculation: Speculation,
-  { hasDraft, verificationDepth }: RequestLimits,
+  speculation: SequenceRequest['speculation'],
+  { numDrafts, verificationDepth }: RequestLimits,
 ): SequenceRequest['verification'] {
   // Greedily all rules are one: a guess stands if it is the token.
   if (verification === 'shared-noise' || temperature <= COLDEST) return undefined
   const shared = `'shared-noise', or an engine of a greater verificationDepth than ${verificationDepth}`
-  if (speculation === 'auto' && hasDraft && verificationDepth === 0)
+  if (speculation === 'auto' && numDrafts > 0 && verificationDepth === 0)
     throw bad('verification', verification, shared)
   if (
     typeof speculation === 'object' &&
-    speculation.method === 'draft' &&
+    isDraftModel(speculation.method) &&
     speculation.depth > verificationDepth
   ) {
     throw bad(
@@ -247,37 +233,6 @@ function parseVerification(
     )
   }
   return verification
-}
-
-function number(
-  name: string,
-  value: unknown,
-  fallback: number,
-  min: number,
-  max: number,
-  whole = false,
-): number {
-  const given = value ?? fallback
-  const fits =
-    typeof given === 'number' && given >= min && given <= max && (!whole || Number.isInteger(given))
-  if (fits) return given
-  throw bad(name, given, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
-}
-
-/** `bad-request` with the value as it was given, as far as it can cross to another thread. */
-export function bad(argument: string, value: unknown, allowed: string): EngineError {
-  const plain = value === null || typeof value === 'number' || typeof value === 'boolean'
-  const shown = plain || typeof value === 'bigint' ? String(value) : (asJson(value) ?? typeof value)
-  const details = { argument, value: plain ? value : shown, allowed }
-  return new EngineError('bad-request', `"${argument}" is ${shown}; allowed: ${allowed}.`, details)
-}
-
-function asJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value)?.slice(0, 200)
-  } catch {
-    return undefined // a cycle, or a bigint inside
-  }
 }
 
 function randomSeed(): number {

@@ -13,6 +13,8 @@ import { SUPPORT_WORDS } from './verification'
 
 /** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
 export const RESULT_WORDS = 32
+/** Of a tree: the nodes that the tokens were sampled at, four to a word. */
+export const PATH_AT = 24
 
 export interface Sizes {
   maxConcurrent: number

@@ -1,18 +1,26 @@
 /** Executes a step: one submit for draft passes, target pass and acceptance; one small readback. */
 import { invariant } from '@foretoken/errors'
-import { MAX_DEPTH, type Sequence, type Step, type Verdict } from '@foretoken/scheduler'
+import {
+  DRAFT_MODELS,
+  type DraftNet,
+  MAX_DEPTH,
+  type Sequence,
+  type Step,
+  type Verdict,
+  type VerdictRequest,
+} from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
 import { type AttentionPlan, planAttention } from './attention-plan'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
-import { record, recordAlone } from './command'
+import { type Command, record, recordAlone } from './command'
 import type { Gpu } from './gpu'
 import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
 import { LogitReadback, planLogitReadback } from './logit-readback'
 import { type OwnCommands, ownCommands } from './own-commands'
-import { type PlannedResident, RESULT_WORDS, type Resident } from './resident'
+import { PATH_AT, type PlannedResident, RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
 /** What a step gave. */
@@ -48,6 +56,7 @@ interface Slot {
 
 interface Extras {
   accept?: Kernel
+  numHeads?: number
   /** To measure the GPU's own time of every step: one per step in flight, or none. */
   timers: readonly GpuTimer[]
 }
@@ -84,7 +93,8 @@ export class Runner {
     readonly resident: Resident,
     readonly stepData: StepData,
     readonly target: Llama,
-    readonly draft: Llama | undefined,
+    readonly drafts: readonly Llama[],
+    readonly numHeads: number,
     /** Commands beside the models'. */
     readonly own: OwnCommands,
     readbacks: PlannedReadbacks,
@@ -107,12 +117,12 @@ export class Runner {
     gpu: Gpu,
     resident: Resident,
     stepData: StepData,
-    [target, draft]: readonly Llama[],
+    [target, ...drafts]: readonly Llama[],
     readbacks: PlannedReadbacks,
-    { accept = kernels.accept, timers }: Extras,
+    { accept = kernels.accept, numHeads = 0, timers }: Extras,
   ): Promise<Runner> {
     const own = await ownCommands(gpu, resident, accept)
-    return new Runner(gpu, resident, stepData, target!, draft, own, readbacks, timers)
+    return new Runner(gpu, resident, stepData, target!, drafts, numHeads, own, readbacks, timers)
   }
 
   /** For benches that time passes of their own. */
@@ -150,12 +160,18 @@ export class Runner {
     if (step.isAhead) numDispatches += recordAlone(pass, this.own.place, this.own.numPlaceGroups(step))
     if (step.lookups.length > 0) numDispatches += recordAlone(pass, this.own.lookup, step.lookups.length)
     step.draftPasses.forEach((draftPass, i) => {
-      numDispatches += record(pass, this.draft!.commands, draftPass, offsets[i]!, plans[i]!)
+      numDispatches += record(pass, this.#commandsOf(draftPass.net), draftPass, offsets[i]!, plans[i]!)
     })
     const last = offsets.at(-1)!
     const targetPlan = plans.at(-1)!
     numDispatches += record(pass, this.target.commands, step.targetPass, last, targetPlan)
-    numDispatches += record(pass, [this.own.accept, ...this.target.moves], step.targetPass, last, targetPlan)
+    numDispatches += record(
+      pass,
+      [this.own.accept, ...this.target.afterVerdict],
+      step.targetPass,
+      last,
+      targetPlan,
+    )
     pass.end()
     slot.timer?.resolve(encoder)
     encoder.copyBufferToBuffer(this.resident.verdicts, 0, slot.verdicts, 0, slot.verdicts.size)
@@ -175,10 +191,19 @@ export class Runner {
     invariant(fits, () => `a pass of ${asked} in buffers for ${maxRows} and ${maxSamples}`)
   }
 
+  /** Heads are the target's. */
+  #modelOf(net: DraftNet): Llama {
+    return net === 'heads' ? this.target : this.drafts[DRAFT_MODELS.indexOf(net)]!
+  }
+
+  #commandsOf(net: DraftNet): readonly Command[] {
+    return net === 'heads' ? this.target.heads! : this.#modelOf(net).commands
+  }
+
   /** How each pass attends, draft passes first. */
   plan({ draftPasses, targetPass, isAhead }: Step, walk = false): AttentionPlan[] {
     return [
-      ...draftPasses.map(pass => planAttention(pass, this.draft!.attention, { isAhead })),
+      ...draftPasses.map(pass => planAttention(pass, this.#modelOf(pass.net).attention, { isAhead })),
       planAttention(targetPass, this.target.attention, { walk, isAhead }),
     ]
   }
@@ -213,7 +238,7 @@ export class Runner {
     const logits = scoring ? await this.#logitReadback.read(samples.length) : undefined
     await readback.mapAsync(GPUMapMode.READ)
     const results = new Uint32Array(readback.getMappedRange())
-    const verdicts = requests.map(({ sequence }, i) => readVerdict(results, sequence, indices[i]!))
+    const verdicts = requests.map((request, i) => readVerdict(results, request, indices[i]!))
     readback.unmap()
     const logProbs = await this.#logProbReadback.read(step.targetPass, verdicts)
     const gpuMs = await timer?.read()
@@ -225,7 +250,7 @@ export class Runner {
   }
 }
 
-function readVerdict(results: Uint32Array, sequence: Sequence, index: number): Verdict {
+function readVerdict(results: Uint32Array, { sequence, isTree }: VerdictRequest, index: number): Verdict {
   const at = index * RESULT_WORDS
   const numTokens = results[at]!
   invariant(numTokens >= 1 && numTokens <= MAX_DEPTH + 1, () => `verdict of ${numTokens} tokens`)
@@ -235,5 +260,10 @@ function readVerdict(results: Uint32Array, sequence: Sequence, index: number): V
     numDrafted: results[at + 3]!,
     numAccepted: results[at + 1]!,
     stopped: results[at + 2] === 1,
+    ...(isTree ? { path: pathOf(results, at, numTokens) } : {}),
   }
 }
+
+/** The nodes that a tree's tokens were sampled at: accept.wgsl. */
+const pathOf = (results: Uint32Array, at: number, numTokens: number): number[] =>
+  Array.from({ length: numTokens }, (_, i) => (results[at + PATH_AT + (i >> 2)]! >> ((i & 3) * 8)) & 0xff)

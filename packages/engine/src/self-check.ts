@@ -17,11 +17,14 @@ export interface SelfCheck {
   /** Rows per workgroup whose results are equal bit for bit. */
   tilesUsed: number[]
   tilesRefused: number[]
+  /** Rows that are nodes of a tree give the bits of rows that are not. False where there are to be no trees. */
+  trees: boolean
 }
 
-export async function selfCheck(runner: Runner, vocab: number): Promise<SelfCheck> {
+export async function selfCheck(runner: Runner, vocab: number, trees: boolean): Promise<SelfCheck> {
   const { commands } = runner.target
-  const all = [...commands, ...(runner.draft?.commands ?? [])]
+  const models = [runner.target, ...runner.drafts]
+  const all = [...models.flatMap(model => model.commands), ...(runner.target.heads ?? [])]
   const tiles = [...new Set(commands.flatMap(command => command.variants.map(variant => variant.tile)))]
   tiles.sort((a, b) => a - b)
   const rowsOf = (tile: number): number => {
@@ -33,16 +36,19 @@ export async function selfCheck(runner: Runner, vocab: number): Promise<SelfChec
   const alone: Uint32Array[] = []
   for (let i = 0; i < rowsOf(tiles.at(-1)!); i++) alone.push(...(await logits(runner, trial, first + i, 1)))
 
-  const check: SelfCheck = { tilesUsed: [], tilesRefused: [] }
+  const check: SelfCheck = { tilesUsed: [], tilesRefused: [], trees }
   for (const tile of tiles) {
     const together = await logits(runner, trial, first, rowsOf(tile))
     const list = equal(together, alone) ? check.tilesUsed : check.tilesRefused
     list.push(tile)
   }
   for (const command of all) keepTiles(command, check.tilesRefused)
-  const walked = await logits(runner, trial, first, rowsOf(check.tilesUsed.at(-1)!), { walk: true })
-  if (!equal(walked, alone)) {
-    for (const llama of [runner.target, runner.draft]) if (llama) llama.attention.alwaysWalk = true
+  const numRows = rowsOf(check.tilesUsed.at(-1)!)
+  const walked = await logits(runner, trial, first, numRows, { walk: true })
+  if (!equal(walked, alone)) for (const model of models) model.attention.alwaysWalk = true
+  for (const walk of trees ? [false, true] : []) {
+    const nodes = await logits(runner, trial, first, numRows, { walk, asTree: true })
+    check.trees &&= equal(nodes, alone)
   }
 
   const prefill = commands.find(command => command.prefill)?.prefill
@@ -73,9 +79,9 @@ async function logits(
   trial: Trial,
   first: number,
   numRows: number,
-  { walk = false, numSamples = numRows } = {},
+  { walk = false, asTree = false, numSamples = numRows } = {},
 ): Promise<Uint32Array[]> {
-  const pass = trial.rows(first, numRows)
+  const pass = asTree ? trial.nodes(first, numRows) : trial.rows(first, numRows)
   const outcome = await runner.execute(trial.step({ ...pass, samples: pass.samples.slice(-numSamples) }), {
     walk,
   })

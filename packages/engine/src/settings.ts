@@ -1,8 +1,8 @@
 /** Options of an engine, checked. */
-import { MAX_DEPTH } from '@foretoken/scheduler'
+import { DRAFT_MODELS, MAX_DEPTH } from '@foretoken/scheduler'
+import { bad } from './argument'
 import type { KvType } from './llama-buffers'
 import type { ModelConfig } from './model-config'
-import { bad } from './request'
 import { MIN_CONTEXT } from './trial'
 import type { EngineOptions } from './types'
 
@@ -14,11 +14,19 @@ export interface Settings {
   contextLength: number | undefined
   kvType: KvType
   verificationDepth: number
+  trees: boolean
+  /** The n-gram cache's name; undefined: there is none. */
+  ngramCache: string | undefined
 }
+
+const DEFAULT_CACHE_NAME = 'default'
 
 const known = [
   'model',
   'draft',
+  'heads',
+  'trees',
+  'ngramCache',
   'onProgress',
   'signal',
   'maxConcurrent',
@@ -32,6 +40,7 @@ export function readSettings(options: EngineOptions): Settings {
     if (!known.includes(name)) throw bad(name, value, `one of ${known.join(', ')}`)
   }
   const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16', verificationDepth = 0 } = options
+  const { trees = false, draft } = options
   const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
   if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
   if (contextLength !== undefined && !(whole(contextLength, 2 ** 20) && contextLength >= MIN_CONTEXT)) {
@@ -41,7 +50,25 @@ export function readSettings(options: EngineOptions): Settings {
   if (verificationDepth !== 0 && !whole(verificationDepth, MAX_DEPTH)) {
     throw bad('verificationDepth', verificationDepth, `a whole number from 0 to ${MAX_DEPTH}`)
   }
-  return { maxConcurrent, contextLength, kvType, verificationDepth }
+  if (typeof trees !== 'boolean') throw bad('trees', trees, 'true or false')
+  if (Array.isArray(draft) && draft.length > DRAFT_MODELS.length) {
+    throw bad('draft', `${draft.length} models`, `at most ${DRAFT_MODELS.length}`)
+  }
+  return {
+    maxConcurrent,
+    contextLength,
+    kvType,
+    verificationDepth,
+    trees,
+    ngramCache: cacheName(options.ngramCache),
+  }
+}
+
+function cacheName(cache: EngineOptions['ngramCache'] = false): string | undefined {
+  if (typeof cache === 'boolean') return cache ? DEFAULT_CACHE_NAME : undefined
+  const name = (cache as { name?: unknown } | null)?.name
+  if (typeof name === 'string' && name !== '' && name.length <= 100) return name
+  throw bad('ngramCache', cache, 'true, false or { name }, a text of 1 to 100 characters')
 }
 
 /** What the options ask for, or the smaller of the model's own and DEFAULT_CONTEXT. */

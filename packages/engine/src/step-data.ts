@@ -3,7 +3,15 @@
  * bound by a dynamic offset. Kernels read them through shaders/step.wgsl.
  */
 import { invariant } from '@foretoken/errors'
-import type { Pass, Row, Sequence, Step } from '@foretoken/scheduler'
+import {
+  isDraftModel,
+  MAX_DEPTH,
+  type Pass,
+  type Row,
+  type Sample,
+  type Sequence,
+  type Step,
+} from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
 import type { AttentionPlan } from './attention-plan'
 import { verificationFlags } from './verification'
@@ -34,6 +42,16 @@ export function numPlaces({ draftPasses, targetPass }: Step): number {
   )
 }
 
+/** What a step may hold at most. */
+export interface StepSizes {
+  maxRows: number
+  maxSamples: number
+  maxConcurrent: number
+  numDrafts: number
+  hasHeads: boolean
+  trees: boolean
+}
+
 export interface EncodedStep {
   words: Uint32Array<ArrayBuffer>
   offsets: number[]
@@ -48,18 +66,22 @@ export class StepData {
   readonly #floats: Float32Array<ArrayBuffer>
   readonly #places: Uint32Array<ArrayBuffer>
 
-  constructor(maxRows: number, maxSamples: number, maxConcurrent: number, maxDraftPasses: number) {
+  constructor({ maxRows, maxSamples, maxConcurrent, numDrafts, hasHeads, trees }: StepSizes) {
     const whole = sectionWords(maxRows, maxSamples, maxConcurrent)
     const small = sectionWords(maxConcurrent, maxConcurrent, 0)
     const catchUp = sectionWords(maxRows, maxConcurrent, 0)
+    const heads = hasHeads ? sectionWords(maxConcurrent, maxSamples, 0) : 0
+    // The levels of all trees: each of their rows is one of the target's too.
+    const levels = trees && numDrafts > 0 ? catchUp + sectionWords(maxSamples, maxSamples, 0) : 0
     this.bindingBytes = whole * 4
     // The last section's binding may reach past its own end.
-    this.bufferBytes = (catchUp + (maxDraftPasses - 1) * small + 2 * whole) * 4
+    this.bufferBytes = (numDrafts * (catchUp + (MAX_DEPTH - 1) * small) + levels + 2 * heads + 2 * whole) * 4
     this.#words = new Uint32Array(this.bufferBytes / 4)
     this.#floats = new Float32Array(this.#words.buffer)
     // The target's rows are all sampled, the first draft pass may catch up, the others have a row per sequence.
-    const drafts = maxDraftPasses > 0 ? maxRows + (3 * maxDraftPasses - 1) * maxConcurrent : 0
-    this.#places = new Uint32Array(1 + (3 * maxSamples + maxConcurrent + drafts) * PLACE_WORDS)
+    const chains = numDrafts * (maxRows + (3 * MAX_DEPTH - 1) * maxConcurrent)
+    const others = (levels > 0 ? maxRows + 3 * maxSamples : 0) + 2 * (maxConcurrent + 2 * maxSamples)
+    this.#places = new Uint32Array(1 + (3 * maxSamples + maxConcurrent + chains + others) * PLACE_WORDS)
   }
 
   /** Bytes of the list of positions that the GPU fills in. */
@@ -118,15 +140,18 @@ export class StepData {
     tiles.forEach(({ first, rows, splits, end, nodesFrom }, i) => {
       words.set([first, rows, splits, end, nodesFrom], start + tilesAt + i * TILE_WORDS)
     })
-    pass.samples.forEach(({ row, sequence, position }, i) => {
+    pass.samples.forEach((sample, i) => {
+      const { row, sequence, position, head } = sample
       const at = start + samplesAt + i * SAMPLE_WORDS
       const { sampling, logProbs } = sequence.request
       const { temperature, topK, topP, minP, seed } = sampling
-      words.set([row, sequence.index, position, 0, topK, 0, 0, seed, isDraft ? 1 : 0], at)
+      words.set([row, sequence.index, position, 0, topK, 0, 0, seed, isDraft ? leftWord(sample) : 0], at)
       const wanted = isDraft || logProbs === undefined ? 0 : 1 + logProbs
-      const isDrawn = choices.get(sequence)?.method === 'draft'
+      const isDrawn = isDraftModel(choices.get(sequence)?.method ?? 'off')
       const flags = adjustmentFlags(sampling) | verificationFlags(sequence.request, isDrawn)
-      words.set([flags, isAhead ? 0 : sequence.length, wanted], at + 9)
+      // Heads guess side by side: what those before them say is not there when they draw.
+      const committed = head === undefined ? (isAhead ? 0 : sequence.length) : position
+      words.set([flags, committed, wanted], at + 9)
       this.#floats[at + 3] = temperature
       this.#floats[at + 5] = topP
       this.#floats[at + 6] = minP
@@ -140,6 +165,10 @@ export class StepData {
     })
   }
 }
+
+/** How many tokens a draft's sample leaves, how far behind its position the first of them stands, and its head. */
+const leftWord = ({ children = { count: 1, skip: 0 }, head = 0 }: Sample): number =>
+  children.count | (children.skip << 8) | (head << 16)
 
 /** Sequence, position, slot, place of the token, what it sees (step.wgsl), and the node that a tree's row follows. */
 function rowWords({ sequence, position, node }: Row): number[] {

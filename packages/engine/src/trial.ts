@@ -1,5 +1,13 @@
 /** Steps of nobody's sequence, for measuring and checking while nobody else has index 0 and the first blocks. */
-import { blocksFor, MAX_DEPTH, type Pass, Sequence, type Step } from '@foretoken/scheduler'
+import {
+  blocksFor,
+  type DraftNet,
+  type DraftPass,
+  MAX_DEPTH,
+  type Pass,
+  Sequence,
+  type Step,
+} from '@foretoken/scheduler'
 import type { Runner } from './runner'
 
 /** The least context in which a trial fits. */
@@ -40,28 +48,28 @@ export class Trial {
     return this.sequence.length
   }
 
-  step(targetPass: Pass, draftPasses: Pass[] = []): Step {
-    const choices = new Map()
+  step(targetPass: Pass, draftPasses: DraftPass[] = []): Step {
     return {
       isAhead: false,
       draftPasses,
       targetPass,
       guesses: [],
       lookups: [],
-      choices,
+      choices: new Map(),
+      trees: new Map(),
       tables: [this.sequence],
     }
   }
 
   /** How long a step of these passes takes, in ms. */
-  async time(targetPass: Pass, draftPasses: Pass[] = []): Promise<number> {
+  async time(targetPass: Pass, draftPasses: DraftPass[] = []): Promise<number> {
     return (await this.timeParts(targetPass, draftPasses)).ms
   }
 
   /** The same, and the GPU's own part of it where that is measured. */
   async timeParts(
     targetPass: Pass,
-    draftPasses: Pass[] = [],
+    draftPasses: DraftPass[] = [],
   ): Promise<{ ms: number; gpuMs: number | undefined }> {
     const begin = performance.now()
     const { gpuMs } = await this.#runner.execute(this.step(targetPass, draftPasses))
@@ -79,6 +87,18 @@ export class Trial {
     }
   }
 
+  /** The same rows as the nodes of a tree that is a chain. */
+  nodes(first: number, numRows: number): Pass {
+    const pass = this.rows(first, numRows)
+    const nodeOf = (index: number) => ({
+      index,
+      parent: Math.max(0, index - 1),
+      base: first,
+      mask: 2 ** (index + 1) - 1,
+    })
+    return { ...pass, rows: pass.rows.map((row, i) => ({ ...row, node: nodeOf(i) })) }
+  }
+
   /** The last token and a draft of `depth`, judged; beyond MAX_DEPTH the rows are computed and sampled only. */
   verify(depth: number): Pass {
     const judged = Math.min(depth, MAX_DEPTH)
@@ -87,8 +107,15 @@ export class Trial {
   }
 
   /** A draft pass that catches up with `numRows` positions and draws one token. */
-  catchUp(numRows: number): Pass {
+  catchUp(net: DraftNet, numRows: number): DraftPass {
     const pass = this.rows(this.start - numRows, numRows)
-    return { ...pass, samples: pass.samples.slice(-1) }
+    return { net, ...pass, samples: pass.samples.slice(-1) }
+  }
+
+  /** A pass of the heads that draws `count` tokens. */
+  heads(count: number): DraftPass {
+    const pass = this.rows(this.start - 1, 1)
+    const samples = Array.from({ length: count }, (_, head) => ({ ...pass.samples[0]!, head }))
+    return { net: 'heads', ...pass, samples }
   }
 }

@@ -18,14 +18,26 @@ export interface LoadProgress {
   loaded: number
   /** Undefined while the server has not told the length. */
   total: number | undefined
-  /** 'model' or 'draft'. */
+  /** 'model', 'draft', 'draft-2', 'draft-3' or 'heads'. */
   file: string
 }
 
 export interface EngineOptions {
   model: ModelSource
-  /** A smaller model of the same vocabulary. Default: none, and for the bundled model its own. */
-  draft?: ModelSource
+  /** A smaller model of the same vocabulary, or up to three. Default: none, and for the bundled model its own. */
+  draft?: ModelSource | readonly ModelSource[]
+  /** Medusa heads of the model: a safetensors file with `medusa.I.weight` [dim, dim]. `bundled`: those of the bundled one. */
+  heads?: ModelSource
+  /**
+   * Drafts may be trees, verified in one pass: by wish, and where the controller finds that they pay. Default false: their
+   * kernels take a while to compile.
+   */
+  trees?: boolean
+  /**
+   * Learn which tokens follow which from all that is generated, and draft from it. Kept in IndexedDB, per vocabulary and
+   * name, until `clearNgramCache()`. Default false.
+   */
+  ngramCache?: boolean | { name: string }
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
   /** Requests that run together, 1..32. Up to 1024 more wait. Default 4. */
@@ -41,10 +53,33 @@ export interface EngineOptions {
   verificationDepth?: number
 }
 
-export type SpeculationMethod = 'draft' | 'lookup'
+/**
+ * Who guesses: prompt lookup, the n-gram cache, the draft models, the heads; and trees of lookup, the first draft model or
+ * the heads.
+ */
+export type Drafter =
+  | 'lookup'
+  | 'cache'
+  | 'draft'
+  | 'draft-2'
+  | 'draft-3'
+  | 'heads'
+  | 'lookup-tree'
+  | 'draft-tree'
+  | 'heads-tree'
 
-/** `auto`: the controller decides at every step. A method with a depth (1..16) fixes both. */
-export type Speculation = 'auto' | 'off' | { method: SpeculationMethod; depth: number }
+/**
+ * `auto`: the controller decides at every step. A method with a depth (1..16) fixes both; heads guess no further than
+ * there are heads. `draft`: which of several draft models, 0 if not said. Of a tree `depth` is the number of its nodes
+ * (1..31), which grow where they are likeliest to be right, and `from` tells who guesses them: if it is not said, the
+ * heads, the draft model or lookup, the first that is there.
+ */
+export type Speculation =
+  | 'auto'
+  | 'off'
+  | { method: 'lookup' | 'cache' | 'heads'; depth: number }
+  | { method: 'draft'; depth: number; draft?: number }
+  | { method: 'tree'; depth: number; from?: 'lookup' | 'draft' | 'heads' }
 
 /**
  * How guesses are judged. `shared-noise`: by the target's own samples; ids are those of decoding without guesses.
@@ -53,7 +88,7 @@ export type Speculation = 'auto' | 'off' | { method: SpeculationMethod; depth: n
 export type Verification = 'shared-noise' | 'rejection' | 'block'
 
 /** Where a token came from: `target` is the model's own, the others were accepted guesses. */
-export type TokenSource = 'target' | 'draft' | 'lookup'
+export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads'
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant' | (string & {})
@@ -185,7 +220,7 @@ export interface TokenBatch {
   /** One per token, if they were asked for. */
   logprobs?: TokenLogprobs[]
   /** What the controller chose for this request in this step. */
-  speculation: { method: SpeculationMethod | 'off'; depth: number }
+  speculation: { method: Drafter | 'off'; depth: number }
   timings: StepTimings
   /** On the last batch of each sample only. */
   finishReason?: FinishReason
@@ -240,7 +275,7 @@ export interface StepEvent {
 
 export interface EngineStats extends SpeculationCounters {
   /** The same counters by drafter. */
-  byMethod: Record<SpeculationMethod, SpeculationCounters>
+  byMethod: Record<Drafter, SpeculationCounters>
   num_steps: number
   num_generated_tokens: number
   /** GPU dispatches of all steps. */
@@ -269,6 +304,12 @@ export interface EngineStats extends SpeculationCounters {
     hasChatTemplate: boolean
   }
   draft: { name: string; format: string; parameters: number } | null
+  /** All draft models, the first included. */
+  drafts: Array<{ name: string; format: string; parameters: number }>
+  /** Medusa heads that are loaded. */
+  numHeads: number
+  /** N-grams in the cache, at most 32,768; 0 where there is none. */
+  numCachedNgrams: number
   /** GPU memory taken by weights, KV cache and working buffers, in bytes. All 0 once disposed of. */
   gpuBytes: { weights: number; kv: number; work: number }
   /**
@@ -278,18 +319,26 @@ export interface EngineStats extends SpeculationCounters {
   capacity: { maxRows: number; maxSamples: number; maxConcurrent: number; kvPositions: number }
   /**
    * Rows that share a workgroup, those of prefill last: sizes whose results are equal bit for bit on this device, and
-   * those that are not used.
+   * those that are not used; and whether rows may be nodes of trees, if they are to be.
    */
-  selfCheck: { tilesUsed: number[]; tilesRefused: number[] }
+  selfCheck: { tilesUsed: number[]; tilesRefused: number[]; trees: boolean }
   /**
    * How products with the weights are cut up, by name, and whence: `default` where there was nothing to choose from or
    * no time for it, else measured at this load, or at an earlier one and stored.
    */
   tuning: { cut: string; from: 'default' | 'measured' | 'stored' }
-  /** Milliseconds of a target pass by rows, and of one draft pass. */
-  cost: { target: Array<{ rows: number; ms: number }>; draft: Array<{ rows: number; ms: number }> }
-  /** Chance that draft token i + 1 is accepted, by drafter, as the controller believes it now. */
-  survival: Record<SpeculationMethod, number[]>
+  /**
+   * Milliseconds of a target pass by rows, of one pass of each draft model by rows, of the heads' by tokens; and what a
+   * step loses that waits for the tokens of the one before.
+   */
+  cost: Record<'target' | 'draft' | 'draft-2' | 'draft-3' | 'heads', Array<{ rows: number; ms: number }>> & {
+    waitMs: number
+  }
+  /**
+   * Chance that draft token i + 1 is accepted, by drafter, as the controller believes it now; of trees, that the best child
+   * at depth i + 1 is, if its parent was.
+   */
+  survival: Record<Drafter, number[]>
   /** GPU objects created since the engine is ready; 0 once running. */
   createsSinceReady: number
 }
@@ -308,7 +357,7 @@ export interface Preflight {
   format: string
   /** Values in all tensors. */
   parameters: number
-  /** The draft model, if one was named. All bytes below include it. */
+  /** The first draft model, if one was named. All bytes below include it, the others and the heads. */
   draft: { architecture: string; name: string; format: string; parameters: number } | null
   /** Bytes of the files, headers included. */
   downloadBytes: number

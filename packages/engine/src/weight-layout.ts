@@ -133,13 +133,14 @@ function layOut(
   tensors: ReadonlyMap<string, TensorInfo>,
   maxBufferBytes: number,
 ): Array<[string, Matrix<PlannedBuffer>]> {
-  const { type, columns } = tensor
-  const maxTiles = Math.max(1, Math.floor(maxBufferBytes / packedSize(type, rowsPerTile, columns).quantBytes))
   const group = neighbours(tensor, tensors)
   const tiles = group.reduce((sum, { rows }) => sum + paddedRows(rows) / rowsPerTile, 0)
-  if (tiles <= maxTiles) return together(plan, group)
-  return [[tensor.name, inParts(plan, tensor, maxTiles)]]
+  if (tiles <= maxTilesOf(tensor, maxBufferBytes)) return together(plan, group)
+  return [[tensor.name, planMatrix(plan, tensor, maxBufferBytes)]]
 }
+
+const maxTilesOf = ({ type, columns }: TensorInfo, maxBufferBytes: number): number =>
+  Math.max(1, Math.floor(maxBufferBytes / packedSize(type, rowsPerTile, columns).quantBytes))
 
 function together(plan: BufferPlan, group: readonly TensorInfo[]): Array<[string, Matrix<PlannedBuffer>]> {
   const { type: format, columns } = group[0]!
@@ -153,9 +154,14 @@ function together(plan: BufferPlan, group: readonly TensorInfo[]): Array<[string
   })
 }
 
-/** As few parts as it takes, of about the same size. */
-function inParts(plan: BufferPlan, tensor: TensorInfo, maxTiles: number): Matrix<PlannedBuffer> {
+/** A matrix that shares its buffers with no other: in as few parts as it takes, of about the same size. */
+export function planMatrix(
+  plan: BufferPlan,
+  tensor: TensorInfo,
+  maxBufferBytes: number,
+): Matrix<PlannedBuffer> {
   const { name, type: format, rows, columns } = tensor
+  const maxTiles = maxTilesOf(tensor, maxBufferBytes)
   const tiles = paddedRows(rows) / rowsPerTile
   const rowsPerPart = Math.ceil(tiles / Math.ceil(tiles / maxTiles)) * rowsPerTile
   const parts: Array<MatrixPart<PlannedBuffer>> = []

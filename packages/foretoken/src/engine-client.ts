@@ -49,6 +49,10 @@ export class EngineClient implements Engine {
     return this.#link.call(remote => remote.stats())
   }
 
+  clearNgramCache(): Promise<void> {
+    return this.#link.call(remote => remote.clearNgramCache())
+  }
+
   dispose(): Promise<void> {
     this.#disposed ??= this.#link.dispose(abortedError('dispose'))
     return this.#disposed

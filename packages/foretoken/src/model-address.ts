@@ -1,13 +1,15 @@
 /** Model sources as the worker can open them: addresses are absolute, seen from the page. */
 import type { HubFile, ModelSource } from '@foretoken/engine/types'
 import { EngineError } from '@foretoken/errors'
-import { bundledDraftUrl, bundledModelUrl } from '@foretoken/tiny-models'
+import { bundledDraftUrl, bundledHeadsUrl, bundledModelUrl } from '@foretoken/tiny-models'
 import type { WireSource } from './protocol.ts'
 
 const allowed = "'bundled', an address, a URL, a File, a Blob or { repo, file }"
 
-export function resolveSource(source: ModelSource, argument: 'model' | 'draft'): WireSource {
-  if (source === 'bundled') return (argument === 'model' ? bundledModelUrl : bundledDraftUrl).href
+const bundled = { model: bundledModelUrl, draft: bundledDraftUrl, heads: bundledHeadsUrl }
+
+export function resolveSource(source: ModelSource, argument: keyof typeof bundled): WireSource {
+  if (source === 'bundled') return bundled[argument].href
   if (typeof source === 'string') return resolveAddress(source, argument)
   if (source instanceof URL) return source.href
   if (source instanceof Blob) return source

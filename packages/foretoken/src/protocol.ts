@@ -15,9 +15,11 @@ import type { WireError } from '@foretoken/errors'
 /** A source without names that only the page can resolve: addresses are absolute. */
 export type WireSource = string | Blob | HubFile
 
-export interface WireEngineOptions extends Omit<EngineOptions, 'model' | 'draft' | 'onProgress' | 'signal'> {
+export interface WireEngineOptions
+  extends Omit<EngineOptions, 'model' | 'draft' | 'heads' | 'onProgress' | 'signal'> {
   model: WireSource
-  draft?: WireSource
+  draft?: WireSource[]
+  heads?: WireSource
 }
 
 export type WireGenerateOptions = Omit<GenerateOptions, 'signal'>
@@ -43,6 +45,7 @@ export interface WorkerSurface {
   tokenize(text: string): Promise<Outcome<number[]>>
   forward(tokens: readonly number[]): Promise<Outcome<ForwardResult>>
   stats(): Promise<Outcome<EngineStats>>
+  clearNgramCache(): Promise<Outcome<void>>
   dispose(): Promise<Outcome<void>>
 }
 

@@ -113,6 +113,8 @@ export interface Engine {
    * nobody listens.
    */
   steps(options?: { signal?: AbortSignal }): AsyncGenerator<StepEvent, void, void>
+  /** Forgets what the n-gram cache has learned, in memory and in the browser's store. */
+  clearNgramCache(): Promise<void>
   /** Ends all requests with `aborted`, frees the GPU and the worker. */
   dispose(): Promise<void>
 }

@@ -9,12 +9,13 @@ import type { CallOptions } from './worker-call.ts'
 /** What the worker gets, and what stays here. */
 export function wireOptions(options: EngineOptions): [WireEngineOptions, CallOptions] {
   checkOptions(options)
-  const { model, draft = defaultDraft(model), onProgress, signal, ...others } = options
+  const { model, draft = defaultDraft(model), heads, onProgress, signal, ...others } = options
   checkSignal(signal)
   checkOnProgress(onProgress)
   throwIfAborted(signal, 'start')
   const wire: WireEngineOptions = { ...others, model: resolveSource(model, 'model') }
-  if (draft !== undefined) wire.draft = resolveSource(draft, 'draft')
+  if (draft !== undefined) wire.draft = [draft].flat().map(source => resolveSource(source, 'draft'))
+  if (heads !== undefined) wire.heads = resolveSource(heads, 'heads')
   return [wire, { onProgress, signal }]
 }
 

@@ -77,6 +77,8 @@ const surface: WorkerSurface = {
     return result.ok ? transfer(result, [result.value.logits.buffer as ArrayBuffer]) : result
   },
 
+  clearNgramCache: () => outcome(() => loadedEngine().clearNgramCache()),
+
   stats: () => outcome(() => loadedEngine().stats()),
 
   dispose: () =>

@@ -92,5 +92,8 @@ function meanOffer(contenders: readonly Contender[], method: Method): Offer | un
     if (known.length === 0) break
     gains.push(known.reduce((sum, gain) => sum + gain, 0) / known.length)
   }
-  return offers[0]!.drafting ? { method, gains, drafting: { lag: 1, horizon: 1 } } : { method, gains }
+  const longest = offers.reduce((most, offer) => (offer!.gains.length > most!.gains.length ? offer : most))!
+  return longest.drafting
+    ? { method, gains, drafting: { ...longest.drafting, lag: 1, horizon: 1 } }
+    : { method, gains }
 }

@@ -201,7 +201,7 @@ describe('prefix sharing', () => {
     const sequence = scheduler.add({ ...asked(2), speculation: draft })!
     scheduler.admit()
     scheduler.plan()
-    expect([sequence.numComputed, sequence.numDraftComputed]).toEqual([192, 192])
+    expect([sequence.numComputed, sequence.numDraftComputed.draft]).toEqual([192, 192])
   })
 })
 

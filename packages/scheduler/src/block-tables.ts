@@ -1,5 +1,9 @@
-/** Which blocks each sequence holds: its own as it grows, and others' where they hold the same tokens. */
+/**
+ * Which blocks each sequence holds: its own as it grows, and others' where they hold the same tokens. Of draft models the
+ * first one's keys and values are shared too; further ones compute theirs anew, to the same bits.
+ */
 import { BLOCK_SIZE, BlockPool, blocksFor } from './block-pool'
+import { DRAFT_MODELS } from './policy'
 import type { Sequence } from './sequence'
 
 export class BlockTables {
@@ -31,8 +35,9 @@ export class BlockTables {
       if (block === undefined) return
       this.pool.share(block)
       this.#append(sequence, block)
-      if (sequence.numDraftComputed === sequence.numComputed && this.pool.hasDraft(block))
-        sequence.numDraftComputed = end
+      const { numDraftComputed } = sequence
+      if (numDraftComputed.draft === sequence.numComputed && this.pool.hasDraft(block))
+        numDraftComputed.draft = end
       sequence.numComputed = end
       sequence.numPublished = at + 1
       this.numTokensShared += BLOCK_SIZE
@@ -46,7 +51,7 @@ export class BlockTables {
     const numFull = (computed: number): number => Math.floor(computed / BLOCK_SIZE)
     for (; sequence.numPublished < numFull(sequence.numComputed); sequence.numPublished++)
       this.pool.publish(blocks[sequence.numPublished]!, sequence.prefix(sequence.numPublished))
-    const numWithDraft = Math.min(sequence.numPublished, numFull(sequence.numDraftComputed))
+    const numWithDraft = Math.min(sequence.numPublished, numFull(sequence.numDraftComputed.draft))
     for (; sequence.numDraftPublished < numWithDraft; sequence.numDraftPublished++)
       this.pool.markDraft(blocks[sequence.numDraftPublished]!)
   }
@@ -57,7 +62,8 @@ export class BlockTables {
     this.#changed.delete(sequence)
     sequence.blocks = []
     sequence.numComputed = 0
-    sequence.numDraftComputed = 0
+    for (const model of DRAFT_MODELS) sequence.numDraftComputed[model] = 0
+    sequence.hasState = false
     sequence.numPublished = 0
     sequence.numDraftPublished = 0
   }

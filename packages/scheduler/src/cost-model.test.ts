@@ -14,11 +14,12 @@ const pass = (numRows: number): Pass => ({
 
 const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
   isAhead: false,
-  draftPasses: draftRows.map(pass),
+  draftPasses: draftRows.map(numRows => ({ net: 'draft', ...pass(numRows) })),
   targetPass: pass(numRows),
   guesses: [],
   lookups: [],
   choices: new Map(),
+  trees: new Map(),
   tables: [],
 })
 
@@ -81,7 +82,7 @@ describe('live steps', () => {
     for (let repeat = 0; repeat < 3; repeat++) {
       for (let rows = 1; rows <= 9; rows++) {
         cost.target.observe(rows, 10 + rows)
-        cost.draft.observe(rows, 2)
+        cost.of('draft').observe(rows, 2)
       }
     }
     return cost
@@ -110,7 +111,7 @@ describe('live steps', () => {
       cost.observeStep(step(3), 13)
       cost.observeStep(step(3, [1, 1]), 13 + 2 * 5)
     }
-    expect(cost.draft.at(1)).toBeGreaterThan(4)
+    expect(cost.of('draft').at(1)).toBeGreaterThan(4)
     expect(cost.target.at(3)).toBeLessThan(15)
   })
 
@@ -121,6 +122,6 @@ describe('live steps', () => {
     cost.observeStep(step(1), 10)
     expect(cost.target.at(1)).toBeCloseTo(10)
     cost.observeStep(step(1, [1, 1]), 14)
-    expect(cost.draft.at(1)).toBeCloseTo(2)
+    expect(cost.of('draft').at(1)).toBeCloseTo(2)
   })
 })

@@ -10,45 +10,84 @@
  */
 import { CostCurve, noiseOf } from './cost-curve'
 import { LatencyModel } from './latency-model'
+import type { DraftNet } from './policy'
 import type { Sequence } from './sequence'
-import type { Step } from './step'
+import type { DraftPass, Step } from './step'
 
 export type { CostTable } from './cost-curve'
 
 /** Variance that a step adds to the logarithm of the slowdown. */
 const SLOWDOWN_WALK = 0.02
+/** A step that took longer than this many times the expected counts as so many. */
+const OUTLIER = 2
 
 export class CostModel {
   readonly target = new CostCurve()
-  readonly draft = new CostCurve()
+  /** Passes of draft models by their rows, of heads by what they sample. */
+  readonly drafts: Readonly<Record<DraftNet, CostCurve>> = {
+    draft: new CostCurve(),
+    'draft-2': new CostCurve(),
+    'draft-3': new CostCurve(),
+    heads: new CostCurve(),
+  }
   /** The same steps in the eyes of SmartSpec, for its policy. */
   readonly latency = new LatencyModel()
+  readonly #late = { ahead: new Mean(), alone: new Mean() }
   #logSlowdown = 0
   #slowdownVariance = SLOWDOWN_WALK
 
-  observeStep({ targetPass: { rows, samples }, draftPasses }: Step, stepMs: number): void {
+  of(net: DraftNet): CostCurve {
+    return this.drafts[net]
+  }
+
+  /** What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. */
+  get waitMs(): number {
+    return Math.max(0, this.#late.alone.value - this.#late.ahead.value)
+  }
+
+  observeStep({ targetPass: { rows, samples }, draftPasses, isAhead }: Step, stepMs: number): void {
     // A draft model that catches up by itself says nothing of a step.
     if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     if (!(stepMs > 0) || !Number.isFinite(stepMs)) return
-    this.target.tick()
-    this.draft.tick()
-    const draftRows = draftPasses.map(pass => pass.rows.length)
-    if (draftRows.length === 0) this.latency.observe(rows.length, numContext(rows), stepMs)
-    const parts: Part[] = [{ curve: this.target, rows: rows.length, count: 1 }]
-    for (const numRows of new Set(draftRows)) {
-      const count = draftRows.filter(other => other === numRows).length
-      parts.push({ curve: this.draft, rows: numRows, count })
+    for (const curve of [this.target, ...Object.values(this.drafts)]) curve.tick()
+    if (draftPasses.length === 0) {
+      this.latency.observe(rows.length, numContext(rows), stepMs)
+      this.#observeWait(rows.length, stepMs, isAhead)
     }
-    const unknown = parts.filter(({ curve, rows: numRows }) => !curve.covers(numRows))
+    this.#learn([{ curve: this.target, rows: rows.length, count: 1 }, ...this.#partsOf(draftPasses)], stepMs)
+  }
+
+  /** How late undrafted steps are, planned ahead or not. */
+  #observeWait(numRows: number, stepMs: number, isAhead: boolean): void {
+    if (!this.target.measured) return
+    const expected = this.target.at(numRows)
+    const late = isAhead ? this.#late.ahead : this.#late.alone
+    late.observe(Math.min(stepMs, OUTLIER * expected) - expected)
+  }
+
+  #partsOf(draftPasses: readonly DraftPass[]): Part[] {
+    const parts: Part[] = []
+    for (const { net, rows, samples } of draftPasses) {
+      const curve = this.of(net)
+      const numRows = net === 'heads' ? samples.length : rows.length
+      const known = parts.find(part => part.curve === curve && part.rows === numRows)
+      if (known) known.count++
+      else parts.push({ curve, rows: numRows, count: 1 })
+    }
+    return parts
+  }
+
+  #learn(parts: readonly Part[], stepMs: number): void {
+    const unknown = parts.filter(({ curve, rows }) => !curve.covers(rows))
     const ms = stepMs / Math.exp(this.#logSlowdown)
     const rest = parts.reduce((sum, part) => sum + (unknown.includes(part) ? 0 : expectedMs(part)), 0)
     const isNew = unknown.some(({ curve }) => !curve.measured)
     if (unknown.length === 0 || (ms <= rest && !isNew)) this.#share(parts, stepMs)
     else if (unknown.length === 1) {
-      const { curve, rows: numRows, count } = unknown[0]!
+      const { curve, rows, count } = unknown[0]!
       // What was never measured explains all that is left; a pass cannot cost nothing, however the noise fell.
-      curve.observe(numRows, Math.max(ms - rest, ms / 100) / count)
+      curve.observe(rows, Math.max(ms - rest, ms / 100) / count)
     }
   }
 
@@ -66,6 +105,17 @@ export class CostModel {
     const gain = this.#slowdownVariance / variance
     this.#logSlowdown += gain * surprise
     this.#slowdownVariance *= 1 - gain
+  }
+}
+
+/** Of recent values. */
+class Mean {
+  value = 0
+  #count = 0
+
+  observe(value: number): void {
+    this.#count = Math.min(this.#count + 1, 20)
+    this.value += (value - this.value) / this.#count
   }
 }
 

@@ -1,21 +1,16 @@
 /** Who drafts in a step, for whom, and how far: as requests wish, or as the policy decides. */
-
+import { CacheDrafter } from './cache-drafter'
 import type { CostModel } from './cost-model'
-import { Estimates } from './estimates'
-import { cutGuess, NO_GUESS } from './guess'
-import { lookup } from './lookup'
+import type { Drafter, Proposal } from './drafter'
+import { Estimates, isTreeMethod } from './estimates'
+import { HeadsDrafter } from './heads-drafter'
+import { LookupDrafter } from './lookup-drafter'
+import { LookupTreeDrafter } from './lookup-tree-drafter'
+import { ModelDrafter } from './model-drafter'
+import { HeadsTreeDrafter, ModelTreeDrafter } from './net-tree-drafters'
+import type { NgramCache } from './ngram-cache'
 import { createPolicy, type PolicyName } from './policies'
-import {
-  type Choice,
-  type Contender,
-  MAX_DEPTH,
-  METHODS,
-  type Method,
-  OFF,
-  type Offer,
-  type Policy,
-  type Situation,
-} from './policy'
+import { DRAFT_MODELS, type Method, type Policy, type Situation } from './policy'
 import type { Sequence } from './sequence'
 import { ShadowDrafts } from './shadow-drafts'
 import type { Guess, Step, Verdict } from './step'
@@ -25,7 +20,13 @@ export interface DraftPlannerConfig {
   /** Rows and samples that fit into one pass. */
   maxRows: number
   maxSamples: number
-  hasDraft: boolean
+  /** Draft models, at most three, and heads of the target; default none. */
+  numDrafts?: number
+  numHeads?: number
+  /** Rows may be nodes of draft trees. */
+  trees?: boolean
+  /** What texts have shown so far; default: it is not asked. */
+  ngramCache?: NgramCache | undefined
   /** Draft tokens of a sequence whose probabilities the GPU keeps; default none. */
   verificationDepth?: number
   /** Up to `depth` guesses for a sequence; prompt lookup unless a test puts another drafter in its place. */
@@ -40,9 +41,6 @@ export interface Prefill {
 
 export const NO_PREFILL: Prefill = { numSequences: 0, numRows: 0 }
 
-/** The draft model's catch-up is spread over so many steps at most. */
-const CATCH_UP_STEPS = 16
-
 export class DraftPlanner {
   readonly estimates = new Estimates()
   readonly #shadows = new ShadowDrafts(this.estimates)
@@ -50,55 +48,66 @@ export class DraftPlanner {
   /** The policy of requests that name none, and those that were named so far. */
   readonly #policies: Map<PolicyName | undefined, Policy>
   readonly #cost: CostModel
+  readonly #drafters: readonly Drafter[]
 
   constructor(config: DraftPlannerConfig, policy: Policy, cost: CostModel) {
     this.#config = config
     this.#policies = new Map([[undefined, policy]])
     this.#cost = cost
+    this.#drafters = draftersOf(config, this.estimates, () => cost.waitMs)
   }
 
   /**
-   * Fills `step.choices` and what lookup needs. Requests that wish for a drafter first; policies decide for the rest.
-   * `current`: the step in flight, if this one is planned ahead of its verdict.
+   * Fills `step` with the drafts of all who decode. Requests that wish for a drafter first; policies decide for the
+   * rest. `current`: the step in flight, if this one is planned ahead of its verdict. Returns those whose draft model has
+   * yet to catch up: they draft later.
    */
-  plan(step: Step, decoding: readonly Sequence[], prefill: Prefill, current?: Step): void {
+  plan(step: Step, decoding: readonly Sequence[], prefill: Prefill, current?: Step): ReadonlySet<Sequence> {
     const { maxRows, maxSamples } = this.#config
-    const draft = new OneStep(step, Math.min(maxRows, maxSamples) - decoding.length - prefill.numSequences)
+    const taken = new Taken(step, Math.min(maxRows, maxSamples) - decoding.length - prefill.numSequences)
     const automatic = new Map<PolicyName | undefined, Sequence[]>()
     for (const sequence of decoding) {
       const { speculation: wish, policy } = sequence.request
       if (wish === 'auto') automatic.set(policy, [...(automatic.get(policy) ?? []), sequence])
-      else if (wish !== 'off' && this.#can(sequence, wish.method, current)) {
-        const depth = Math.min(wish.depth, this.#verifiable(sequence, wish.method))
-        draft.take(sequence, { ...wish, depth }, this.#guess(sequence, wish.method, depth))
+      else if (wish !== 'off') {
+        const [proposal] = this.#proposals(sequence, current, wish)
+        if (proposal) taken.add(sequence, proposal, wish.depth)
       }
     }
     for (const sequences of automatic.values()) {
-      const guesses = sequences.map(sequence => this.#guess(sequence, 'lookup', MAX_DEPTH))
-      const contenders = sequences.map((sequence, i) =>
-        this.#contender(sequence, guesses[i]!.tokens.length, current),
-      )
-      const situation = this.#situation(draft, contenders, decoding, prefill)
+      const proposals = sequences.map(sequence => this.#proposals(sequence, current))
+      const situation = this.#situation(taken, proposals, decoding, prefill)
       const choices = this.#policyOf(sequences[0]!).choose(situation)
       for (const [i, sequence] of sequences.entries()) {
-        if (choices[i]!.method !== 'off') draft.take(sequence, choices[i]!, guesses[i]!)
-        if (choices[i]!.method !== 'lookup' && !guesses[i]!.parents)
-          this.#shadows.note(sequence, 'lookup', guesses[i]!.tokens)
+        const { method, depth } = choices[i]!
+        const proposal = proposals[i]!.find(({ offer }) => offer.method === method)
+        if (proposal) taken.add(sequence, proposal, depth)
+        this.#followUp(sequence, proposals[i]!, method)
       }
       this.estimates.decided(new Map(sequences.map((sequence, i) => [sequence, choices[i]!.method])))
     }
+    const chosen = [...step.choices.keys()]
+    this.#addPasses(step, current)
+    return new Set(chosen.filter(sequence => !step.choices.has(sequence)))
   }
 
   /** What became of a sequence's draft, once its tokens are in. */
-  observe(choice: Choice, { sequence, numDrafted, numAccepted, stopped, margins }: Verdict): void {
-    if (choice.method !== 'off') {
+  observe(step: Step, method: Method | 'off', verdict: Verdict): void {
+    const { sequence, numDrafted, numAccepted, stopped, margins, path } = verdict
+    if (method !== 'off') {
       // A stop inside the draft hides what would have become of the rest.
       const depth = stopped ? numAccepted : numDrafted
-      this.estimates.observe(sequence, choice.method, depth, numAccepted, margins)
+      if (!isTreeMethod(method)) this.estimates.observe(sequence, method, depth, numAccepted, margins)
+      else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
-      policy?.observe?.({ method: choice.method, depth }, numAccepted)
+      policy?.observe?.({ method, depth }, numAccepted)
     }
     this.#shadows.settle(sequence)
+  }
+
+  /** A sequence's last `numTokens` tokens were committed. */
+  learn(sequence: Sequence, numTokens: number): void {
+    for (const drafter of this.#drafters) drafter.learn?.(sequence, numTokens)
   }
 
   /** The sequence has ended. */
@@ -116,24 +125,39 @@ export class DraftPlanner {
     return policy
   }
 
-  /** What these contenders face: the choices already made, of those that wished and of other policies, stand. */
-  #situation(
-    { step, free }: OneStep,
-    contenders: readonly Contender[],
-    decoding: readonly Sequence[],
-    { numRows: prefillRows }: Prefill,
-  ): Situation {
-    let baseTokens = decoding.length - contenders.length
-    let baseRows = decoding.length
-    for (const [sequence, choice] of step.choices) {
-      baseTokens += this.#expectedAccepted(sequence, choice)
-      baseRows += choice.depth
+  /** A guess that costs nothing and was not chosen is judged all the same. */
+  #followUp(sequence: Sequence, proposals: readonly Proposal[], chosen: Method | 'off'): void {
+    for (const { offer, tokens } of proposals) {
+      if (tokens && offer.method !== chosen) this.#shadows.note(sequence, offer.method, tokens)
     }
+  }
+
+  /** What each drafter, or the one that is wished for, could do. */
+  #proposals(
+    sequence: Sequence,
+    current: Step | undefined,
+    wish?: { method: Method; depth: number },
+  ): Proposal[] {
+    return this.#drafters.flatMap(drafter => {
+      if (wish && wish.method !== drafter.method) return []
+      const limit = verifiableDepth(sequence.request, drafter.method, this.#config.verificationDepth ?? 0)
+      const most = Math.min(limit, sequence.room, wish?.depth ?? limit)
+      return most > 0 ? (drafter.propose(sequence, most, current) ?? []) : []
+    })
+  }
+
+  /** What these contenders face: the drafts already taken, of those that wished and of other policies, stand. */
+  #situation(
+    { free, numRows, numTokens }: Taken,
+    proposals: ReadonlyArray<readonly Proposal[]>,
+    decoding: readonly Sequence[],
+    prefill: Prefill,
+  ): Situation {
     return {
-      contenders,
-      baseTokens,
-      baseRows,
-      prefillRows,
+      contenders: proposals.map(all => ({ offers: all.map(({ offer }) => offer) })),
+      baseTokens: decoding.length - proposals.length + numTokens,
+      baseRows: decoding.length + numRows,
+      prefillRows: prefill.numRows,
       numDecoding: decoding.length,
       numContext: decoding.reduce((sum, s) => sum + s.length, 0),
       freeRows: free,
@@ -141,74 +165,51 @@ export class DraftPlanner {
     }
   }
 
-  /** Tokens that the draft model has not seen; undefined where only the verdict of the step in flight will tell. */
-  lag(sequence: Sequence, current: Step | undefined): number | undefined {
-    const lag = sequence.length - sequence.numDraftComputed
-    if (!current) return lag
-    const { method, depth } = current.choices.get(sequence) ?? OFF
-    if (depth === 0) return lag + 1
-    // If all of its draft is accepted, the last token of it is new to the draft model as well.
-    return method === 'draft' ? 2 : undefined
-  }
-
-  #can(sequence: Sequence, method: Method, current: Step | undefined): boolean {
-    return method !== 'draft' || (this.#config.hasDraft && this.lag(sequence, current) !== undefined)
-  }
-
-  #verifiable({ request }: Sequence, method: Method): number {
-    return verifiableDepth(request, method, this.#config.verificationDepth ?? 0)
-  }
-
-  #contender(sequence: Sequence, numGuessed: number, current: Step | undefined): Contender {
-    const room = Math.max(0, Math.min(MAX_DEPTH, sequence.room))
-    const lag = this.lag(sequence, current)
-    const horizon = Math.max(1, Math.min(CATCH_UP_STEPS, sequence.room))
-    const offers = METHODS.filter(method => this.#can(sequence, method, current)).map((method): Offer => {
-      const gains = this.estimates.survival(method, sequence)
-      return method === 'draft'
-        ? {
-            method,
-            gains: gains.slice(0, Math.min(room, this.#verifiable(sequence, method))),
-            drafting: { lag: lag!, horizon },
-          }
-        : { method, gains: gains.slice(0, Math.min(room, numGuessed)) }
-    })
-    return { offers }
-  }
-
-  #expectedAccepted(sequence: Sequence, { method, depth }: Choice): number {
-    if (method === 'off') return 0
-    return this.estimates
-      .survival(method, sequence)
-      .slice(0, depth)
-      .reduce((sum, s) => sum + s, 0)
-  }
-
-  #guess(sequence: Sequence, method: Method, depth: number): Guess {
-    const most = Math.min(depth, sequence.room)
-    if (method !== 'lookup' || most <= 0) return NO_GUESS
-    return this.#config.guess?.(sequence, most) ?? { tokens: lookup(sequence.tokens, most) }
+  #addPasses(step: Step, current: Step | undefined): void {
+    for (const drafter of this.#drafters) {
+      const chosen = [...step.choices].flatMap(([sequence, { method }]) =>
+        method === drafter.method ? sequence : [],
+      )
+      if (chosen.length > 0) drafter.addPasses?.(step, chosen, current)
+    }
   }
 }
 
-/** Hands out the rows of one step. */
-class OneStep {
+/** The drafts that are in a step so far. */
+class Taken {
+  numRows = 0
+  /** Tokens that they are expected to add. */
+  numTokens = 0
+
   constructor(
     readonly step: Step,
+    /** Rows that are left. */
     public free: number,
   ) {}
 
-  take(sequence: Sequence, { method, depth }: Choice, guessed: Guess): void {
-    const { step } = this
-    const allowed = Math.max(0, Math.min(depth, sequence.room, this.free, MAX_DEPTH))
-    const guess = method === 'lookup' ? cutGuess(guessed, allowed) : NO_GUESS
-    const found = guess.tokens.length
-    // The tokens before last say whether there is something to be found, not how much.
-    const actual = method === 'draft' || (step.isAhead && found > 0) ? allowed : found
-    if (actual === 0) return
-    if (method === 'lookup' && step.isAhead) step.lookups.push({ sequence, depth: actual })
-    else if (method === 'lookup') step.guesses.push({ sequence, ...guess })
-    step.choices.set(sequence, { method, depth: actual })
-    this.free -= actual
+  add(sequence: Sequence, { offer, most, add }: Proposal, wanted: number): void {
+    const depth = Math.min(wanted, most, this.free)
+    if (depth <= 0) return
+    add(this.step, depth)
+    this.step.choices.set(sequence, { method: offer.method, depth })
+    this.free -= depth
+    this.numRows += depth
+    this.numTokens += offer.gains.slice(0, depth).reduce((sum, gain) => sum + gain, 0)
   }
+}
+
+function draftersOf(
+  { maxRows, numDrafts = 0, numHeads = 0, trees, ngramCache, guess }: DraftPlannerConfig,
+  estimates: Estimates,
+  waitMs: () => number,
+): Drafter[] {
+  return [
+    new LookupDrafter(estimates, guess),
+    ...(ngramCache ? [new CacheDrafter(estimates, ngramCache, waitMs)] : []),
+    ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows)),
+    ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads)] : []),
+    ...(trees ? [new LookupTreeDrafter(estimates, waitMs)] : []),
+    ...(trees && numDrafts > 0 ? [new ModelTreeDrafter(estimates, maxRows)] : []),
+    ...(trees && numHeads > 0 ? [new HeadsTreeDrafter(estimates, numHeads)] : []),
+  ]
 }

@@ -1,46 +1,80 @@
 /** What is believed of each drafter: how far its guesses survive. */
 import { DrafterEstimate } from './drafter-estimate'
-import { METHODS, type Method } from './policy'
+import { MAX_DEPTH, METHODS, type Method } from './policy'
 import type { Sequence } from './sequence'
+import { TreeAcceptance } from './tree-acceptance'
+
+export type TreeMethod = Extract<Method, `${string}-tree`>
+export type ChainMethod = Exclude<Method, TreeMethod>
+
+export const isTreeMethod = (method: Method): method is TreeMethod => method.endsWith('-tree')
 
 export class Estimates {
-  readonly #drafters = new Map(METHODS.map(method => [method, new DrafterEstimate()]))
+  readonly #chains = new Map<Method, DrafterEstimate>()
+  readonly #trees = new Map<Method, TreeAcceptance>()
 
-  /** S(1) .. S(MAX_DEPTH) of a drafter, for one sequence or for any. */
-  survival(method: Method, sequence?: Sequence): number[] {
-    return this.#drafters.get(method)!.survival(sequence)
+  constructor() {
+    for (const method of METHODS) {
+      if (isTreeMethod(method)) this.#trees.set(method, new TreeAcceptance())
+      else this.#chains.set(method, new DrafterEstimate())
+    }
+  }
+
+  /** S(1) .. S(MAX_DEPTH) of a drafter of chains, for one sequence or for any. */
+  survival(method: ChainMethod, sequence?: Sequence): number[] {
+    return this.#chains.get(method)!.survival(sequence)
+  }
+
+  /** Chance that a child of an accepted node is accepted, by its depth and its rank among its siblings. */
+  chance(method: TreeMethod): (depth: number, rank: number) => number {
+    const acceptance = this.#trees.get(method)!
+    return (depth, rank) => acceptance.chance(depth, rank)
+  }
+
+  /** Of a tree the chance of the best child at each depth, if its parent was accepted; of a chain the survival. */
+  firsts(method: Method): number[] {
+    if (!isTreeMethod(method)) return this.survival(method)
+    return Array.from({ length: MAX_DEPTH }, (_, i) => this.chance(method)(i + 1, 0))
   }
 
   /** A draft of `depth` tokens of which the first `accepted` were accepted. */
   observe(
     sequence: Sequence,
-    method: Method,
+    method: ChainMethod,
     depth: number,
     accepted: number,
     margins?: readonly number[],
   ): void {
-    this.#drafters.get(method)!.observe(sequence, depth, accepted, margins)
+    this.#chains.get(method)!.observe(sequence, depth, accepted, margins)
+  }
+
+  /** A tree of which the nodes on `path`, the root first, were accepted. */
+  observeTree(
+    method: TreeMethod,
+    parents: readonly number[],
+    path: readonly number[],
+    stopped: boolean,
+  ): void {
+    this.#trees.get(method)!.observe(parents, path, stopped)
   }
 
   /** A decision: who drafts for each sequence. */
   decided(choices: ReadonlyMap<Sequence, Method | 'off'>): void {
-    for (const [method, drafter] of this.#drafters) {
-      let used = false
-      for (const [sequence, chosen] of choices) {
-        if (chosen === method) used = true
-        else drafter.skip(sequence)
-      }
-      if (!used) drafter.skipAll()
+    const used = new Set(choices.values())
+    for (const [method, drafter] of this.#chains) {
+      for (const [sequence, chosen] of choices) if (chosen !== method) drafter.skip(sequence)
+      if (!used.has(method)) drafter.skipAll()
     }
+    for (const [method, acceptance] of this.#trees) if (!used.has(method)) acceptance.skip()
   }
 
   /** Requests of which something is remembered. */
   get numRequests(): number {
-    return Math.max(...[...this.#drafters.values()].map(drafter => drafter.numRequests))
+    return Math.max(...[...this.#chains.values()].map(drafter => drafter.numRequests))
   }
 
   /** A sequence that has ended. */
   forget(sequence: Sequence): void {
-    for (const drafter of this.#drafters.values()) drafter.forget(sequence)
+    for (const drafter of this.#chains.values()) drafter.forget(sequence)
   }
 }

@@ -6,7 +6,7 @@
  */
 import { everywhere } from './fixed-policy'
 import { expectedMs, goodput } from './goodput'
-import { type Choice, MAX_DEPTH, METHODS, OFF, offerOf, type Situation } from './policy'
+import { type Choice, MAX_DEPTH, MAX_NODES, METHODS, OFF, offerOf, type Situation } from './policy'
 
 const TOLL = 0.01
 /** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
@@ -76,7 +76,7 @@ export class Exploration {
   #use({ method, depth }: Choice): void {
     let decisions = this.#lastUsed.get(method)
     if (!decisions) {
-      decisions = new Array<number>(MAX_DEPTH + 1).fill(0)
+      decisions = new Array<number>(MAX_NODES + 1).fill(0)
       this.#lastUsed.set(method, decisions)
     }
     decisions[depth] = this.#numDecisions

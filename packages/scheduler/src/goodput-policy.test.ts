@@ -3,7 +3,16 @@ import { CostModel } from './cost-model'
 import { everywhere } from './fixed-policy'
 import { goodput as goodputOf } from './goodput'
 import { bestChoices } from './goodput-policy'
-import { type Choice, type Contender, MAX_DEPTH, METHODS, OFF, type Offer, type Situation } from './policy'
+import {
+  type Choice,
+  type Contender,
+  MAX_DEPTH,
+  METHODS,
+  type Method,
+  OFF,
+  type Offer,
+  type Situation,
+} from './policy'
 
 /** Expected tokens per step at acceptance `a` and depth `k`: (1 - a^(k+1)) / (1 - a). */
 const geometric = (a: number): number[] => Array.from({ length: MAX_DEPTH }, (_, i) => a ** (i + 1))
@@ -13,14 +22,14 @@ function costs(v: number, c: number): CostModel {
   const cost = new CostModel()
   for (let rows = 1; rows <= 40; rows++) {
     cost.target.observe(rows, 1 + v * (rows - 1))
-    cost.draft.observe(rows, c)
+    cost.of('draft').observe(rows, c)
   }
   return cost
 }
 
 function situation(
   cost: CostModel,
-  acceptance: { draft?: number; lookup?: number },
+  acceptance: Partial<Record<Method, number>>,
   numSequences = 1,
 ): Situation {
   const offers = METHODS.filter(method => acceptance[method] !== undefined).map((method): Offer => {
@@ -111,7 +120,7 @@ it('spreads the draft model’s catch-up over the steps to come', () => {
   const cost = new CostModel()
   for (let rows = 1; rows <= 300; rows++) {
     cost.target.observe(rows, 10 + 0.1 * rows)
-    cost.draft.observe(rows, 1 + 0.02 * rows)
+    cost.of('draft').observe(rows, 1 + 0.02 * rows)
   }
   const late = (draftLag: number): Situation => {
     const now = situation(cost, { draft: 0.7 })

@@ -6,7 +6,18 @@
  */
 import { Exploration } from './exploration'
 import { goodput, StepEstimate } from './goodput'
-import { type Choice, MAX_DEPTH, OFF, type Offer, type Policy, type Situation } from './policy'
+import {
+  type Choice,
+  MAX_DEPTH,
+  MAX_NODES,
+  netOf,
+  numPassesOf,
+  OFF,
+  type Offer,
+  type Policy,
+  passOf,
+  type Situation,
+} from './policy'
 
 /** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
 const LEAST_GAIN = 0.01
@@ -52,16 +63,16 @@ class Ranking {
     }
     // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
     const numOffers = this.offers.length
-    const numPlaces = numOffers * MAX_DEPTH
+    const numPlaces = numOffers * MAX_NODES
     const keys = new Float64Array(numPlaces)
     let count = 0
     for (let i = 0; i < numOffers; i++) {
-      const { gains, drafting } = this.offers[i]!
+      const { gains } = this.offers[i]!
       let row = 0
       for (; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
         keys[count++] = Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * numOffers + i
       }
-      if (drafting) this.numPasses = Math.max(this.numPasses, row)
+      this.numPasses = Math.max(this.numPasses, numPassesOf(this.offers[i]!, row))
     }
     const sorted = keys.subarray(0, count).sort()
     this.offerAt = new Uint32Array(count)
@@ -117,19 +128,19 @@ function rowsOfBestOffers(
 ): number[] {
   const numRowsWithout = baseRows + prefillRows
   const rowMs = (cost.target.at(numRowsWithout + MAX_DEPTH) - cost.target.at(numRowsWithout)) / MAX_DEPTH
-  const rowPrice = rate * rowMs
-  const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
-  const numRows = offers.map(({ gains, drafting }) =>
-    drafting ? Math.min(passes, gains.length) : gains.length,
-  )
+  const numRows = offers.map(offer => {
+    const beyond = offer.gains.findIndex((_, i) => (passOf(offer, i) ?? -1) >= passes)
+    return beyond < 0 ? offer.gains.length : beyond
+  })
   const bestOf = new Map<number, { at: number; net: number }>()
-  for (const [at, { gains, drafting }] of offers.entries()) {
+  for (const [at, offer] of offers.entries()) {
     if (numRows[at] === 0) continue
-    const price = rowPrice + (drafting ? passPrice : 0)
-    let net = 0
+    const drafts = netOf(offer.method)
+    const passMs = drafts ? cost.of(drafts).at(contenders.length) / contenders.length : 0
+    let net = -rate * (offer.waitMs ?? 0)
     let most = 0
     for (let row = 0; row < numRows[at]!; row++) {
-      net += gains[row]! - price
+      net += offer.gains[row]! - rate * (rowMs + (passOf(offer, row) === undefined ? 0 : passMs))
       most = Math.max(most, net)
     }
     const rival = bestOf.get(owners[at]!)

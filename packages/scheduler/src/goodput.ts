@@ -5,14 +5,15 @@
  * quality look cheap.
  */
 import type { CostModel } from './cost-model'
-import { type Choice, MAX_DEPTH, type Offer, offerOf, type Situation } from './policy'
+import { type Choice, type DraftNet, netOf, type Offer, offerOf, passOf, type Situation } from './policy'
 
 export class StepEstimate {
   readonly #cost: CostModel
-  readonly #numDrafting = new Array<number>(MAX_DEPTH).fill(0) // sequences by draft pass
+  readonly #numDrafting = new Map<DraftNet, number[]>() // rows by draft pass
   #tokens: number
   #rows: number
   #draftMs = 0
+  #waitMs = 0
   readonly #prefillMs: number
 
   constructor({ contenders, baseTokens, baseRows, prefillRows, cost }: Situation) {
@@ -23,18 +24,26 @@ export class StepEstimate {
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
-  add({ gains, drafting }: Offer, i: number): void {
+  add(offer: Offer, i: number): void {
+    const { method, gains, drafting, waitMs = 0 } = offer
     this.#tokens += gains[i]!
     this.#rows++
-    if (!drafting) return
-    const { draft } = this.#cost
-    const before = this.#numDrafting[i]!++
-    this.#draftMs += draft.at(before + 1) - (before > 0 ? draft.at(before) : 0)
-    if (i === 0) this.#draftMs += (draft.at(drafting.lag) - draft.at(1)) / drafting.horizon
+    this.#waitMs = Math.max(this.#waitMs, waitMs)
+    const net = netOf(method)
+    if (!drafting || !net) return
+    const cost = this.#cost.of(net)
+    if (i === 0) this.#draftMs += (cost.at(drafting.lag) - cost.at(1)) / drafting.horizon
+    const pass = passOf(offer, i)
+    if (pass === undefined) return
+    const numDrafting = this.#numDrafting.get(net) ?? []
+    this.#numDrafting.set(net, numDrafting)
+    const before = numDrafting[pass] ?? 0
+    numDrafting[pass] = before + 1
+    this.#draftMs += cost.at(before + 1) - (before > 0 ? cost.at(before) : 0)
   }
 
   get ms(): number {
-    return this.#cost.target.at(this.#rows) - this.#prefillMs + this.#draftMs
+    return this.#cost.target.at(this.#rows) - this.#prefillMs + this.#draftMs + this.#waitMs
   }
 
   get goodput(): number {

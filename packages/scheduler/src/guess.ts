@@ -10,9 +10,12 @@ export const cutGuess = ({ tokens, parents }: Guess, count: number): Guess => ({
   ...(parents ? { parents: parents.slice(0, count) } : {}),
 })
 
-/** A row for the last token and for each node of its tree. */
-export function treeRows(sequence: Sequence, parents: readonly number[]): Row[] {
-  const base = sequence.length - 1
+/** A row for the last token, at position `base`, and for each node of its tree. */
+export function treeRows(
+  sequence: Sequence,
+  base: number,
+  parents: readonly number[],
+): Array<Row & { node: TreeNode }> {
   const root: TreeNode = { index: 0, parent: 0, base, mask: 1 }
   const rows = [{ sequence, position: base, node: root }]
   for (const [i, parent] of parents.entries()) {

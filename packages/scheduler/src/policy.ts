@@ -3,9 +3,37 @@ import type { CostModel } from './cost-model'
 
 export const MAX_DEPTH = 16
 
-/** Who guesses. */
-export const METHODS = ['lookup', 'draft'] as const
+/** Nodes of a draft tree: with the last token, the bits of a mask. */
+export const MAX_NODES = 31
+
+/** Who guesses: the drafters there can be. Those after the first dash stand for several of a kind, or for its trees. */
+export const METHODS = [
+  'lookup',
+  'cache',
+  'draft',
+  'draft-2',
+  'draft-3',
+  'heads',
+  'lookup-tree',
+  'draft-tree',
+  'heads-tree',
+] as const
 export type Method = (typeof METHODS)[number]
+
+/** What runs on the GPU to draft: up to three models, and heads of the target. */
+export const DRAFT_MODELS = ['draft', 'draft-2', 'draft-3'] as const
+export type DraftModel = (typeof DRAFT_MODELS)[number]
+export type DraftNet = DraftModel | 'heads'
+
+export const isDraftModel = (method: Method | 'off'): method is DraftModel =>
+  DRAFT_MODELS.some(model => model === method)
+
+/** The net that drafts for a method, if one does. */
+export function netOf(method: Method): DraftNet | undefined {
+  if (method === 'draft-tree') return 'draft'
+  if (method === 'heads-tree') return 'heads'
+  return method === 'lookup' || method === 'cache' || method === 'lookup-tree' ? undefined : method
+}
 
 export interface Choice {
   method: Method | 'off'
@@ -18,10 +46,17 @@ export const OFF: Choice = { method: 'off', depth: 0 }
 /** What one drafter could do for a sequence in this step. */
 export interface Offer {
   method: Method
-  /** Expected tokens that the i-th further row adds, never increasing: of a chain, the survival S(i + 1). */
+  /**
+   * Expected tokens that the i-th further row adds, never increasing: of a chain, the survival S(i + 1); of a tree, the
+   * chance that all nodes on the way to the i-th are accepted, so that the first n are a tree for every n.
+   */
   gains: readonly number[]
-  /** Of a draft model, which needs a pass for each row. Absent where guesses cost nothing. */
+  /** The step waits so long, in ms, for the verdict of the one in flight, which these guesses need to know. */
+  waitMs?: number
+  /** Of what drafts on the GPU. Absent where guesses cost nothing. */
   drafting?: {
+    /** The draft pass that takes one more row for row i; undefined: none does. Absent: pass i, as in a chain. */
+    passes?: ReadonlyArray<number | undefined>
     /** Positions that it has yet to see before it can draft; at least 1. */
     lag: number
     /** Steps over which its catch-up may be spread, 1 or more: it is an investment. */
@@ -57,6 +92,17 @@ export interface Policy {
   choose(situation: Situation): Choice[]
   /** What became of a draft that it chose. */
   observe?(choice: Choice, numAccepted: number): void
+}
+
+/** The draft pass that takes one more row for row `i` of an offer. */
+export const passOf = ({ drafting }: Offer, i: number): number | undefined =>
+  drafting && (drafting.passes ? drafting.passes[i] : i)
+
+/** Draft passes that come one behind the other before the offer's first `numRows` rows are there. */
+export function numPassesOf(offer: Offer, numRows: number): number {
+  let most = 0
+  for (let i = 0; i < numRows; i++) most = Math.max(most, (passOf(offer, i) ?? -1) + 1)
+  return most
 }
 
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>

@@ -1,7 +1,7 @@
 /** What the scheduler's tests share: a small configuration, requests, and a device that obeys. */
 import { expect } from 'vitest'
 import type { SchedulerConfig } from './scheduler'
-import type { Sequence, SequenceRequest } from './sequence'
+import { Sequence, type SequenceRequest } from './sequence'
 import type { Pass, Step, Verdict } from './step'
 
 export const config: SchedulerConfig = {
@@ -11,7 +11,7 @@ export const config: SchedulerConfig = {
   maxRows: 64,
   maxSamples: 32,
   numBlocks: 16,
-  hasDraft: true,
+  numDrafts: 1,
 }
 
 export const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
@@ -25,6 +25,9 @@ export const request = (promptLength: number, options: Partial<SequenceRequest> 
   ...options,
 })
 
+/** One that was asked for and has not run. */
+export const scheduledSequence = (): Sequence => new Sequence(request(10), 30)
+
 /** A device that accepts `accepted` tokens of every draft. Checks what a kernel relies on. */
 export function execute(
   step: Step,
@@ -32,22 +35,47 @@ export function execute(
   nextToken = 5,
   maxRows = config.maxRows,
 ): Verdict[] {
-  for (const pass of [...step.draftPasses, step.targetPass]) checkPass(pass, maxRows)
-  return step.targetPass.verdicts.map(({ sequence, depth }) => {
-    const numAccepted = Math.min(depth, accepted(sequence))
+  for (const pass of [...step.draftPasses, step.targetPass]) checkPass(pass, step, maxRows)
+  checkDrafts(step)
+  return step.targetPass.verdicts.map(({ sequence, depth, isTree }) => {
+    const path = isTree ? walk(step.trees.get(sequence)!, accepted(sequence)) : undefined
+    const numAccepted = path ? path.length - 1 : Math.min(depth, accepted(sequence))
     const tokens = new Array<number>(numAccepted + 1).fill(nextToken)
-    return { sequence, tokens, numDrafted: depth, numAccepted, stopped: false }
+    return { sequence, tokens, numDrafted: depth, numAccepted, stopped: false, ...(path ? { path } : {}) }
   })
 }
 
-function checkPass({ rows, samples }: Pass, maxRows: number): void {
+/** Down a tree, always to the first child. */
+function walk(parents: readonly number[], most: number): number[] {
+  const path = [0]
+  while (path.length <= most && parents.includes(path.at(-1)!)) path.push(parents.indexOf(path.at(-1)!) + 1)
+  return path
+}
+
+function checkPass({ rows, samples }: Pass, { isAhead }: Step, maxRows: number): void {
   expect(rows.length).toBeLessThanOrEqual(maxRows)
   expect(samples.length).toBeLessThanOrEqual(config.maxSamples)
-  for (const { row, sequence, position } of samples) {
-    expect(rows[row]).toEqual({ sequence, position: position - 1 })
+  for (const { row, sequence, position, head } of samples) {
+    expect(rows[row]).toMatchObject({ sequence })
+    if (head === undefined) expect(rows[row]!.position).toBe(position - 1)
   }
-  for (const { sequence, position } of rows) {
-    expect(position).toBeLessThan(sequence.maxLength)
-    expect(sequence.slotOf(position)).toBeGreaterThanOrEqual(0)
+  for (const { sequence, position, node } of rows) {
+    if (sequence.index < 0) continue
+    const at = (node ? node.base + node.index : position) + (isAhead ? sequence.length : 0)
+    expect(at).toBeLessThan(sequence.maxLength)
+    expect(sequence.slotOf(at)).toBeGreaterThanOrEqual(0)
+  }
+}
+
+/** Whoever drafts on the GPU leaves one token at each place that is verified, and reads none that is not there. */
+export function checkDrafts(step: Step): void {
+  for (const [sequence, { method, depth }] of step.choices) {
+    const passes = step.draftPasses.map(pass => pass.samples.filter(sample => sample.sequence === sequence))
+    const places = passes.flat().flatMap(({ position, children = { count: 1, skip: 0 } }) => {
+      return Array.from({ length: children.count }, (_, i) => position + children.skip + i)
+    })
+    const begin = step.isAhead ? 0 : sequence.length
+    const onGpu = /draft|heads/.test(method)
+    expect(places).toEqual(onGpu ? Array.from({ length: depth }, (_, i) => begin + i) : [])
   }
 }

@@ -62,7 +62,7 @@ describe('plan and commit', () => {
       1,
     )
     // 11 tokens + 1 accepted + 1 of the target; the draft's KV of its rejected tokens does not count.
-    expect([sequence.length, sequence.numComputed, sequence.numDraftComputed]).toEqual([13, 12, 12])
+    expect([sequence.length, sequence.numComputed, sequence.numDraftComputed.draft]).toEqual([13, 12, 12])
 
     step = scheduler.plan()!
     expect(step.draftPasses.map(pass => pass.rows.length)).toEqual([1, 1, 1])
@@ -72,7 +72,7 @@ describe('plan and commit', () => {
       1,
     )
     // All accepted: the draft has not seen its own last token.
-    expect([sequence.length, sequence.numDraftComputed]).toEqual([17, 15])
+    expect([sequence.length, sequence.numDraftComputed.draft]).toEqual([17, 15])
     expect(scheduler.plan()!.draftPasses[0]!.rows.map(row => row.position)).toEqual([15, 16])
   })
 
@@ -147,7 +147,7 @@ describe('costs and choices while running', () => {
       { rows: 2, ms: 60 },
       { rows: 17, ms: 60 },
     ])
-    scheduler.cost.draft.restore([{ rows: 1, ms: 40 }])
+    scheduler.cost.of('draft').restore([{ rows: 1, ms: 40 }])
     // In truth rows are nearly free and the draft is always right.
     const ms = (step: Step): number => 10 + 0.1 * step.targetPass.rows.length + 0.1 * step.draftPasses.length
     for (let i = 0; i < 20; i++) {
@@ -171,10 +171,10 @@ describe('costs and choices while running', () => {
   it('charges the draft model’s catch-up by what it took', () => {
     const scheduler = new Scheduler(config)
     scheduler.cost.target.observe(4, 10)
-    scheduler.cost.draft.observe(1, 1)
+    scheduler.cost.of('draft').observe(1, 1)
     scheduler.add(request(50, { speculation: { method: 'draft', depth: 3 } }))
     grow(scheduler, 2, step => (step.draftPasses.length > 0 ? 52 : 10))
-    expect(scheduler.cost.draft.table()).toEqual([
+    expect(scheduler.cost.of('draft').table()).toEqual([
       { rows: 1, ms: expect.closeTo(1) },
       { rows: expect.closeTo(51, -1), ms: expect.closeTo(40) },
     ])
@@ -212,7 +212,7 @@ it('holds its invariants for any mix of requests, acceptance and departures', ()
           scheduler.commit(step, verdicts, 1 + step.targetPass.rows.length)
           for (const sequence of scheduler.running) {
             expect(sequence.numComputed).toBeLessThan(sequence.length)
-            expect(sequence.numDraftComputed).toBeLessThan(sequence.length)
+            expect(sequence.numDraftComputed.draft).toBeLessThan(sequence.length)
           }
         }
         sequences.forEach((sequence, i) => {

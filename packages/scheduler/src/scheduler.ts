@@ -8,10 +8,10 @@ import { CostModel } from './cost-model'
 import { DraftPlanner, type DraftPlannerConfig, NO_PREFILL } from './draft-planner'
 import type { Estimates } from './estimates'
 import { GoodputPolicy } from './goodput-policy'
-import { addDecodeRows, addDraftPasses, addPrefillRows } from './passes'
-import { type Choice, MAX_DEPTH, OFF, type Policy } from './policy'
+import { addDecodeRows, addPrefillRows } from './passes'
+import { DRAFT_MODELS, MAX_DEPTH, MAX_NODES, type Method, OFF, type Policy } from './policy'
 import { prefillBudget } from './prefill-budget'
-import { type Progress, Sequence, type SequenceRequest } from './sequence'
+import { type Progress, Sequence, type SequenceRequest, type TokenSource } from './sequence'
 import { emptyPass, type Row, type Step, type Verdict } from './step'
 
 /**
@@ -144,8 +144,8 @@ export class Scheduler {
     const numPrefillRows = filling.reduce((sum, sequence) => sum + rows.get(sequence)!, 0)
     const step = this.#newStep(false)
     for (const sequence of decoding) this.#growAhead(sequence)
-    this.#drafts.plan(step, decoding, { numSequences: filling.length, numRows: numPrefillRows })
-    this.#addDecoding(step, decoding)
+    const late = this.#drafts.plan(step, decoding, { numSequences: filling.length, numRows: numPrefillRows })
+    addDecoding(step, decoding, late)
     // Scoring takes whatever sample places are left, so it comes last.
     filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
     for (const sequence of filling) {
@@ -205,11 +205,15 @@ export class Scheduler {
     insertByRank(this.#waiting, sequence)
   }
 
+  get #mostDrafted(): number {
+    return this.#config.trees ? MAX_NODES : MAX_DEPTH
+  }
+
   /** Blocks for what it may draft, if there are any: nobody gives way for a guess. */
   #growAhead(sequence: Sequence): void {
     const { length, numInFlight, maxLength, request } = sequence
     const next = Math.min(maxLength, length + numInFlight)
-    const most = Math.min(maxLength, next + (request.speculation === 'off' ? 0 : MAX_DEPTH))
+    const most = Math.min(maxLength, next + (request.speculation === 'off' ? 0 : this.#mostDrafted))
     if (!this.#tables.grow(sequence, most)) this.#tables.grow(sequence, next)
   }
 
@@ -219,11 +223,11 @@ export class Scheduler {
    */
   planAhead(current: Step): Step | undefined {
     const looksUp = (sequence: Sequence): boolean => current.choices.get(sequence)?.method === 'lookup'
-    const wantsLookup = ({ request: { speculation: wish } }: Sequence): boolean =>
-      typeof wish === 'object' && wish.method === 'lookup'
+    const wantsTokens = ({ request: { speculation: wish } }: Sequence): boolean =>
+      typeof wish === 'object' && knowsTokens.includes(wish.method)
     const blind = (sequence: Sequence): boolean =>
       // Inside a repetition the next lookup will find something too; elsewhere the tokens are needed to know.
-      (looksUp(sequence) || !wantsLookup(sequence)) &&
+      (looksUp(sequence) || !wantsTokens(sequence)) &&
       sequence.room >= 0 &&
       sequence.request.logProbs === undefined &&
       // The ids of what is judged by probabilities depend on its depths, and these must not depend on company.
@@ -234,31 +238,22 @@ export class Scheduler {
     for (const sequence of this.#running) this.#growAhead(sequence)
     if (!this.#running.every(blind)) return undefined
     const step = this.#newStep(true)
-    this.#drafts.plan(step, this.#running, NO_PREFILL, current)
-    if (!step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
-    this.#addDecoding(step, this.#running, current)
+    const late = this.#drafts.plan(step, this.#running, NO_PREFILL, current)
+    // Guesses of the CPU are worth waiting for, and need the tokens.
+    if (step.guesses.length > 0 || !step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
+    addDecoding(step, this.#running, late)
     return this.#send(step)
   }
 
-  #addDecoding(step: Step, decoding: readonly Sequence[], current?: Step): void {
-    const chosen = [...step.choices.keys()]
-    addDraftPasses(step, this.#config.maxRows, sequence => this.#drafts.lag(sequence, current)!)
-    for (const sequence of decoding) {
-      // Whose draft model has yet to catch up goes on without, unless that would give it other ids: then it waits.
-      const isLate = chosen.includes(sequence) && !step.choices.has(sequence)
-      if (!isLate || !sequence.request.verification) addDecodeRows(step, sequence)
-    }
-  }
-
   #newStep(isAhead: boolean): Step {
-    const choices = new Map<Sequence, Choice>()
     return {
       isAhead,
       draftPasses: [],
       targetPass: emptyPass(),
       guesses: [],
       lookups: [],
-      choices,
+      choices: new Map(),
+      trees: new Map(),
       tables: [],
     }
   }
@@ -281,9 +276,12 @@ export class Scheduler {
     for (const row of step.targetPass.rows.filter(stands)) {
       row.sequence.numComputed = Math.max(row.sequence.numComputed, positionOf(row) + 1)
     }
-    for (const { rows } of step.draftPasses) {
-      for (const row of rows.filter(stands)) {
-        row.sequence.numDraftComputed = Math.max(row.sequence.numDraftComputed, positionOf(row) + 1)
+    for (const { net, rows } of step.draftPasses) {
+      if (net === 'heads') continue
+      // Which of a tree's nodes will stand is not known when they are computed.
+      for (const row of rows.filter(row => row.node === undefined && stands(row))) {
+        const { numDraftComputed } = row.sequence
+        numDraftComputed[net] = Math.max(numDraftComputed[net], positionOf(row) + 1)
       }
     }
     const progress = verdicts.filter(stands).map(verdict => this.#commitVerdict(step, verdict))
@@ -300,13 +298,18 @@ export class Scheduler {
     const { sequence, tokens, numDrafted, numAccepted, stopped } = verdict
     const { method } = (numDrafted > 0 && step.choices.get(sequence)) || OFF
     sequence.tokens.push(...tokens)
+    sequence.hasState = true
     // KV of rejected tokens is dropped by forgetting it: their positions are written again.
     sequence.numComputed = Math.min(sequence.numComputed, sequence.length - 1)
-    sequence.numDraftComputed = Math.min(sequence.numDraftComputed, sequence.length - 1)
-    this.#drafts.observe({ method, depth: numDrafted }, verdict)
+    for (const model of DRAFT_MODELS) {
+      const { numDraftComputed } = sequence
+      numDraftComputed[model] = Math.min(numDraftComputed[model], sequence.length - 1)
+    }
+    this.#drafts.observe(step, method, verdict)
+    this.#drafts.learn(sequence, tokens.length)
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
-    const source = method === 'off' ? 'target' : method
+    const source = method === 'off' ? 'target' : sourceOf(method)
     return {
       sequence,
       tokens,
@@ -321,3 +324,16 @@ function insertByRank(queue: Sequence[], sequence: Sequence): void {
   const after = queue.findIndex(other => other.rank > sequence.rank)
   queue.splice(after < 0 ? queue.length : after, 0, sequence)
 }
+
+/** Whose draft model has yet to catch up goes on without, unless that would give it other ids: then it waits. */
+function addDecoding(step: Step, decoding: readonly Sequence[], late: ReadonlySet<Sequence>): void {
+  for (const sequence of decoding) {
+    if (!late.has(sequence) || !sequence.request.verification) addDecodeRows(step, sequence)
+  }
+}
+
+/** They guess from the last tokens, on the CPU. */
+const knowsTokens: readonly Method[] = ['lookup', 'cache', 'lookup-tree']
+
+/** Several of a kind, and its trees, are one source. */
+const sourceOf = (method: Method): TokenSource => method.split('-')[0] as TokenSource

@@ -1,6 +1,6 @@
 import { BLOCK_SIZE } from './block-pool'
 import type { PolicyName } from './policies'
-import type { Choice, Method } from './policy'
+import type { Choice, DraftModel, Method } from './policy'
 import { chainHash, type Prefix } from './prefix'
 import type { Verification } from './verification'
 
@@ -44,7 +44,7 @@ export interface SequenceRequest {
 
 export type FinishReason = 'stop' | 'length' | 'scored'
 
-export type TokenSource = 'target' | Method
+export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads'
 
 /** What one step did for one sequence. */
 export interface Progress {
@@ -60,8 +60,10 @@ export class Sequence {
   readonly promptLength: number
   /** Positions [0, numComputed) have their KV in the target's cache. */
   numComputed = 0
-  /** The same for the draft model, which may lag behind. */
-  numDraftComputed = 0
+  /** The same for the draft models, which may lag behind. */
+  readonly numDraftComputed: Record<DraftModel, number> = { draft: 0, 'draft-2': 0, 'draft-3': 0 }
+  /** The target's state that the last token was drawn from is on the GPU, where heads find it. */
+  hasState = false
   /** Place in the GPU's per-sequence arrays; -1 while waiting. */
   index = -1
   /** Where its KV lies, BLOCK_SIZE positions each; some are shared with other sequences. */

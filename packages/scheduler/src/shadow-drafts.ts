@@ -2,7 +2,7 @@
  * What a drafter that costs nothing would have had accepted, had it been asked: its guess is kept until the tokens that
  * come show how far it held. So off and unasked drafters are judged without a row being spent on them.
  */
-import type { Estimates } from './estimates'
+import { type ChainMethod, type Estimates, isTreeMethod } from './estimates'
 import type { Method } from './policy'
 import type { Sequence } from './sequence'
 
@@ -10,7 +10,7 @@ import type { Sequence } from './sequence'
 const MAX_TOKENS = 8
 
 interface Shadow {
-  method: Method
+  method: ChainMethod
   start: number
   tokens: readonly number[]
 }
@@ -22,7 +22,7 @@ export class ShadowDrafts {
 
   /** A guess of what follows the sequence's last token, that no row verifies. One at a time for each sequence. */
   note(sequence: Sequence, method: Method, tokens: readonly number[]): void {
-    if (tokens.length === 0 || this.#shadows.has(sequence)) return
+    if (isTreeMethod(method) || tokens.length === 0 || this.#shadows.has(sequence)) return
     this.#shadows.set(sequence, { method, start: sequence.length, tokens: tokens.slice(0, MAX_TOKENS) })
   }
 

@@ -12,6 +12,8 @@ import {
   MAX_DEPTH,
   METHODS,
   type Method,
+  netOf,
+  numPassesOf,
   OFF,
   offerOf,
   type Policy,
@@ -58,7 +60,6 @@ export class SmartSpecPolicy implements Policy {
   #best({ contenders, baseRows, prefillRows, baseTokens, numContext, cost }: Situation): Choice {
     const rows = baseRows + prefillRows
     const target = cost.latency.fit(cost.target.table())
-    const draft = new LatencyModel().fit(cost.draft.table())
     const plainTokens = baseTokens + contenders.length
     let best = { choice: OFF, goodput: (OFF_GUARD * plainTokens) / target(rows, numContext) }
     for (const method of this.#methods) {
@@ -66,11 +67,12 @@ export class SmartSpecPolicy implements Policy {
         .map(contender => offerOf(contender, method))
         .filter(offer => offer?.gains.length)
       if (offers.length === 0) continue
-      const draftMs = offers[0]!.drafting ? draft(offers.length, 0) : 0
+      const net = netOf(method)
+      const passMs = net ? new LatencyModel().fit(cost.of(net).table())(offers.length, 0) : 0
       let last = best.goodput
       for (let depth = 1; depth <= MAX_DEPTH; depth++) {
         const more = expectedLength(this.#acceptance.get(method)!.value, depth) - 1
-        const ms = target(rows + depth * offers.length, numContext) + depth * draftMs
+        const ms = target(rows + depth * offers.length, numContext) + numPassesOf(offers[0]!, depth) * passMs
         const goodput = (plainTokens + more * offers.length) / ms
         if (goodput > best.goodput) best = { choice: { method, depth }, goodput }
         else if (this.#stopAtFirstDecrease && goodput < last) break

@@ -1,4 +1,4 @@
-import type { Choice } from './policy'
+import type { Choice, DraftNet } from './policy'
 import type { Sequence } from './sequence'
 
 /** One query position. */
@@ -35,6 +35,10 @@ export interface Sample {
   sequence: Sequence
   /** Position of the drawn token. */
   position: number
+  /** In a tree's draft: so many of the best tokens are left, for children that stand `skip` places further on. */
+  children?: { count: number; skip: number }
+  /** Of a pass of heads: which one draws. */
+  head?: number
 }
 
 /** A sequence's draft under judgement: its samples stand in a run from `firstSample`, as its rows do. */
@@ -54,6 +58,10 @@ export interface Pass {
   verdicts: VerdictRequest[]
 }
 
+export interface DraftPass extends Pass {
+  net: DraftNet
+}
+
 /**
  * All the GPU work of one step: one submit.
  *
@@ -62,7 +70,7 @@ export interface Pass {
  */
 export interface Step {
   isAhead: boolean
-  draftPasses: Pass[]
+  draftPasses: DraftPass[]
   targetPass: Pass
   /** Draft tokens found by the CPU, to be written behind the sequence's last token. */
   guesses: Array<Guess & { sequence: Sequence }>
@@ -71,6 +79,8 @@ export interface Step {
   choices: Map<Sequence, Choice>
   /** Sequences with other blocks than in the steps before. */
   tables: Sequence[]
+  /** The shape of each tree that is drafted: the node that each of its nodes 1, 2, … follows, siblings side by side. */
+  trees: Map<Sequence, readonly number[]>
 }
 
 /** What the GPU reports for one sequence. */
@@ -84,6 +94,8 @@ export interface Verdict {
   stopped: boolean
   /** Of each drafted token: how far the drafter's best logit was above the next one, where the drafter tells. */
   margins?: readonly number[]
+  /** Of a tree: the node that each token was sampled at. */
+  path?: number[]
 }
 
 export const emptyPass = (): Pass => ({ rows: [], samples: [], verdicts: [] })

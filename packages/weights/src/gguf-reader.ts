@@ -3,19 +3,7 @@ import { ByteStream, type ReadOptions } from './byte-stream'
 import { type GgufHeader, parseGgufHeader } from './gguf-header'
 import type { Metadata, TensorInfo } from './gguf-value'
 import { type GgufSource, openModelStream } from './model-stream'
-import { rowsPerTile } from './row-packing'
-import { truncatedTensor } from './tensor-layout'
-
-/** Consecutive rows of one tensor, as they stand in the file. */
-export interface RowGroup {
-  tensor: TensorInfo
-  firstRow: number
-  numRows: number
-  /** [numRows, bytes of a row]; yours to keep, of any alignment. */
-  data: Uint8Array
-}
-
-const maxGroupBytes = 4 * 2 ** 20
+import { type RowGroup, rowGroups } from './row-groups'
 
 /**
  * A GGUF file, read once from front to back. All methods throw `bad-model` for a file that is broken or
@@ -57,7 +45,7 @@ export class GgufReader {
     if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
     this.#started = true
     try {
-      for (const tensor of this.tensors) yield* this.#rowsOf(tensor)
+      for (const tensor of this.tensors) yield* rowGroups(this.#stream, tensor)
     } finally {
       await this.close()
     }
@@ -70,20 +58,6 @@ export class GgufReader {
   /** Cancels the download. A second call does nothing. */
   close(): Promise<void> {
     return this.#stream.close()
-  }
-
-  async *#rowsOf(tensor: TensorInfo): AsyncGenerator<RowGroup> {
-    const gap = tensor.offset - this.#stream.position
-    if ((await this.#stream.skip(gap)) < gap) throw truncatedTensor(tensor, this.#stream.position)
-    const bytesPerRow = tensor.bytes / tensor.rows
-    const tilesPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / rowsPerTile))
-    const rowsPerGroup = tilesPerGroup * rowsPerTile
-    for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
-      const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
-      const data = await this.#stream.read(numRows * bytesPerRow)
-      if (data.length < numRows * bytesPerRow) throw truncatedTensor(tensor, this.#stream.position)
-      yield { tensor, firstRow, numRows, data }
-    }
   }
 }
 

@@ -91,7 +91,7 @@ class Simulator {
       maxRows,
       maxSamples: maxRows,
       numBlocks: maxConcurrent * blocksFor(contextLength + BLOCK_SIZE),
-      hasDraft,
+      numDrafts: hasDraft ? 1 : 0,
       policy: typeof policy === 'string' ? createPolicy(policy, policyOptions) : policy,
       guess: (sequence, depth) => this.#guess(sequence, depth),
     })
@@ -237,7 +237,7 @@ function measureCosts(
       cost.target.observe(rows, device(one, random))
       if (!hasDraft) continue
       const ms = device({ ...one, draftRows: [rows] }, random)
-      cost.draft.observe(rows, Math.max(ms / 100, ms - cost.target.at(rows)))
+      cost.of('draft').observe(rows, Math.max(ms / 100, ms - cost.target.at(rows)))
     }
   }
 }

@@ -1,0 +1,33 @@
+/** Arguments of a caller: a number in its range, and the error for what is not allowed. */
+import { EngineError } from '@foretoken/errors'
+
+export function number(
+  name: string,
+  value: unknown,
+  fallback: number,
+  min: number,
+  max: number,
+  whole = false,
+): number {
+  const given = value ?? fallback
+  const fits =
+    typeof given === 'number' && given >= min && given <= max && (!whole || Number.isInteger(given))
+  if (fits) return given
+  throw bad(name, given, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`)
+}
+
+/** `bad-request` with the value as it was given, as far as it can cross to another thread. */
+export function bad(argument: string, value: unknown, allowed: string): EngineError {
+  const plain = value === null || typeof value === 'number' || typeof value === 'boolean'
+  const shown = plain || typeof value === 'bigint' ? String(value) : (asJson(value) ?? typeof value)
+  const details = { argument, value: plain ? value : shown, allowed }
+  return new EngineError('bad-request', `"${argument}" is ${shown}; allowed: ${allowed}.`, details)
+}
+
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)?.slice(0, 200)
+  } catch {
+    return undefined // a cycle, or a bigint inside
+  }
+}

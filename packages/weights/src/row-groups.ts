@@ -1,0 +1,30 @@
+import type { ByteStream } from './byte-stream'
+import type { TensorInfo } from './gguf-value'
+import { rowsPerTile } from './row-packing'
+import { truncatedTensor } from './tensor-layout'
+
+/** Consecutive rows of one tensor, as they stand in the file. */
+export interface RowGroup {
+  tensor: TensorInfo
+  firstRow: number
+  numRows: number
+  /** [numRows, bytes of a row]; yours to keep, of any alignment. */
+  data: Uint8Array
+}
+
+const maxGroupBytes = 4 * 2 ** 20
+
+/** A tensor that begins at or behind the stream's place, in groups of whole tiles of rows (the last one may be cut). */
+export async function* rowGroups(stream: ByteStream, tensor: TensorInfo): AsyncGenerator<RowGroup> {
+  const gap = tensor.offset - stream.position
+  if ((await stream.skip(gap)) < gap) throw truncatedTensor(tensor, stream.position)
+  const bytesPerRow = tensor.bytes / tensor.rows
+  const tilesPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / rowsPerTile))
+  const rowsPerGroup = tilesPerGroup * rowsPerTile
+  for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
+    const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
+    const data = await stream.read(numRows * bytesPerRow)
+    if (data.length < numRows * bytesPerRow) throw truncatedTensor(tensor, stream.position)
+    yield { tensor, firstRow, numRows, data }
+  }
+}

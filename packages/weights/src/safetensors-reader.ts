@@ -1,0 +1,131 @@
+import { EngineError } from '@foretoken/errors'
+import { badModel } from './bad-model'
+import { ByteStream, type ReadOptions } from './byte-stream'
+import type { TensorInfo } from './gguf-value'
+import { type GgufSource, openModelStream } from './model-stream'
+import { type RowGroup, rowGroups } from './row-groups'
+import { rowBytes, type TensorType } from './tensor-type'
+
+const maxHeaderBytes = 100 * 2 ** 20
+const lengthBytes = 8
+const types: Readonly<Record<string, TensorType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' }
+
+/**
+ * A safetensors file, read once from front to back: 8 bytes of length, a JSON header, then the tensors. Throws
+ * `bad-model` for a file that is broken or not supported, `download` when it cannot be fetched whole, and `aborted`.
+ * Source: https://github.com/huggingface/safetensors#format
+ */
+export class SafetensorsReader {
+  #started = false
+
+  private constructor(
+    readonly name: string,
+    /** By ascending offset. */
+    readonly tensors: readonly TensorInfo[],
+    readonly stream: ByteStream,
+  ) {}
+
+  /** Reads the header; tensor data waits for `rows`. */
+  static async open(source: GgufSource, options: ReadOptions = {}): Promise<SafetensorsReader> {
+    const input = await openModelStream(source, options.signal)
+    const stream = new ByteStream(input, options)
+    try {
+      const header = await readHeader(stream)
+      return new SafetensorsReader(input.name, tensorInfos(header, stream.position, input.fileBytes), stream)
+    } catch (error) {
+      await stream.close()
+      throw error
+    }
+  }
+
+  /** All tensors in file order, in groups of rows. Can be read once; leaving the loop early closes the file. */
+  async *rows(): AsyncGenerator<RowGroup> {
+    if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
+    this.#started = true
+    try {
+      for (const tensor of this.tensors) yield* rowGroups(this.stream, tensor)
+    } finally {
+      await this.close()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.stream.close()
+  }
+}
+
+async function readHeader(stream: ByteStream): Promise<Record<string, unknown>> {
+  const start = await stream.read(lengthBytes)
+  if (start.length < lengthBytes) throw broken('The file ends before its header', '8 bytes', start.length)
+  const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true))
+  if (length < 2 || length > maxHeaderBytes) {
+    throw broken(
+      'Not a safetensors file: the length of its header is impossible',
+      `2 to ${maxHeaderBytes}`,
+      length,
+    )
+  }
+  const bytes = await stream.read(length)
+  if (bytes.length < length) throw broken('The file ends inside its header', length, bytes.length)
+  const header = parseJson(new TextDecoder().decode(bytes))
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw broken('Not a safetensors file: its header is no JSON object', 'an object', typeof header)
+  }
+  return header as Record<string, unknown>
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `start`: where tensor data begins. */
+function tensorInfos(
+  header: Readonly<Record<string, unknown>>,
+  start: number,
+  fileBytes: number | undefined,
+): TensorInfo[] {
+  const tensors = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => tensorInfo(name, entry, start))
+    .sort((a, b) => a.offset - b.offset)
+  let end = start
+  for (const { name, offset, bytes } of tensors) {
+    if (offset < end)
+      throw broken(`Tensor ${name} overlaps another`, `an offset of at least ${end}`, offset, name)
+    end = offset + bytes
+  }
+  if (fileBytes !== undefined && end > fileBytes) {
+    throw broken(
+      'The file ends inside its tensors. It was probably not downloaded or copied whole',
+      end,
+      fileBytes,
+    )
+  }
+  return tensors
+}
+
+function tensorInfo(name: string, entry: unknown, start: number): TensorInfo {
+  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
+  const type = types[String(dtype)]
+  if (!type) throw broken(`Tensor ${name} has type ${String(dtype)}`, Object.keys(types), dtype, name)
+  const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+  if (!Array.isArray(shape) || shape.length < 1 || !shape.every(size => isSize(size) && size > 0)) {
+    throw broken(`Tensor ${name} has an impossible shape`, 'sizes of 1 or more', shape, name)
+  }
+  const columns: number = shape.at(-1)
+  const rows: number = shape.slice(0, -1).reduce((product, size) => product * size, 1)
+  const bytes = rows * rowBytes(type, columns)
+  const [from, to] = Array.isArray(offsets) ? offsets : []
+  if (!isSize(from) || !isSize(to) || to - from !== bytes) {
+    throw broken(`The data of tensor ${name} are not as long as its shape says`, bytes, offsets, name)
+  }
+  return { name, type, rows, columns, offset: start + from, bytes }
+}
+
+function broken(message: string, expected: unknown, found: unknown, tensor?: string) {
+  return badModel(`${message}.`, { expected, found, ...(tensor === undefined ? {} : { tensor }) })
+}
