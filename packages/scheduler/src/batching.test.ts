@@ -276,18 +276,18 @@ describe('the waiting queue', () => {
 })
 
 describe('the row budget', () => {
-  it('keeps a step with prefill within four times the step without it, and fills at least 16 rows', () => {
+  it('keeps a step with prefill within eight times the step without it, and fills at least 16 rows', () => {
     const curve = new CostCurve()
     curve.restore([
       { rows: 1, ms: 10 },
       { rows: 2, ms: 12 },
       { rows: 101, ms: 210 },
     ])
-    // 10 + 2 * 15 rows.
-    expect(prefillBudget(curve, 1, 256)).toBe(16)
+    // 10 ms; 80 ms are enough for 36 rows.
+    expect(prefillBudget(curve, 1, 256)).toBe(32)
     expect(prefillBudget(curve, 0, 256)).toBe(256)
-    // 70 ms for 31 rows; 280 ms are enough for 136 rows.
-    expect(prefillBudget(curve, 31, 256)).toBe(96)
+    // 24 ms for 8 rows; 192 ms are enough for 92.
+    expect(prefillBudget(curve, 8, 256)).toBe(80)
     expect(prefillBudget(curve, 31, 40)).toBe(9)
     const flat = new CostCurve()
     flat.restore([{ rows: 1, ms: 10 }])
