@@ -155,9 +155,8 @@ export function memoryRequest(
   isSoftware: boolean,
 ): MemoryRequest {
   const contextLength = contextLengthOf(settings, models[0]!.config)
-  const { maxConcurrent, kvType, trees } = settings
-  const sizes = { maxConcurrent, contextLength, kvType, maxBufferBytes }
-  return { ...sizes, models, isSoftware, trees, heads }
+  const { ngramCache: _, ...sizes } = settings
+  return { ...sizes, models, heads, contextLength, maxBufferBytes, isSoftware }
 }
 
 /** The type that holds most of the model's values. */
