@@ -110,14 +110,12 @@ function bestPrefix(
  * `passes` times.
  */
 function rowsOfBestOffers(
-  { baseRows, prefillRows, cost, contenders }: Situation,
+  { baseRows, cost, contenders }: Situation,
   { offers, owners }: Ranking,
   passes: number,
   rate: number,
 ): number[] {
-  const numRowsWithout = baseRows + prefillRows
-  const rowMs = (cost.target.at(numRowsWithout + MAX_DEPTH) - cost.target.at(numRowsWithout)) / MAX_DEPTH
-  const rowPrice = rate * rowMs
+  const rowPrice = (rate * (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows))) / MAX_DEPTH
   const passPrice = (rate * cost.draft.at(contenders.length)) / Math.max(1, contenders.length)
   const numRows = offers.map(({ gains, drafting }) =>
     drafting ? Math.min(passes, gains.length) : gains.length,
