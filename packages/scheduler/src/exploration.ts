@@ -10,7 +10,7 @@ import { type Choice, MAX_DEPTH, MAX_NODES, METHODS, OFF, offerOf, type Situatio
 
 const TOLL = 0.01
 /** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
-const FIRST_SAVED = 8
+const FIRST_SAVED = 4
 const MOST_SAVED = 12
 const LEAST_PRICE = 0.1
 const FRESH_FOR = { plausible: 64, implausible: 512 }

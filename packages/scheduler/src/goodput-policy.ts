@@ -121,13 +121,12 @@ function bestPrefix(
  * `passes` times.
  */
 function rowsOfBestOffers(
-  { baseRows, prefillRows, cost, contenders }: Situation,
+  { baseRows, cost, contenders }: Situation,
   { offers, owners }: Ranking,
   passes: number,
   rate: number,
 ): number[] {
-  const numRowsWithout = baseRows + prefillRows
-  const rowMs = (cost.target.at(numRowsWithout + MAX_DEPTH) - cost.target.at(numRowsWithout)) / MAX_DEPTH
+  const rowMs = (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows)) / MAX_DEPTH
   const numRows = offers.map(offer => {
     const beyond = offer.gains.findIndex((_, i) => (passOf(offer, i) ?? -1) >= passes)
     return beyond < 0 ? offer.gains.length : beyond

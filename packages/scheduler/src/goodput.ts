@@ -14,13 +14,11 @@ export class StepEstimate {
   #rows: number
   #draftMs = 0
   #waitMs = 0
-  readonly #prefillMs: number
 
-  constructor({ contenders, baseTokens, baseRows, prefillRows, cost }: Situation) {
+  constructor({ contenders, baseTokens, baseRows, cost }: Situation) {
     this.#cost = cost
     this.#tokens = baseTokens + contenders.length
-    this.#rows = baseRows + prefillRows
-    this.#prefillMs = cost.target.at(this.#rows) - cost.target.at(baseRows)
+    this.#rows = baseRows
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
@@ -43,7 +41,7 @@ export class StepEstimate {
   }
 
   get ms(): number {
-    return this.#cost.target.at(this.#rows) - this.#prefillMs + this.#draftMs + this.#waitMs
+    return this.#cost.target.at(this.#rows) + this.#draftMs + this.#waitMs
   }
 
   get goodput(): number {

@@ -48,7 +48,7 @@ const phased = (): Workload =>
 const stepsOf = (costs: readonly number[]): Device =>
   tableDevice({ target: costs.map((ms, i) => ({ rows: i + 1, ms })) })
 
-describe('one request', () => {
+describe('one request', { timeout: 30_000 }, () => {
   const affine: Device = ({ rows }) => 17 + 3 * (rows - 1)
 
   it('follows acceptance 7 -> 0 -> 7', () => {

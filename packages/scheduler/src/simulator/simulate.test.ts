@@ -13,7 +13,7 @@ const chat = syntheticWorkload({
   drafters: { lookup: { acceptance: 0.5, coverage: 0.6, concentration: 4 }, draft: { acceptance: 0.75 } },
 })
 
-describe('a simulation', () => {
+describe('a simulation', { timeout: 60_000 }, () => {
   it.each(POLICY_NAMES)('%s: serves everyone, and is the same for the same seed', policy => {
     const run = (seed: number) =>
       simulate({
@@ -121,7 +121,7 @@ describe('a simulation', () => {
   })
 })
 
-describe('arrivals', () => {
+describe('arrivals', { timeout: 30_000 }, () => {
   const gaps = (arrivals: ReadonlyArray<{ atMs: number }>): number[] =>
     arrivals.slice(1).map(({ atMs }, i) => atMs - arrivals[i]!.atMs)
   const spread = (values: number[]): number => {
