@@ -46,6 +46,7 @@ export function wrongRequests(): WrongOptions[] {
     ...each(['presencePenalty', 'frequencyPenalty'], [...noNumbers, -2.1, 2.1]),
     ...each(['topLogprobs'], [...wrongNumbers, 1.5, 21, 3]),
     ...each(['n'], [...wrongNumbers, 0, 1.5, 33]),
+    ...each(['policy'], ['best', 4, {}]),
     ...each(['priority'], [...noNumbers, 0.5, 101, -101]),
     ...each(['logprobs'], [1, 'yes']),
     ...each(['logitBias'], [3, 'x', [1]]),

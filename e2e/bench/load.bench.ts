@@ -16,13 +16,14 @@ const SEED = 6
 /** Of the sustainable rate. */
 const LOADS = [0.25, 0.5, 0.75, 1, 2]
 
-type PolicyOptions = Pick<GenerateOptions, 'speculation'>
+type PolicyOptions = Pick<GenerateOptions, 'speculation' | 'policy'>
 
 const OFF: PolicyOptions = { speculation: 'off' }
 const policies: Readonly<Record<string, PolicyOptions>> = {
   off: OFF,
   fixed: { speculation: { method: 'draft', depth: 4 } },
-  goodput: { speculation: 'auto' },
+  smartspec: { policy: 'smartspec' },
+  goodput: { policy: 'goodput' },
 }
 
 export interface LoadSettings {

@@ -51,7 +51,7 @@ export class LabPage {
       const stats = await engine.stats()
       this.#engine = engine
       this.#showFacts(stats)
-      this.#look(stats)
+      await this.#look(engine, stats)
       this.#button.disabled = false
       this.#say('ready', 'Ready. Choose a workload and press Run.')
       void this.#follow(engine)
@@ -91,17 +91,16 @@ export class LabPage {
   }
 
   async #lookAgain(run: WorkloadRun): Promise<void> {
-    const stats = await this.#engine?.stats()
-    if (!stats) return
-    this.#look(stats)
+    const stats = await run.engine.stats()
+    await this.#look(run.engine, stats)
     const { num_accepted_tokens: accepted, num_drafts: drafts } = stats
     const length = drafts > 0 ? `, ${(1 + accepted / drafts).toFixed(2)} tokens per drafted step` : ''
     this.#say('running', `${run.tokensPerSecond.toFixed(0)} tokens/s with all requests together${length}`)
   }
 
-  #look(stats: EngineStats): void {
+  async #look(engine: Engine, stats: EngineStats): Promise<void> {
     this.#belief.draw(stats, this.#concurrency)
-    this.#advice.draw(stats)
+    this.#advice.draw(await engine.adviseDraft())
     this.#load.update(stats)
   }
 

@@ -2,35 +2,37 @@
  * The engine: a model, perhaps its draft, and the requests that share them. One loop runs steps as long as there is
  * work (DESIGN.md section 2): plan, execute, commit, deliver.
  */
-import { abortedError, EngineError, invariant, throwIfAborted } from '@foretoken/errors'
+import { abortedError, EngineError, throwIfAborted } from '@foretoken/errors'
 import {
-  BLOCK_SIZE,
-  type CostModel,
+  adviseDraft,
+  DRAFT_MODELS,
   type DraftPass,
   MAX_DEPTH,
-  METHODS,
   type Progress,
-  type Sample,
   type Scheduler,
   type Sequence,
   type SequenceRequest,
   type Step,
 } from '@foretoken/scheduler'
-import { bad } from './argument'
+import { bad, checkCandidates } from './argument'
 import { BatchQueue } from './batch-queue'
 import { type CommandTime, timeEach } from './command-timer'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
+import { engineStats } from './engine-stats'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine, MAX_WAITING } from './load-engine'
 import { checkIds, contextFull, parseRequest } from './request'
 import type { StepOutcome, SubmittedStep } from './runner'
+import { allocateLogits, Scorings } from './scorings'
 import { stepEvent } from './step-event'
 import { StepFeed } from './step-feed'
 import { TextStream } from './text-stream'
 import { tokenLogprobs } from './token-logprobs'
 import { Trial } from './trial'
 import type {
+  DraftAdvice,
+  DraftCandidate,
   EngineOptions,
   EngineStats,
   ForwardResult,
@@ -42,17 +44,11 @@ import type {
 /** Steps between two saves of the measured costs. */
 const SAVE_EVERY = 200
 
-interface Scoring {
-  logits: Float32Array[]
-  resolve: (logits: Float32Array[]) => void
-  reject: (error: EngineError) => void
-}
-
 export class Engine {
   readonly #parts: LoadedEngine
   readonly #scheduler: Scheduler
   readonly #generations = new Map<Sequence, Generation>()
-  readonly #scorings = new Map<Sequence, Scoring>()
+  readonly #scorings: Scorings
   /** Of all requests since the engine was loaded, as long as anything knows of them. */
   readonly #ids = new WeakMap<Sequence, number>()
   #numRequests = 0
@@ -68,6 +64,7 @@ export class Engine {
   private constructor(parts: LoadedEngine) {
     this.#parts = parts
     this.#scheduler = parts.scheduler
+    this.#scorings = new Scorings(parts.target.config.vocab)
     this.#createsAtStart = parts.gpu.numCreates
     void parts.gpu.failed.then(error => this.#fail(error))
   }
@@ -143,16 +140,9 @@ export class Engine {
     const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 }
     const request = { prompt: tokens, maxTokens: 0, sampling, endIds: [] }
     const [sequence] = this.#addAll([{ ...request, speculation: 'off', scoreOnly: true }])
-    const chunks = await new Promise<Float32Array[]>((resolve, reject) => {
-      this.#scorings.set(sequence!, { logits: [], resolve, reject })
-      this.#start()
-    })
-    let at = 0
-    for (const chunk of chunks) {
-      logits.set(chunk, at)
-      at += chunk.length
-    }
-    return { logits, vocab }
+    const scored = this.#scorings.add(sequence!, logits)
+    this.#start()
+    return { logits: await scored, vocab }
   }
 
   /**
@@ -198,48 +188,25 @@ export class Engine {
     }
   }
 
+  /**
+   * Which draft model pays on this device, the fastest first: TAR / (n * t_draft + t_target) at the best n of each (Yan et
+   * al., 2402.01528). Of those loaded by what has been measured of them, and of `candidates` by what is told of them.
+   */
+  adviseDraft(candidates: readonly DraftCandidate[] = []): DraftAdvice[] {
+    const { cost, estimates } = this.#scheduler
+    const loaded = this.#parts.drafts.map(({ name }, i): DraftCandidate => {
+      const model = DRAFT_MODELS[i]!
+      return { name, stepMs: cost.of(model).at(1), agreement: { survival: estimates.survival(model) } }
+    })
+    checkCandidates(candidates)
+    return adviseDraft(rows => cost.target.at(rows), [...loaded, ...candidates])
+  }
+
   stats(): EngineStats {
-    const { gpu, target, drafts, runner, ngrams, sizes, selfCheck, tuning } = this.#parts
-    const described = drafts.map(({ name, format, numParameters }) => ({
-      name,
-      format,
-      parameters: numParameters,
-    }))
-    const { cost, estimates, running, numWaiting, kv } = this.#scheduler
     return {
       ...this.#counters.snapshot(),
-      num_running: running.length,
-      num_waiting: numWaiting,
-      num_preemptions: kv.numPreemptions,
-      prefix_cache_hits: kv.numTokensShared,
-      kvBlocks: { total: kv.numBlocks, used: kv.numUsed, cached: kv.numCached },
-      adapter: gpu.adapterName,
-      model: {
-        name: target.name,
-        architecture: target.config.architecture,
-        format: target.format,
-        parameters: target.numParameters,
-        contextLength: sizes.contextLength,
-        hasChatTemplate: target.tokenizer.hasChatTemplate,
-      },
-      draft: described[0] ?? null,
-      drafts: described,
-      numHeads: runner.numHeads,
-      numCachedNgrams: ngrams?.cache.size ?? 0,
-      gpuBytes: gpu.bytes,
-      capacity: {
-        maxRows: sizes.maxRows,
-        maxSamples: sizes.maxSamples,
-        maxConcurrent: sizes.maxConcurrent,
-        kvPositions: sizes.numBlocks * BLOCK_SIZE,
-      },
-      selfCheck,
-      tuning,
-      cost: costTables(cost),
-      survival: Object.fromEntries(
-        METHODS.map(method => [method, estimates.firsts(method)]),
-      ) as EngineStats['survival'],
-      createsSinceReady: gpu.numCreates - this.#createsAtStart,
+      ...engineStats(this.#parts, this.#scheduler),
+      createsSinceReady: this.#parts.gpu.numCreates - this.#createsAtStart,
     }
   }
 
@@ -334,9 +301,7 @@ export class Engine {
 
   #admit(sequence: Sequence): void {
     this.#parts.runner.admit(sequence)
-    // One that had to give way is scored from its first token again.
-    const scoring = this.#scorings.get(sequence)
-    if (scoring) scoring.logits = []
+    this.#scorings.restart(sequence)
   }
 
   /** Takes in what a step gave. */
@@ -347,7 +312,10 @@ export class Engine {
     this.#counters.observe(progress, outcome, timings)
     if (this.#feed.isHeard) this.#tell(step, progress, stepMs)
     this.#deliver(progress, timings, outcome.logProbs)
-    if (outcome.logits) this.#deliverScores(step.targetPass.samples, outcome.logits)
+    if (outcome.logits) {
+      const scored = this.#scorings.deliver(step.targetPass.samples, outcome.logits)
+      for (const sequence of scored) this.#leave(sequence)
+    }
     if (this.#counters.numSteps % SAVE_EVERY === 0) this.#saveCosts()
   }
 
@@ -375,21 +343,6 @@ export class Engine {
     }
   }
 
-  /** Hands each sequence that is being scored its rows of logits. */
-  #deliverScores(samples: readonly Sample[], logits: Float32Array): void {
-    const { vocab } = this.#parts.target.config
-    const stride = logits.length / samples.length
-    samples.forEach(({ sequence }, i) => {
-      this.#scorings.get(sequence)?.logits.push(logits.subarray(i * stride, i * stride + vocab))
-    })
-    for (const [sequence, scoring] of this.#scorings) {
-      if (sequence.finishReason !== 'scored') continue
-      invariant(scoring.logits.length === sequence.length, () => 'a score for every position')
-      scoring.resolve(scoring.logits)
-      this.#leave(sequence)
-    }
-  }
-
   /** Ends everything that is under way. */
   #fail(error: EngineError): void {
     this.#failure ??= error
@@ -399,36 +352,11 @@ export class Engine {
       queue.fail(new EngineError(error.code, error.message, details))
       this.#leave(sequence)
     }
-    for (const [sequence, scoring] of this.#scorings) {
-      scoring.reject(error)
-      this.#leave(sequence)
-    }
+    for (const sequence of this.#scorings.fail(error)) this.#leave(sequence)
   }
 
   #saveCosts(): void {
     void saveCosts(this.#parts.costKey, this.#scheduler.cost)
     void this.#parts.ngrams?.save()
-  }
-}
-
-const costTables = (cost: CostModel): EngineStats['cost'] => ({
-  target: cost.target.table(),
-  draft: cost.of('draft').table(),
-  'draft-2': cost.of('draft-2').table(),
-  'draft-3': cost.of('draft-3').table(),
-  heads: cost.of('heads').table(),
-  waitMs: cost.waitMs,
-})
-
-function allocateLogits(tokens: number, vocab: number): Float32Array {
-  try {
-    return new Float32Array(tokens * vocab)
-  } catch {
-    const asked = tokens * vocab * 4
-    throw new EngineError('out-of-memory', `Logits of ${tokens} positions need ${asked} bytes.`, {
-      asked,
-      tokens,
-      vocab,
-    })
   }
 }

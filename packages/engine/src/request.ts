@@ -1,6 +1,6 @@
 /** Turns a caller's options into a sequence request, or says what is wrong with them. */
 import { EngineError } from '@foretoken/errors'
-import { isDraftModel, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
+import { isDraftModel, POLICY_NAMES, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { MAX_BIASES } from './adjustments'
 import { bad, number } from './argument'
@@ -38,6 +38,7 @@ const known = new Set<keyof GenerateOptions>([
   'ignoreEos',
   'speculation',
   'verification',
+  'policy',
   'n',
   'priority',
   'signal',
@@ -67,6 +68,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   const stops = [...parseStops(options.stop), ...(isTranscript ? ['\nUser:'] : [])]
   checkVerification(options)
   const speculation = parseSpeculation(options.speculation, limits)
+  const policy = parsePolicy(options.policy, speculation)
   const verification = parseVerification(options.verification, sampling, speculation, limits)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const numSamples = number('n', options.n, 1, 1, MAX_SAMPLES, true)
@@ -80,6 +82,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
     speculation,
     priority,
     ...(verification === undefined ? {} : { verification }),
+    ...(policy === undefined ? {} : { policy }),
     ...(logProbs === undefined ? {} : { logProbs }),
   }))
   return { samples, stops }
@@ -197,6 +200,17 @@ function parseEndIds(options: GenerateOptions, tokenizer: Tokenizer, vocab: numb
 
 /** Methods whose drafts are chains with known probabilities. */
 const judgeable = ['lookup', 'draft']
+
+/** Undefined: the engine's own. */
+function parsePolicy(
+  policy: GenerateOptions['policy'],
+  speculation: SequenceRequest['speculation'],
+): SequenceRequest['policy'] {
+  if (policy === undefined) return undefined
+  if (!POLICY_NAMES.includes(policy)) throw bad('policy', policy, POLICY_NAMES.join(', '))
+  if (speculation !== 'auto') throw bad('policy', policy, "none where speculation is not 'auto'")
+  return policy
+}
 
 function checkVerification({ verification = 'shared-noise', speculation }: GenerateOptions): void {
   if (!['shared-noise', 'rejection', 'block'].includes(verification)) {

@@ -147,6 +147,11 @@ export interface GenerateOptions extends SamplingOptions {
    */
   verification?: Verification
   /**
+   * Who decides where `speculation` is 'auto'. Default 'goodput'; the others are there to be compared with it: SmartSpec
+   * (2406.14066), a table by batch size (2310.18813), lookup or draft at depth 4 whichever offers more, none.
+   */
+  policy?: 'goodput' | 'smartspec' | 'batch-table' | 'fixed' | 'off'
+  /**
    * Samples of the prompt, 1 to 32; it is computed once. Sample i is drawn with the seed `seed + i` (modulo 2^32), as a
    * request of its own with that seed would be. Default 1.
    */
@@ -341,6 +346,26 @@ export interface EngineStats extends SpeculationCounters {
   survival: Record<Drafter, number[]>
   /** GPU objects created since the engine is ready; 0 once running. */
   createsSinceReady: number
+}
+
+/** A draft model that one thinks of, for `adviseDraft`. */
+export interface DraftCandidate {
+  name: string
+  /** One step of it, for one token, on this device. */
+  stepMs: number
+  /** S(1), S(2), …: how far its drafts survive; or the tokens of a round (TAR) as measured at one depth. */
+  agreement: { survival: readonly number[] } | { tar: number; depth: number }
+}
+
+export interface DraftAdvice {
+  name: string
+  /** Tokens to draft per round; 0 where plain decoding is faster at every depth. */
+  depth: number
+  /** Tokens that a round is expected to give, the target's own among them. */
+  tar: number
+  tokensPerS: number
+  /** Over plain decoding. */
+  speedUp: number
 }
 
 export interface ForwardResult {

@@ -23,6 +23,7 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['stop', 'stop'],
   ['speculation', 'speculation'],
   ['verification', 'verification'],
+  ['policy', 'policy'],
   ['n', 'n'],
   ['priority', 'priority'],
   ['signal', 'signal'],

@@ -1,5 +1,7 @@
 /** An engine in a Web Worker, as the page sees it. */
 import type {
+  DraftAdvice,
+  DraftCandidate,
   EngineStats,
   ForwardResult,
   GenerateOptions,
@@ -47,6 +49,10 @@ export class EngineClient implements Engine {
 
   stats(): Promise<EngineStats> {
     return this.#link.call(remote => remote.stats())
+  }
+
+  adviseDraft(candidates?: readonly DraftCandidate[]): Promise<DraftAdvice[]> {
+    return this.#link.call(remote => remote.adviseDraft(candidates))
   }
 
   clearNgramCache(): Promise<void> {

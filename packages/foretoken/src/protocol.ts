@@ -1,5 +1,7 @@
 /** What crosses the worker's border: plain data only, every message a tagged union. */
 import type {
+  DraftAdvice,
+  DraftCandidate,
   EngineOptions,
   EngineStats,
   ForwardResult,
@@ -45,6 +47,7 @@ export interface WorkerSurface {
   tokenize(text: string): Promise<Outcome<number[]>>
   forward(tokens: readonly number[]): Promise<Outcome<ForwardResult>>
   stats(): Promise<Outcome<EngineStats>>
+  adviseDraft(candidates?: readonly DraftCandidate[]): Promise<Outcome<DraftAdvice[]>>
   clearNgramCache(): Promise<Outcome<void>>
   dispose(): Promise<Outcome<void>>
 }

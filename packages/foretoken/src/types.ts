@@ -1,6 +1,8 @@
 /** The public surface of the package: types only. */
 import type {
   ChatMessage,
+  DraftAdvice,
+  DraftCandidate,
   EngineStats,
   ForwardResult,
   GenerateOptions,
@@ -10,7 +12,7 @@ import type {
   Verification,
 } from '@foretoken/engine/types'
 
-/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's; `speculation`, `verification` and `priority` are ours. */
+/** OpenAI's request shape; `top_k`, `min_p` and `repetition_penalty` are vLLM's; `speculation`, `verification`, `policy` and `priority` are ours. */
 export interface ChatCompletionRequest {
   messages: readonly ChatMessage[]
   /** The loaded model's name. May be left out: an engine has one model. */
@@ -37,6 +39,7 @@ export interface ChatCompletionRequest {
   stop?: string | readonly string[]
   speculation?: Speculation
   verification?: Verification
+  policy?: GenerateOptions['policy']
   /** Choices, 1 to 32; choice i is drawn with the seed `seed + i`. */
   n?: number
   /** -100 to 100, higher goes first (vLLM's is the other way round). */
@@ -108,6 +111,11 @@ export interface Engine {
   /** Logits at all positions. */
   forward(tokens: readonly number[]): Promise<ForwardResult>
   stats(): Promise<EngineStats>
+  /**
+   * Which draft model pays on this device, the fastest first: TAR / (n * t_draft + t_target) at the best n of each (Yan et
+   * al., 2402.01528). Of those loaded by what has been measured of them, and of `candidates` by what is told of them.
+   */
+  adviseDraft(candidates?: readonly DraftCandidate[]): Promise<DraftAdvice[]>
   /**
    * What every step does from now on, for all requests, until the signal fires or the loop is left. Nothing is told while
    * nobody listens.

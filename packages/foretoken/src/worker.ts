@@ -81,6 +81,8 @@ const surface: WorkerSurface = {
 
   stats: () => outcome(() => loadedEngine().stats()),
 
+  adviseDraft: candidates => outcome(() => loadedEngine().adviseDraft(candidates)),
+
   dispose: () =>
     outcome(async () => {
       const disposed = engine
