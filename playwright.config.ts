@@ -3,8 +3,12 @@ import { defineConfig } from '@playwright/test'
 import { findBrowser, launchArgs } from './scripts/browser.mjs'
 
 const executablePath = await findBrowser()
-const chatUrl = 'http://127.0.0.1:4173'
-const isChatBuilt = existsSync(new URL('apps/chat/dist/index.html', import.meta.url))
+const pages = [
+  { app: 'chat', port: 4173 },
+  { app: 'lab', port: 4174 },
+]
+const address = (port: number): string => `http://127.0.0.1:${port}`
+const isBuilt = (app: string): boolean => existsSync(new URL(`apps/${app}/dist/index.html`, import.meta.url))
 
 export default defineConfig({
   testDir: 'e2e',
@@ -14,18 +18,15 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 60_000 },
   use: {
-    baseURL: chatUrl,
+    baseURL: address(pages[0]!.port),
     launchOptions: { args: launchArgs(), ...(executablePath ? { executablePath } : {}) },
   },
-  ...(isChatBuilt
-    ? {
-        webServer: {
-          command:
-            'node ../../node_modules/vite/bin/vite.js preview --host 127.0.0.1 --port 4173 --strictPort',
-          cwd: 'apps/chat',
-          url: chatUrl,
-          reuseExistingServer: false,
-        },
-      }
-    : {}),
+  webServer: pages
+    .filter(({ app }) => isBuilt(app))
+    .map(({ app, port }) => ({
+      command: `node ../../node_modules/vite/bin/vite.js preview --host 127.0.0.1 --port ${port} --strictPort`,
+      cwd: `apps/${app}`,
+      url: address(port),
+      reuseExistingServer: false,
+    })),
 })

@@ -1,4 +1,4 @@
-// Serves the chat page with the bundled model and opens it. Prints its address on stdout.
+// Serves a page with the bundled model and opens it: the chat page, or the lab. Prints its address on stdout.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -24,10 +24,10 @@ function openPage(url) {
   child.unref()
 }
 
-async function serveChat() {
+async function servePage(app) {
   const { build, preview } = await import('vite')
-  const page = { root: join(root, 'apps/chat'), logLevel: 'warn' }
-  process.stderr.write('Building the chat page.\n')
+  const page = { root: join(root, 'apps', app), logLevel: 'warn' }
+  process.stderr.write(`Building the ${app} page.\n`)
   await build(page)
   const server = await preview({
     ...page,
@@ -41,5 +41,5 @@ async function serveChat() {
 
 await runMain(async () => {
   await setup({ browser: false })
-  await serveChat()
+  await servePage(process.argv[2] === 'lab' ? 'lab' : 'chat')
 })

@@ -62,12 +62,15 @@ function endToEndTests() {
   }))
 }
 
+const buildPage = app =>
+  single(runs('node_modules/vite/bin/vite.js', ['build'], { cwd: join(root, 'apps', app) }))
+
 const checks = {
   types: () => single(runs('node_modules/typescript/bin/tsc', ['-p', '.'])),
   lint: () => single(runs('node_modules/@biomejs/biome/bin/biome', ['ci', '.'])),
   unit: unitTests,
-  'build chat': () =>
-    single(runs('node_modules/vite/bin/vite.js', ['build'], { cwd: join(root, 'apps/chat') })),
+  'build chat': () => buildPage('chat'),
+  'build lab': () => buildPage('lab'),
   'build package': () => single(runs('packages/foretoken/build.mjs', [])),
   'end to end': endToEndTests,
 }
