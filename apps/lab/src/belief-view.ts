@@ -5,6 +5,9 @@ import { drafters, goodputByDepth, situationOf } from './belief.ts'
 import { colourOf } from './colours.ts'
 import { type Line, Plot, type Ring } from './plot.ts'
 
+/** Beyond these are prompts, whose passes cost by other kernels. */
+const MOST_ROWS = 33
+
 export class BeliefView {
   readonly #cost = new Plot(element('cost', HTMLDivElement), { xLabel: 'Rows', yLabel: 'ms' })
   readonly #survival = new Plot(element('survival', HTMLDivElement), {
@@ -25,9 +28,10 @@ export class BeliefView {
   }
 
   #drawCost({ cost }: EngineStats): void {
-    const xs = [...new Set([...cost.target, ...cost.draft].map(({ rows }) => rows))].sort((a, b) => a - b)
+    const rows = [...cost.target, ...cost.draft].map(cell => cell.rows).filter(count => count <= MOST_ROWS)
+    const xs = [...new Set(rows)].sort((a, b) => a - b)
     const values = (table: EngineStats['cost']['target']) =>
-      xs.map(x => table.find(({ rows }) => rows === x)?.ms ?? null)
+      xs.map(x => table.find(cell => cell.rows === x)?.ms ?? null)
     const line = (label: string, name: string, table: EngineStats['cost']['target']): Line => ({
       label,
       colour: () => colourOf(name),

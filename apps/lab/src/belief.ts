@@ -1,11 +1,12 @@
 /** What the controller believes, from the engine's own figures: the situation that its policies would be given. */
 import {
   CostModel,
+  DRAFT_MODELS,
   everywhere,
   goodput,
   MAX_DEPTH,
-  METHODS,
   type Method,
+  netOf,
   type Offer,
   type Situation,
 } from '@foretoken/scheduler'
@@ -18,16 +19,16 @@ export function costOf({ cost }: EngineStats): CostModel {
   return model
 }
 
-/** Drafters that this engine has. */
-export function drafters({ draft }: EngineStats): Method[] {
-  return METHODS.filter(method => method !== 'draft' || draft !== null)
+/** Drafters that this engine has and that draft chains. */
+export function drafters({ drafts, numHeads }: EngineStats): Method[] {
+  return ['lookup', ...DRAFT_MODELS.slice(0, drafts.length), ...(numHeads > 0 ? (['heads'] as const) : [])]
 }
 
 /** `numRequests` requests in the middle of their answers, each with every drafter at every depth. */
 export function situationOf(stats: EngineStats, numRequests: number): Situation {
   const offers = drafters(stats).map((method): Offer => {
     const gains = stats.survival[method]
-    return method === 'draft' ? { method, gains, drafting: { lag: 1, horizon: 1 } } : { method, gains }
+    return netOf(method) ? { method, gains, drafting: { lag: 1, horizon: 1 } } : { method, gains }
   })
   return {
     contenders: Array.from({ length: numRequests }, () => ({ offers })),

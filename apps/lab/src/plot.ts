@@ -84,6 +84,7 @@ export class Plot {
     if (!this.#ring) return
     const { ctx } = plot
     ctx.save()
+    ctx.setLineDash([])
     ctx.beginPath()
     ctx.arc(plot.valToPos(this.#ring.x, 'x', true), plot.valToPos(this.#ring.y, 'y', true), 8, 0, 2 * Math.PI)
     ctx.strokeStyle = style('--ink')

@@ -8,14 +8,16 @@ export type StepEvent = ReturnType<Engine['steps']> extends AsyncGenerator<infer
 /** Steps kept and shown, at most. */
 const NUM_STEPS = 160
 const COLUMN = 9
+const HEIGHT = 224
 const MAX_DEPTH = 16
 
 export class TimelineView {
   readonly #canvas = element('timeline', HTMLCanvasElement)
   readonly #note = element('timeline-note', HTMLParagraphElement)
   readonly #legend = element('timeline-legend', HTMLUListElement)
-  #events: StepEvent[] = []
-  /** Requests by lane; a lane is free again once its request is out of sight. */
+  /** Steps, and the lane of each of their requests. */
+  #shown: Array<{ event: StepEvent; lanes: number[] }> = []
+  /** Requests by lane; a lane is free again once its request has left. */
   #lanes: Array<number | undefined> = []
   #pointed: number | undefined
   #isStale = false
@@ -34,60 +36,64 @@ export class TimelineView {
   }
 
   clear(): void {
-    this.#events = []
+    this.#shown = []
     this.#lanes = []
     this.#draw()
   }
 
   add(event: StepEvent): void {
-    this.#events.push(event)
-    if (this.#events.length > NUM_STEPS) this.#events.shift()
-    this.#assignLanes(event)
+    this.#shown.push({ event, lanes: this.#lanesOf(event) })
+    if (this.#shown.length > NUM_STEPS) this.#shown.shift()
     if (this.#isStale) return
     this.#isStale = true
     requestAnimationFrame(() => this.#draw())
   }
 
-  #assignLanes({ requests }: StepEvent): void {
-    const seen = new Set(this.#events.flatMap(event => event.requests.map(({ id }) => id)))
-    this.#lanes = this.#lanes.map(id => (id !== undefined && seen.has(id) ? id : undefined))
-    for (const { id } of requests) {
-      if (this.#lanes.includes(id)) continue
+  #lanesOf({ requests }: StepEvent): number[] {
+    const running = new Set(requests.map(({ id }) => id))
+    this.#lanes = this.#lanes.map(id => (id !== undefined && running.has(id) ? id : undefined))
+    return requests.map(({ id }) => {
+      const own = this.#lanes.indexOf(id)
+      if (own >= 0) return own
       const free = this.#lanes.indexOf(undefined)
-      this.#lanes[free < 0 ? this.#lanes.length : free] = id
-    }
+      const lane = free < 0 ? this.#lanes.length : free
+      this.#lanes[lane] = id
+      return lane
+    })
   }
 
   #firstShown(): number {
-    return Math.max(0, this.#events.length - Math.floor(this.#canvas.clientWidth / COLUMN))
+    return Math.max(0, this.#shown.length - Math.floor(this.#canvas.clientWidth / COLUMN))
   }
 
   #draw(): void {
     this.#isStale = false
-    const { clientWidth: width, clientHeight: height } = this.#canvas
+    const shown = this.#shown.slice(this.#firstShown())
+    const numLanes = 1 + Math.max(0, ...shown.flatMap(({ lanes }) => lanes))
+    const laneHeight = Math.min(64, HEIGHT / numLanes)
+    const height = laneHeight * numLanes
+    const { clientWidth: width } = this.#canvas
+    this.#canvas.style.height = `${height}px`
     this.#canvas.width = width * devicePixelRatio
     this.#canvas.height = height * devicePixelRatio
     const context = this.#canvas.getContext('2d')!
     context.scale(devicePixelRatio, devicePixelRatio)
-    const laneHeight = Math.min(64, height / Math.max(1, this.#lanes.length))
     const colours = new Map<string, string>()
     const colour = (name: string): string => {
       const known = colours.get(name) ?? colourOf(name)
       colours.set(name, known)
       return known
     }
-    const first = this.#firstShown()
-    for (const [column, event] of this.#events.slice(first).entries()) {
-      if (first + column === this.#pointed) {
+    for (const [column, { event, lanes }] of shown.entries()) {
+      if (this.#firstShown() + column === this.#pointed) {
         context.fillStyle = style('--raised')
         context.fillRect(column * COLUMN, 0, COLUMN, height)
       }
-      for (const request of event.requests) {
-        const lane = this.#lanes.indexOf(request.id)
-        if (lane >= 0) cell(context, request, column * COLUMN, lane * laneHeight, laneHeight, colour)
+      for (const [i, request] of event.requests.entries()) {
+        cell(context, request, column * COLUMN, lanes[i]! * laneHeight, laneHeight, colour)
       }
     }
-    this.#say(this.#pointed === undefined ? this.#events.at(-1) : this.#events[this.#pointed])
+    this.#say(this.#shown.at(this.#pointed ?? -1)?.event)
     this.#drawLegend(colours)
   }
 
