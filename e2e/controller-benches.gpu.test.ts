@@ -45,7 +45,7 @@ it('loses no request, at whatever rate they come', async () => {
     load({ ...models, loads: [0.5, 2], maxConcurrent: 2, numRequests: 4, maxTokens: 4 }),
   )
   for (const row of rows.filter(({ metric }) => metric === 'lost')) expect(row.value).toBe(0)
-  expect(new Set(rows.map(({ policy }) => policy))).toEqual(new Set(['off', 'fixed', 'goodput']))
+  expect(new Set(rows.map(({ policy }) => policy))).toEqual(new Set(['off', 'fixed', 'smartspec', 'goodput']))
   const value = (metric: string) => rows.filter(row => row.metric === metric).map(row => row.value!)
   for (const [i, p50] of value('p50_latency_ms').entries()) {
     expect(value('ttft_ms')[i]).toBeGreaterThan(0)

@@ -18,15 +18,11 @@ function check(row: BenchRow): void {
   if (mode === 'always-wrong') expect(accepted).toBe(0)
   else if (!isOff) expect(accepted, mode).toBeGreaterThan(0)
   if (/lookup|draft|heads|cache|wrong|random/.test(mode)) expect(accepted, mode).toBeLessThan(drafted)
-  if (!mode.startsWith('crowd')) return
-  expect(Number(row.num_preemptions), mode).toBeGreaterThan(0)
-  expect(Number(row.prefix_cache_hits), mode).toBeGreaterThan(0)
-  expect(row.kv_blocks_left).toBe(0)
 }
 
 it('speculation with heads and a second draft changes no id', async () => {
   const only = ({ name }: Mode) => ['off', 'draft-2@4', 'heads@3', 'heads-tree@16'].includes(name)
-  for await (const row of measureFamily(tales, true, only)) check(row)
+  for await (const row of measureFamily(tales, true, { only, parts: 'none' })) check(row)
 }, 600_000)
 
 describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
@@ -35,7 +31,10 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
   const stories = { format: 'f32', model, drafts: [draft] }
 
   it('of a model with one draft', async () => {
-    for await (const row of measureFamily(stories, true)) check(row)
+    // More depths, and crowds, in the bench; crowds in batching.gpu.test.ts too.
+    const only = ({ name }: Mode) => !/@(1|8)$/.test(name)
+    const options = { only, parts: 'endings' } as const
+    for await (const row of measureFamily(stories, true, options)) check(row)
   }, 900_000)
 
   it('penalties and bias do, or comparing them would prove nothing', async () => {

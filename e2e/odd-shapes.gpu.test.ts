@@ -6,7 +6,6 @@ import { smallKernels } from './small-kernels'
 
 const shapes: Array<Partial<RandomModelShape>> = [
   { vocab: 1000, dim: 96, layers: 2, heads: 3, kvHeads: 1, ffn: 100, context: 300 },
-  { vocab: 2500, dim: 144, layers: 1, heads: 1, kvHeads: 1, ffn: 50, context: 200 },
   { vocab: 77, dim: 40, layers: 3, heads: 4, kvHeads: 2, ffn: 33, context: 150 },
 ]
 

@@ -98,7 +98,7 @@ describe('attend and merge', () => {
         expectClose(actual, expected, { absolute: 1e-5 })
       },
     )
-    await fc.assert(property, { numRuns: 15 })
+    await fc.assert(property, { numRuns: 10 })
   })
 
   it('have references that say the same in two kernels as in one', () => {
@@ -246,7 +246,7 @@ describe('rows of a draft tree', () => {
         }
       },
     )
-    await fc.assert(property, { numRuns: 40 })
+    await fc.assert(property, { numRuns: 25 })
   })
 })
 

@@ -63,7 +63,7 @@ describe('gemm', () => {
         expectClose(actual, expected, at => tolerance(test, at))
       },
     )
-    await fc.assert(property, { numRuns: 30 })
+    await fc.assert(property, { numRuns: 20 })
   })
 
   it.each(formats)('gives a row the bits of matmul, in every tile and chunk: %s', async format => {

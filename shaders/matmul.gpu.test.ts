@@ -65,7 +65,7 @@ describe('matmul', async () => {
         expectClose(actual, expected, at => tolerance(test, at))
       },
     )
-    await fc.assert(property, { numRuns: 40 })
+    await fc.assert(property, { numRuns: 25 })
   })
 
   it.each(formats)('gives a row the same bits where rows pass by: %s', async format => {

@@ -101,8 +101,12 @@ export default async function* distribution(context: BenchContext): AsyncGenerat
 }
 
 /** Draws three tokens per seed and tests the pairs (second, third). */
-export async function measure(numSamples: number, drawn: Drawn): Promise<ChiSquare> {
-  const engine = await load(drawn.internals)
+export async function measure(
+  numSamples: number,
+  drawn: Drawn,
+  deviceProfile?: EngineInternals['deviceProfile'],
+): Promise<ChiSquare> {
+  const engine = await load({ ...drawn.internals, ...(deviceProfile ? { deviceProfile } : {}) })
   const counts = new Array<number>(VOCAB * VOCAB).fill(0)
   await eachSeed(numSamples, async seed => {
     // One token more than is counted, so that two are drafted behind the first.
@@ -114,7 +118,7 @@ export async function measure(numSamples: number, drawn: Drawn): Promise<ChiSqua
   return chiSquare(counts, expected)
 }
 
-/** How often a draft of one token is kept, and how often it should be. */
+/** How often a draft of one token, behind the first, is kept, and how often it should be. */
 export async function measureAcceptance(
   numSamples: number,
   verification: 'rejection' | 'block',
@@ -123,15 +127,18 @@ export async function measureAcceptance(
   let numKept = 0
   await eachSeed(numSamples, async seed => {
     const drawn = { speculation: { method: 'draft', depth: 1 }, verification } as const
-    const [first] = await draw(engine, seed, 2, drawn)
-    if (first!.sources[0] === 'draft') numKept++
+    const [, drafted] = await draw(engine, seed, 3, drawn)
+    if (drafted!.sources[0] === 'draft') numKept++
   })
-  const [p] = await probabilities(engine, [BOS])
-  await engine.dispose()
   const drafter = await Engine.load({ model: drafterModel() }, { skipCalibration: true })
-  const [q] = await probabilities(drafter, [BOS])
+  let commonMass = 0
+  for (let first = 0; first < VOCAB; first++) {
+    const [p1, p] = await probabilities(engine, [BOS, first])
+    const [, q] = await probabilities(drafter, [BOS, first])
+    commonMass += p1![first]! * p!.reduce((sum, chance, token) => sum + Math.min(chance, q![token]!), 0)
+  }
+  await engine.dispose()
   await drafter.dispose()
-  const commonMass = p!.reduce((sum, chance, token) => sum + Math.min(chance, q![token]!), 0)
   return { share: numKept / numSamples, commonMass }
 }
 

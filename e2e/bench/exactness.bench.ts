@@ -32,11 +32,17 @@ export const tales: Family = {
   heads: bundledHeadsUrl,
 }
 
-/** One row per mode. `quick` tries fewer seeds, and company for every other run only. */
+/**
+ * One row per mode. `quick` tries fewer seeds, and company for every other run only. `only`: some modes. `parts`: what is
+ * measured beside the modes.
+ */
 export async function* measureFamily(
   drafters: Family,
   quick: boolean,
-  only?: (mode: Mode) => boolean,
+  {
+    only = () => true,
+    parts = 'all',
+  }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'none' } = {},
 ): AsyncGenerator<BenchRow> {
   const { format } = drafters
   const seeds = quick ? [1] : [1, 2, 3, 4, 5]
@@ -51,7 +57,7 @@ export async function* measureFamily(
     ...cases.loadedModes(drafters),
     ...cases.controlledModes,
     ...cases.adversarialModes,
-  ].filter(only ?? (() => true))
+  ].filter(only)
   const rig = await ExactnessRig.load(drafters)
   for (const mode of modes) {
     const tally = new Tally(mode, format)
@@ -64,10 +70,10 @@ export async function* measureFamily(
     }
     yield tally.row()
   }
-  if (!only) {
+  if (parts !== 'none') {
     yield* measureEndings(rig, drafters, samplings)
     const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
-    yield* measureCrowd(rig, small, drafters.format, samplings)
+    if (parts === 'all') yield* measureCrowd(rig, small, drafters.format, samplings)
     yield* measureContextEnd(small, drafters, samplings)
     await small.engine.dispose()
   }
