@@ -1,4 +1,6 @@
-/** Public types: pure, no imports, safe for the main thread. */
+/** Public types: pure, safe for the main thread. */
+
+export type { DraftAdvice, DraftCandidate } from './draft-advice'
 
 /** Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. */
 export type ModelSource = 'bundled' | string | URL | File | Blob | HubFile
@@ -346,26 +348,6 @@ export interface EngineStats extends SpeculationCounters {
   survival: Record<Drafter, number[]>
   /** GPU objects created since the engine is ready; 0 once running. */
   createsSinceReady: number
-}
-
-/** A draft model that one thinks of, for `adviseDraft`. */
-export interface DraftCandidate {
-  name: string
-  /** One step of it, for one token, on this device. */
-  stepMs: number
-  /** S(1), S(2), …: how far its drafts survive; or the tokens of a round (TAR) as measured at one depth. */
-  agreement: { survival: readonly number[] } | { tar: number; depth: number }
-}
-
-export interface DraftAdvice {
-  name: string
-  /** Tokens to draft per round; 0 where plain decoding is faster at every depth. */
-  depth: number
-  /** Tokens that a round is expected to give, the target's own among them. */
-  tar: number
-  tokensPerS: number
-  /** Over plain decoding. */
-  speedUp: number
 }
 
 export interface ForwardResult {
