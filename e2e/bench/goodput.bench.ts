@@ -14,7 +14,7 @@ import { offTax } from './off-tax'
 import { optimalDepths } from './optimal-depths'
 import { mulberry32 } from './random-model'
 import { shuffled } from './shuffled'
-import { decodingOf, recordSteps } from './step-record'
+import { outputOf, recordSteps } from './step-record'
 import { answer, requestOf, tasksOf, type Workload, workloads } from './workloads'
 
 const SEED = 5
@@ -97,7 +97,7 @@ async function measure(
       )
       expected ??= JSON.stringify(result)
       if (JSON.stringify(result) !== expected) throw new Error(`${choice.name} changed the tokens.`)
-      const { tokens, seconds } = decodingOf(steps)
+      const { tokens, seconds } = outputOf(steps)
       speeds.get(choice)!.push(tokens / seconds)
     }
   }

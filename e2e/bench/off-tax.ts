@@ -2,7 +2,7 @@
 import { Engine, type EngineOptions } from '@foretoken/engine'
 import type { BenchRow } from './bench-context'
 import { medianInterval } from './median-interval'
-import { decodingOf, recordSteps } from './step-record'
+import { outputOf, recordSteps } from './step-record'
 import { answer, requestOf, tasksOf } from './workloads'
 
 /** Tokens per second with drafters loaded and off, over those without: 1 is no tax at all. */
@@ -29,6 +29,6 @@ export async function* offTax(
 async function plainSpeed(engine: Engine, task: string): Promise<number> {
   const request = { ...requestOf(task), maxTokens: 64, ignoreEos: true, speculation: 'off' } as const
   const { steps } = await recordSteps(engine, () => answer(engine, request))
-  const { tokens, seconds } = decodingOf(steps)
+  const { tokens, seconds } = outputOf(steps)
   return tokens / seconds
 }

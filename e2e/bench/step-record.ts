@@ -7,7 +7,7 @@ export interface RecordedStep extends StepEvent {
   wallMs: number
 }
 
-export interface Decoding {
+export interface Output {
   tokens: number
   seconds: number
 }
@@ -38,9 +38,11 @@ export async function recordSteps<T>(
   }
 }
 
-/** Of the steps that read no prompt: reading is not what speculation speeds up. */
-export function decodingOf(steps: readonly RecordedStep[]): Decoding {
-  const decoding = steps.filter(({ promptRows }) => promptRows === 0)
-  const tokens = decoding.flatMap(({ requests }) => requests).reduce((sum, part) => sum + part.tokens, 0)
-  return { tokens, seconds: decoding.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000 }
+/**
+ * All tokens, and all the time from the first prompt on. Prompts are in it, the same for every choice: where requests join
+ * while others draft, steps without a prompt are few, and not those that drafts were good for.
+ */
+export function outputOf(steps: readonly RecordedStep[]): Output {
+  const tokens = steps.flatMap(({ requests }) => requests).reduce((sum, part) => sum + part.tokens, 0)
+  return { tokens, seconds: steps.reduce((sum, { wallMs }) => sum + wallMs, 0) / 1000 }
 }
