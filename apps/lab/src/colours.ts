@@ -6,7 +6,6 @@ const variables: Readonly<Record<string, string>> = {
   lookup: '--lookup',
   cache: '--cache',
   heads: '--heads',
-  tree: '--tree',
   prefill: '--line-strong',
 }
 

@@ -62,6 +62,6 @@ export class LoadView {
     this.#note.textContent =
       `${numRequests} requests with Poisson arrivals, ${maxConcurrent} at once. Assumed: prompts of ${promptTokens.join(' to ')} ` +
       `tokens, answers of ${outputTokens.join(' to ')}, lookup finds something in ${lookupCoverage * 100} % of steps. ` +
-      '“fixed” looks up, 4 tokens deep.'
+      '“fixed” drafts 4 tokens by whoever offers most.'
   }
 }

@@ -9,7 +9,7 @@ export interface Line {
   colour: () => string
   values: ReadonlyArray<number | null>
   dashed?: boolean
-  /** Constant up to the next x: a cost by captured sizes. */
+  /** A dot at every value. */
   points?: boolean
 }
 

@@ -1,9 +1,8 @@
-import { EngineError } from '@foretoken/errors'
 import { badModel } from './bad-model'
 import { ByteStream, type ReadOptions } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
 import { type GgufSource, openModelStream } from './model-stream'
-import { type RowGroup, rowGroups } from './row-groups'
+import { TensorReader } from './tensor-reader'
 import { rowBytes, type TensorType } from './tensor-type'
 
 const maxHeaderBytes = 100 * 2 ** 20
@@ -15,15 +14,14 @@ const types: Readonly<Record<string, TensorType>> = { F32: 'f32', F16: 'f16', BF
  * `bad-model` for a file that is broken or not supported, `download` when it cannot be fetched whole, and `aborted`.
  * Source: https://github.com/huggingface/safetensors#format
  */
-export class SafetensorsReader {
-  #started = false
-
+export class SafetensorsReader extends TensorReader {
   private constructor(
     readonly name: string,
-    /** By ascending offset. */
-    readonly tensors: readonly TensorInfo[],
-    readonly stream: ByteStream,
-  ) {}
+    tensors: readonly TensorInfo[],
+    stream: ByteStream,
+  ) {
+    super(tensors, stream)
+  }
 
   /** Reads the header; tensor data waits for `rows`. */
   static async open(source: GgufSource, options: ReadOptions = {}): Promise<SafetensorsReader> {
@@ -36,21 +34,6 @@ export class SafetensorsReader {
       await stream.close()
       throw error
     }
-  }
-
-  /** All tensors in file order, in groups of rows. Can be read once; leaving the loop early closes the file. */
-  async *rows(): AsyncGenerator<RowGroup> {
-    if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
-    this.#started = true
-    try {
-      for (const tensor of this.tensors) yield* rowGroups(this.stream, tensor)
-    } finally {
-      await this.close()
-    }
-  }
-
-  close(): Promise<void> {
-    return this.stream.close()
   }
 }
 
