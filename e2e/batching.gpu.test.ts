@@ -40,11 +40,19 @@ async function collect(engine: Engine, options: GenerateOptions, onBatch = (_: T
   }
   return batches
 }
-const ending = (engine: Engine, options: GenerateOptions): Promise<unknown> =>
-  collect(engine, options).then(
+/** How a request ends that is aborted at its fifth token. */
+function leave(engine: Engine, options: GenerateOptions): Promise<unknown> {
+  const controller = new AbortController()
+  let numTokens = 0
+  const onBatch = ({ tokens }: TokenBatch): void => {
+    numTokens += tokens.length
+    if (numTokens >= 5) controller.abort()
+  }
+  return collect(engine, { ...options, signal: controller.signal }, onBatch).then(
     () => 'finished',
     (error: { code?: string }) => error.code,
   )
+}
 const idsOf = (batches: readonly TokenBatch[]): number[] => batches.flatMap(({ tokens }) => tokens)
 
 describe('sixteen requests in few KV blocks', () => {
@@ -76,18 +84,13 @@ describe('sixteen requests in few KV blocks', () => {
     'with %s',
     async (_, speculation) => {
       const before = engine.stats()
-      const controller = new AbortController()
-      const { signal } = controller
-      const leaving = [1, 2].map(i =>
-        ending(engine, { ...requests[6]!, maxTokens: 40, seed: 100 + i, signal }),
-      )
+      const leaving = [1, 2].map(i => leave(engine, { ...requests[6]!, maxTokens: 40, seed: 100 + i }))
       let numTokens = 0
       const running: Array<Promise<TokenBatch[]>> = []
       const join = (): void => {
         for (let i = running.length; i < NUM_REQUESTS && numTokens >= 4 * i; i++) {
           running.push(collect(engine, { ...requests[i]!, speculation }, onBatch))
         }
-        if (numTokens > 10) controller.abort()
       }
       const onBatch = ({ tokens }: TokenBatch): void => {
         numTokens += tokens.length
