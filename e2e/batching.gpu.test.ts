@@ -40,18 +40,23 @@ async function collect(engine: Engine, options: GenerateOptions, onBatch = (_: T
   }
   return batches
 }
-/** How a request ends that is aborted at its fifth token. */
-function leave(engine: Engine, options: GenerateOptions): Promise<unknown> {
-  const controller = new AbortController()
-  let numTokens = 0
-  const onBatch = ({ tokens }: TokenBatch): void => {
-    numTokens += tokens.length
-    if (numTokens >= 5) controller.abort()
-  }
-  return collect(engine, { ...options, signal: controller.signal }, onBatch).then(
+const ending = (
+  engine: Engine,
+  options: GenerateOptions,
+  onBatch?: (batch: TokenBatch) => void,
+): Promise<unknown> =>
+  collect(engine, options, onBatch).then(
     () => 'finished',
     (error: { code?: string }) => error.code,
   )
+/** It is aborted at its fifth token. */
+function leave(engine: Engine, options: GenerateOptions): Promise<unknown> {
+  const controller = new AbortController()
+  let numTokens = 0
+  return ending(engine, { ...options, signal: controller.signal }, ({ tokens }) => {
+    numTokens += tokens.length
+    if (numTokens >= 5) controller.abort()
+  })
 }
 const idsOf = (batches: readonly TokenBatch[]): number[] => batches.flatMap(({ tokens }) => tokens)
 

@@ -95,12 +95,11 @@ export class DraftPlanner {
   observe(step: Step, method: Method | 'off', verdict: Verdict): void {
     const { sequence, numDrafted, numAccepted, stopped, margins, path } = verdict
     if (method !== 'off') {
-      // A stop inside the draft hides what would have become of the rest.
-      const depth = stopped ? numAccepted : numDrafted
-      if (!isTreeMethod(method)) this.estimates.observe(sequence, method, depth, numAccepted, margins)
+      // Behind the answer's end a guess adds nothing, however right it is: of a draft that went on, the rest has failed.
+      if (!isTreeMethod(method)) this.estimates.observe(sequence, method, numDrafted, numAccepted, margins)
       else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
-      policy?.observe?.({ method, depth }, numAccepted)
+      policy?.observe?.({ method, depth: numDrafted }, numAccepted)
     }
     this.#shadows.settle(sequence)
   }

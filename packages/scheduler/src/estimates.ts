@@ -1,4 +1,5 @@
-/** What is believed of each drafter: how far its guesses survive. */
+/** What is believed of each drafter, how far its guesses survive, and of answers, how long they will be. */
+import { AnswerLengths } from './answer-lengths'
 import { DrafterEstimate } from './drafter-estimate'
 import { MAX_DEPTH, METHODS, type Method } from './policy'
 import type { Sequence } from './sequence'
@@ -12,6 +13,7 @@ export const isTreeMethod = (method: Method): method is TreeMethod => method.end
 export class Estimates {
   readonly #chains = new Map<Method, DrafterEstimate>()
   readonly #trees = new Map<Method, TreeAcceptance>()
+  readonly #lengths = new AnswerLengths()
 
   constructor() {
     for (const method of METHODS) {
@@ -35,6 +37,13 @@ export class Estimates {
   firsts(method: Method): number[] {
     if (!isTreeMethod(method)) return this.survival(method)
     return Array.from({ length: MAX_DEPTH }, (_, i) => this.chance(method)(i + 1, 0))
+  }
+
+  /** Steps, 1 or more, that the rest of an answer will take with drafts of these gains. */
+  stepsLeft(sequence: Sequence, gains: readonly number[]): number {
+    const { length, promptLength, maxLength } = sequence
+    const tokens = Math.min(maxLength - length, this.#lengths.remaining(length - promptLength))
+    return Math.max(1, tokens / (1 + gains.reduce((sum, gain) => sum + gain, 0)))
   }
 
   /** A draft of `depth` tokens of which the first `accepted` were accepted. */
@@ -75,6 +84,7 @@ export class Estimates {
 
   /** A sequence that has ended. */
   forget(sequence: Sequence): void {
+    if (!sequence.request.scoreOnly) this.#lengths.observe(sequence.length - sequence.promptLength)
     for (const drafter of this.#chains.values()) drafter.forget(sequence)
   }
 }

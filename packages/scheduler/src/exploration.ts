@@ -10,11 +10,11 @@ import { type Choice, MAX_DEPTH, MAX_NODES, METHODS, OFF, offerOf, type Situatio
 
 const TOLL = 0.01
 /** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
-const FIRST_SAVED = 4
+const FIRST_SAVED = 2
 const MOST_SAVED = 12
 const LEAST_PRICE = 0.1
 const FRESH_FOR = { plausible: 64, implausible: 512 }
-/** Steps for which a draft model is tried: it is the first that pays for the catch-up. */
+/** Steps for which a draft model is tried, if it can be paid for: the first, with the catch-up, is the dearest. */
 const TRIAL_STEPS = 4
 /** Decisions between two looks for something to try. */
 const LOOK_EVERY = 8
@@ -32,11 +32,23 @@ export class Exploration {
     for (const choice of best) this.#use(choice)
     this.#numDecisions++
     if (best.length === 0) return undefined
-    if (this.#trial.stepsLeft > 0) {
-      this.#trial.stepsLeft--
-      return tried(situation, best, this.#trial.choice)
-    }
+    const goneOn = this.#goOn(situation, best)
+    if (goneOn) return goneOn
     return this.#numDecisions % LOOK_EVERY === 0 ? this.#look(situation, best) : undefined
+  }
+
+  /** The next step of a trial that has begun. */
+  #goOn(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
+    const { choice, stepsLeft } = this.#trial
+    const choices = stepsLeft > 0 ? tried(situation, best, choice) : undefined
+    const price = choices ? priceOf(situation, best, choices) : 0
+    if (!choices || price > this.#savedMs!) {
+      this.#trial = { choice: OFF, stepsLeft: 0 }
+      return undefined
+    }
+    this.#savedMs! -= price
+    this.#trial = { choice, stepsLeft: stepsLeft - 1 }
+    return choices
   }
 
   /** The thing to try that was left alone for longest, of those that can be paid for. */
@@ -48,7 +60,6 @@ export class Exploration {
       MOST_SAVED * stepMs,
     )
     this.#savedMs = saved
-    const trial = uncommitted(situation)
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
     for (const choice of probesAround(deepest(best))) {
       if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
@@ -57,8 +68,7 @@ export class Exploration {
       if (!choices) continue
       const found = goodput(situation, choices)
       if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
-      const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / rate)
-      const price = Math.max(lostMs, LEAST_PRICE * stepMs)
+      const price = priceOf(situation, best, choices)
       if (price <= saved) probe = { choice, choices, price }
     }
     if (!probe) return undefined
@@ -98,6 +108,13 @@ function tried(situation: Situation, best: readonly Choice[], choice: Choice): C
   }
   const choices = everywhere(situation, choice)
   return choice.depth === 0 || choices.some(({ depth }) => depth > 0) ? choices : undefined
+}
+
+/** The time that these choices are expected to lose, in ms, beside the best ones. */
+function priceOf(situation: Situation, best: readonly Choice[], choices: readonly Choice[]): number {
+  const trial = uncommitted(situation)
+  const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / goodput(situation, best))
+  return Math.max(lostMs, LEAST_PRICE * expectedMs(situation, best))
 }
 
 /** Who only tries a draft model pays for all of its catch-up: nothing is said of the steps after. */

@@ -1,6 +1,6 @@
 /**
  * A draft model of its own KV caches, which catch up with what it has not seen when it is asked to draft: a chain, one
- * pass per token. What catching up takes is spread over the steps that may profit from it.
+ * pass per token. What catching up takes is spread over the steps that are expected to profit from it.
  */
 import { begin, type Drafter, type Proposal } from './drafter'
 import type { Estimates } from './estimates'
@@ -8,9 +8,6 @@ import { type DraftModel, netOf, OFF } from './policy'
 import type { Sequence } from './sequence'
 import { type DraftPass, emptyPass, type Step } from './step'
 import { levelsOf } from './tree-shape'
-
-/** The catch-up is spread over so many steps at most. */
-const CATCH_UP_STEPS = 16
 
 export class ModelDrafter implements Drafter {
   constructor(
@@ -24,9 +21,10 @@ export class ModelDrafter implements Drafter {
   }
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
-    const drafting = catchUp(this.method, sequence, current)
-    if (!drafting) return undefined
+    const lag = lagOf(this.method, sequence, current)
+    if (lag === undefined) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, most)
+    const drafting = { lag, horizon: this.estimates.stepsLeft(sequence, gains) }
     return { offer: { method: this.method, gains, drafting }, most: gains.length, add: () => {} }
   }
 
@@ -56,23 +54,11 @@ export class ModelDrafter implements Drafter {
 export const drafting = (step: Step, chosen: readonly Sequence[]): Sequence[] =>
   chosen.filter(sequence => step.choices.has(sequence))
 
-/** What a model has to see first; undefined where only the verdict in flight will tell. */
-export function catchUp(
-  model: DraftModel,
-  sequence: Sequence,
-  current: Step | undefined,
-): { lag: number; horizon: number } | undefined {
-  const lag = lagOf(model, sequence, current)
-  return lag === undefined
-    ? undefined
-    : { lag, horizon: Math.max(1, Math.min(CATCH_UP_STEPS, sequence.room)) }
-}
-
 /**
  * Tokens that a model has yet to see. While a step is in flight, as many as it may turn out to be: what it has seen
- * already it may see again.
+ * already it may see again. Undefined where only the verdict in flight will tell.
  */
-function lagOf(model: DraftModel, sequence: Sequence, current: Step | undefined): number | undefined {
+export function lagOf(model: DraftModel, sequence: Sequence, current: Step | undefined): number | undefined {
   const numComputed = sequence.numDraftComputed[model]
   const lag = sequence.length - numComputed
   if (!current) return lag

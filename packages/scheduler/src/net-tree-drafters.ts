@@ -6,7 +6,7 @@ import { begin, type Drafter, type Proposal } from './drafter'
 import type { Estimates, TreeMethod } from './estimates'
 import { treeRows } from './guess'
 import { hasState, stateRow } from './heads-drafter'
-import { catchUp, drafting, firstPass } from './model-drafter'
+import { drafting, firstPass, lagOf } from './model-drafter'
 import { MAX_DEPTH, type Offer } from './policy'
 import type { Sequence } from './sequence'
 import { type DraftPass, emptyPass, type Sample, type Step } from './step'
@@ -61,10 +61,12 @@ export class ModelTreeDrafter implements Drafter {
   ) {}
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
-    const backlog = catchUp(this.net, sequence, current)
-    if (!backlog) return undefined
+    const lag = lagOf(this.net, sequence, current)
+    if (lag === undefined) return undefined
+    // As good as a chain at least.
+    const horizon = this.estimates.stepsLeft(sequence, this.estimates.survival(this.net, sequence))
     const shape = { maxDepth: MAX_DEPTH, maxNodes: most }
-    return proposeTree(this.method, this.estimates, sequence, shape, depth => depth - 1, backlog)
+    return proposeTree(this.method, this.estimates, sequence, shape, depth => depth - 1, { lag, horizon })
   }
 
   addPasses(step: Step, chosen: readonly Sequence[], current: Step | undefined): void {

@@ -305,10 +305,10 @@ export class Scheduler {
       const { numDraftComputed } = sequence
       numDraftComputed[model] = Math.min(numDraftComputed[model], sequence.length - 1)
     }
-    this.#drafts.observe(step, method, verdict)
-    this.#drafts.learn(sequence, tokens.length)
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
+    this.#drafts.observe(step, method, verdict)
+    this.#drafts.learn(sequence, tokens.length)
     const source = method === 'off' ? 'target' : sourceOf(method)
     return {
       sequence,

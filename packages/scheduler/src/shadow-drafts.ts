@@ -34,7 +34,7 @@ export class ShadowDrafts {
     const known = Math.min(tokens.length, sequence.length - start)
     let held = 0
     while (held < known && tokens[held] === sequence.tokens[start + held]) held++
-    if (held === known && known < tokens.length) return
+    if (held === known && known < tokens.length && !sequence.finishReason) return
     this.#shadows.delete(sequence)
     this.estimates.observe(sequence, method, tokens.length, held)
   }

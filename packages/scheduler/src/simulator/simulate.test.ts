@@ -102,8 +102,8 @@ describe('a simulation', { timeout: 60_000 }, () => {
     expect(metrics.spanMs).toBeGreaterThan((2 * 200 * 1000) / 8)
   })
 
-  it('of 100,000 requests takes less than a minute', { timeout: 180_000 }, () => {
-    const begin = performance.now()
+  it('of 100,000 requests takes less than a minute of one core', { timeout: 180_000 }, () => {
+    const begin = process.cpuUsage()
     const { metrics } = simulate({
       policy: 'goodput',
       arrivals: poissonArrivals(40, 100_000, new Random(1)),
@@ -117,7 +117,8 @@ describe('a simulation', { timeout: 60_000 }, () => {
       contextLength: 512,
     })
     expect(metrics.numRequests).toBe(100_000)
-    expect(performance.now() - begin).toBeLessThan(60_000)
+    const { user, system } = process.cpuUsage(begin)
+    expect((user + system) / 1000).toBeLessThan(60_000)
   })
 })
 

@@ -121,14 +121,17 @@ class Simulator {
       const arrival = arrivals[this.#numArrived]!
       if (arrival.atMs > this.#now) return
       const request = workload(arrival, (seed * 1_000_003 + this.#numArrived) >>> 0)
-      const maxTokens = request.outputTokens + MAX_DEPTH + 1
-      const promptTokens = Math.min(request.promptTokens, contextLength - maxTokens)
+      const promptTokens = Math.min(
+        request.promptTokens,
+        contextLength - request.outputTokens - MAX_DEPTH - 1,
+      )
       // No two prompts begin alike: none is taken for the other's.
       const prompt = new Array<number>(promptTokens).fill(RIGHT)
       prompt[0] = this.#numArrived + 2
       const sequence = this.#scheduler.add({
         prompt,
-        maxTokens,
+        // How long the answer will be nobody knows.
+        maxTokens: contextLength,
         sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 },
         endIds: [],
         speculation: 'auto',
