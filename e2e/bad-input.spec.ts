@@ -52,7 +52,7 @@ test.afterAll(async () => {
   await harnessServer?.close()
 })
 
-/** The same page loads the usual model and generates what it always does. */
+/** After all of a kind the same page loads the usual model and generates what it always does. */
 async function expectUsable(): Promise<void> {
   expect(await page.evaluate(() => harness.freshAnswer())).toEqual(expected)
 }
@@ -110,7 +110,7 @@ function expectCut(place: number, failure: Failure): void {
 }
 
 test.describe('a model file', () => {
-  test.afterEach(expectUsable)
+  test.afterAll(expectUsable)
 
   test('that is none', async () => {
     const models = noModels(parts)
@@ -166,7 +166,7 @@ test('a model file written anew answers alike: what the odd ones are made of is 
 })
 
 test.describe('a server', () => {
-  test.afterEach(expectUsable)
+  test.afterAll(expectUsable)
   const failuresAt = (paths: readonly string[]) =>
     page.evaluate(
       urls => harness.loadFailures(urls.map(model => ({ model }))),
@@ -234,7 +234,7 @@ test('no adapter: unsupported-device, with what was asked for', async () => {
 })
 
 test.describe('a load', () => {
-  test.afterEach(expectUsable)
+  test.afterAll(expectUsable)
 
   test('is aborted before it begins, at once, and in each phase', async () => {
     const failures = await page.evaluate(async () => {

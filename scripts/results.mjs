@@ -177,6 +177,55 @@ function drafts(device) {
   ].join('\n')
 }
 
+function goodput(device) {
+  const result = readSuite(device, 'goodput')
+  const named = name => result.rows.filter(row => row.name === name)
+  const ratio = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+  const rows = named('goodput_vs_off').map(overOff => {
+    const { workload, concurrency } = overOff
+    const isOwn = row => row.workload === workload && row.concurrency === concurrency
+    const overBest = named('goodput_vs_best_fixed').find(isOwn)
+    const off = named('goodput').find(row => isOwn(row) && row.choice === 'off')
+    return [workload, concurrency, off.value.toFixed(0), ratio(overOff), ratio(overBest), overBest.best]
+  })
+  const [tax] = named('off_tax')
+  const depths = named('s_opt').map(row => `${row.value} (${row.fitted}) at ${row.batch}`)
+  return [
+    `**Goodput** (\`npm run bench -- goodput\`; ${source(result)}): the controller beside no speculation and beside the best of`,
+    'eight fixed choices and off, which is selected in the other half of the rounds; in brackets 90 % intervals.\n',
+    table(
+      ['workload', 'requests', 'off tokens/s', 'auto over off', 'auto over best fixed', 'best fixed'],
+      rows,
+    ),
+    `\nDrafters that are loaded and off: ${ratio(tax)} of the speed without any. Best draft length, measured (and by the fitted`,
+    `model), by requests at once: ${depths.join(', ')}.`,
+  ].join('\n')
+}
+
+function load(device) {
+  const result = readSuite(device, 'load')
+  const policies = ['off', 'fixed', 'smartspec', 'goodput']
+  const value = (load, policy, metric) =>
+    result.rows.find(row => row.load === load && row.policy === policy && row.metric === metric).value
+  const seconds = ms => (ms / 1000).toFixed(2)
+  const loads = [...new Set(result.rows.map(row => row.load))].sort((a, b) => a - b)
+  const rows = loads.map(load => [
+    load,
+    ...policies.map(policy =>
+      ['mean_latency_ms', 'p99_latency_ms', 'ttft_ms']
+        .map(metric => seconds(value(load, policy, metric)))
+        .join(' / '),
+    ),
+  ])
+  const lost = result.rows.filter(row => row.metric === 'lost').reduce((sum, row) => sum + row.value, 0)
+  return [
+    `**Load** (\`npm run bench -- load\`; ${source(result)}): Poisson arrivals of mixed tasks, by the share of the rate that is`,
+    'sustained without speculation. Mean latency / its 99th percentile / median time to the first token, in seconds.',
+    `fixed: draft at depth 4. Requests lost: ${lost}.\n`,
+    table(['load', ...policies], rows),
+  ].join('\n')
+}
+
 const recipe = JSON.parse(readFileSync(join(root, 'packages/tiny-models/train/results.json'), 'utf8'))
 
 function models() {
@@ -262,7 +311,9 @@ const devices = readdirSync(folder, { withFileTypes: true })
 write(
   join(root, 'README.md'),
   devices.flatMap(device =>
-    [exactness, kernels, decode, distribution, verification, drafts].map(block => block(device)),
+    [exactness, kernels, decode, distribution, verification, drafts, goodput, load].map(block =>
+      block(device),
+    ),
   ),
 )
 write(join(root, 'packages/tiny-models/MODEL_CARD.md'), [models(), acceptance(), ...devices.map(drafts)])

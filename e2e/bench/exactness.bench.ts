@@ -71,10 +71,11 @@ export async function* measureFamily(
     yield tally.row()
   }
   if (parts !== 'none') {
-    yield* measureEndings(rig, drafters, samplings)
+    const deep = deepModes(drafters).filter(only)
+    yield* measureEndings(rig, deep, format, samplings)
     const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
-    if (parts === 'all') yield* measureCrowd(rig, small, drafters.format, samplings)
-    yield* measureContextEnd(small, drafters, samplings)
+    if (parts === 'all') yield* measureCrowd(rig, small, format, samplings)
+    yield* measureContextEnd(small, deep, format, samplings)
     await small.engine.dispose()
   }
   await rig.engine.dispose()
@@ -88,11 +89,12 @@ const deepModes = (drafters: Family): Mode[] => [
 
 async function* measureEndings(
   rig: ExactnessRig,
-  drafters: Family,
+  modes: readonly Mode[],
+  format: string,
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
-  for (const mode of deepModes(drafters)) {
-    const tally = new Tally(mode, drafters.format, 'endings ')
+  for (const mode of modes) {
+    const tally = new Tally(mode, format, 'endings ')
     for (const sampling of samplings.slice(0, 2)) {
       const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
       tally.add(runs, 4, mismatched)
@@ -127,11 +129,12 @@ async function* measureCrowd(
 
 async function* measureContextEnd(
   rig: ExactnessRig,
-  drafters: Family,
+  modes: readonly Mode[],
+  format: string,
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
-  for (const mode of deepModes(drafters)) {
-    const tally = new Tally(mode, drafters.format, 'context end ')
+  for (const mode of modes) {
+    const tally = new Tally(mode, format, 'context end ')
     for (const sampling of samplings.slice(0, 2)) {
       const { run, mismatched } = await cases.compareContextEnd(
         rig,

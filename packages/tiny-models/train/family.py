@@ -37,7 +37,8 @@ FROM_SCRATCH = {
     "tiny": Shape(layers=1, dim=64, heads=1, kv_heads=1, ffn=256),
 }
 DRAFTS = {"wide": WIDE, **FROM_SCRATCH}
-DRAFT_SCHEDULE = Schedule(((1000, 16, 512),), 6e-3)
+SCRATCH_SCHEDULE = Schedule(((1200, 16, 512),), 6e-3)
+WIDE_SCHEDULE = Schedule(((700, 16, 512),), 6e-3)
 
 NUM_MEDUSA_HEADS = 3
 MEDUSA_SCHEDULE = Schedule(((350, 16, 512),), 2e-2)

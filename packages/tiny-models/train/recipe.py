@@ -18,14 +18,16 @@ from documents import Document, mixture, tale_documents
 from evaluation import exact_match, five_gram_perplexity, perplexity, tale_ids
 from fairy_tales import paragraphs
 from family import (
-    DRAFT_SCHEDULE,
     DRAFTS,
     FROM_SCRATCH,
     MEDUSA_SCHEDULE,
     POLISH,
+    SCRATCH_SCHEDULE,
     TARGET,
     TARGET_MIXES,
     TARGET_SCHEDULE,
+    WIDE_SCHEDULE,
+    Schedule,
 )
 from llama import Shape, Weights, init, logits, num_parameters
 from model_files import read_gguf, read_heads, write_gguf, write_heads, write_hugging_face_folder
@@ -75,16 +77,16 @@ def main() -> None:
     def draft_documents(round: int, rows: int) -> list[Document]:
         return shuffled(own + tale_documents(tokenizer, tales, random.Random(round), rows), round)
 
-    def train_drafts(stage: str, begun: dict[str, Weights]) -> dict[str, tuple[Shape, Weights]]:
+    def train_drafts(stage: str, schedule: Schedule, begun: dict[str, Weights]) -> dict[str, tuple[Shape, Weights]]:
         shapes = {name: DRAFTS[name] for name in begun}
         losses = drafts.draft_losses(target, shapes)
-        trained = train(stage, args.work, drafts.side_by_side(begun), DRAFT_SCHEDULE, draft_documents, losses)
+        trained = train(stage, args.work, drafts.side_by_side(begun), schedule, draft_documents, losses)
         return {name: (shape, drafts.one_of(trained, name)) for name, shape in shapes.items()}
 
     models = {"target": (TARGET, target)}
-    models |= train_drafts("drafts", {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH})
+    models |= train_drafts("drafts", SCRATCH_SCHEDULE, {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH})
     wide = drafts.init_wide(target, next(pack(iter(draft_documents(0, 512)), 16, 512)))
-    models |= train_drafts("wide", {"wide": wide})
+    models |= train_drafts("wide", WIDE_SCHEDULE, {"wide": wide})
     heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, draft_documents, drafts.head_losses(target))
 
     for name, (shape, weights) in models.items():
@@ -112,7 +114,6 @@ def training_of(log: Path) -> dict:
     return {
         "steps": lines[-1]["step"],
         "seconds": lines[-1]["seconds"],
-        "core_seconds": lines[-1]["core_seconds"],
         "loss": losses,
     }
 

@@ -95,18 +95,17 @@ def train(
     for w in weights.values():
         w.requires_grad_(True)
     made = optimizers(weights, schedule.learning_rate)
-    first, spent, cores = 0, 0.0, 0.0
+    first, spent = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint)
-        first, spent, cores = saved["step"], saved["seconds"], saved["core_seconds"]
+        first, spent = saved["step"], saved["seconds"]
         with torch.no_grad():
             for key, w in weights.items():
                 w.copy_(saved["weights"][key])
         for optimizer, state in zip(made, saved["optimizers"], strict=True):
             optimizer.load_state_dict(state)
     compiled = torch.compile(losses_of, dynamic=False)
-    # Beside the clock's seconds the processor's, of all cores: those mean the same on a machine that does other work.
-    begun, cores_begun, seen = time.monotonic() - spent, time.process_time() - cores, []
+    begun, seen = time.monotonic() - spent, []
     for step, batch in batches(make, schedule, first):
         for optimizer in made:
             for group in optimizer.param_groups:
@@ -122,20 +121,16 @@ def train(
         if not all(map(math.isfinite, seen[-1].values())):
             raise ArithmeticError(f"{name}: loss {seen[-1]} at step {step}")
         if (step + 1) % LOG_STEPS == 0 or step + 1 == total:
-            seconds, core_seconds = time.monotonic() - begun, time.process_time() - cores_begun
+            seconds = time.monotonic() - begun
             means = {part: round(sum(one[part] for one in seen) / len(seen), 4) for part in seen[0]}
             seen = []
             with (folder / f"{name}.jsonl").open("a") as log:
-                line = {"step": step + 1, "loss": means, "seconds": round(seconds), "core_seconds": round(core_seconds)}
-                log.write(json.dumps(line) + "\n")
+                log.write(json.dumps({"step": step + 1, "loss": means, "seconds": round(seconds)}) + "\n")
             left = seconds / (step + 1) * (total - step - 1)
             print(f"{name}: step {step + 1} of {total}, {means}, {seconds:.0f} s, about {left:.0f} s left", flush=True)
         if (step + 1) % CHECKPOINT_STEPS == 0 or step + 1 == total:
             states = [optimizer.state_dict() for optimizer in made]
-            saved = {
-                "step": step + 1, "weights": weights, "optimizers": states,
-                "seconds": time.monotonic() - begun, "core_seconds": time.process_time() - cores_begun,
-            }  # fmt: skip
+            saved = {"step": step + 1, "weights": weights, "optimizers": states, "seconds": time.monotonic() - begun}
             torch.save(saved, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     return {key: w.detach() for key, w in weights.items()}
