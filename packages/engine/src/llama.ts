@@ -281,10 +281,10 @@ export class LlamaBuilder {
   }
 
   #sample(logits: GPUBuffer): Promise<Command> {
-    const { sampled, history, draftProbs, supports } = this.resident
+    const { sampled, history, draftProbs, supports, verdicts } = this.resident
     return this.command('sample', {
       params: this.#samplingParams(),
-      buffers: [logits, sampled, history, draftProbs, supports],
+      buffers: [logits, sampled, history, draftProbs, supports, verdicts],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],

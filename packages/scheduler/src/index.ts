@@ -19,6 +19,7 @@ export {
   METHODS,
   type Method,
   netOf,
+  OFF,
   type Offer,
   type Policy,
   type Situation,
