@@ -8,7 +8,7 @@
 // order-preserving keys, four times eight bits. Masses are integers, so their sums have no order.
 // For verify.wgsl a request's draft draws with noise of its own and leaves the probabilities that it drew with; the
 // target leaves what its filters keep.
-// A draft also leaves its margin, how far its best logit is above the next one: how sure it was (speculation.md, section 4).
+// With MARGINS, for passes that draft: how far the best logit is above the next one is left too, how sure the draft was.
 // One workgroup per sample.
 @group(0) @binding(1) var<storage, read> logits: array<f32>;             // [samples, stride]
 @group(0) @binding(2) var<storage, read_write> sampled: array<u32>;      // [samples]
@@ -22,6 +22,7 @@ const CONTEXT = 512u;
 const VOCAB = 512u;
 const VERIFICATION_DEPTH = 1u;
 const SAMPLE_WORDS = 12u;
+const MARGINS = false;
 const RESULT_WORDS = 48u;
 const MARGINS_AT = 32u;        // of a verdict: a chain's margins
 const SUPPORT_WORDS = 4u;      // least key kept, top logit, sum of exp((logit - top) / T) over what is kept
@@ -97,6 +98,7 @@ fn leave_support(t: u32, at: u32, at_least: u32, top: f32, temperature: f32, pla
   supports[place + 2u] = bitcast<u32>(total);
 }
 
+//: if MARGINS
 // The next best is that of another thread, or of the one that had the best: it looks through its tokens once more.
 fn leave_margin(t: u32, at: u32, mine: Best, best: Best, place: u32) {
   var next = mine;
@@ -109,6 +111,7 @@ fn leave_margin(t: u32, at: u32, mine: Best, best: Best, place: u32) {
   next = reduce_best(next, t);
   if (t == 0u) { verdicts[place] = bitcast<u32>(best.value - next.value); }
 }
+//: end
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
@@ -122,7 +125,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let min_p = bitcast<f32>(step[record + 6u]);
   let num_left = extractBits(step[record + 8u], 0u, 8u); // tokens left in the history; 0: the target's own
   let left_at = position + extractBits(step[record + 8u], 8u, 8u);
-  let head = extractBits(step[record + 8u], 16u, 8u);
   let draft = num_left > 0u;
   let verified = (step[record + 9u] & VERIFIED) != 0u;
   let length = step[record + 10u]; // committed tokens
@@ -136,8 +138,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     if (logits[at + token] > mine.value) { mine = Best(logits[at + token], token); }
   }
   var best = reduce_best(mine, t);
+  //: if MARGINS
   // Heads guess side by side: their length is their position.
-  if (draft) { leave_margin(t, at, mine, best, sequence * RESULT_WORDS + MARGINS_AT + position - length + head); }
+  let head = extractBits(step[record + 8u], 16u, 8u);
+  leave_margin(t, at, mine, best, sequence * RESULT_WORDS + MARGINS_AT + position - length + head);
+  //: end
 
   let top = best.value;
   let hot = temperature > COLDEST;
