@@ -1,5 +1,5 @@
 /** Every drafter of the bundled family: the ids of speculation off, and guesses that are accepted as well as refused. */
-import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import { Engine, type GenerateOptions, type Speculation, type StepEvent } from '@foretoken/engine'
 import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family, prompts } from '@foretoken/tiny-models/family'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -65,6 +65,41 @@ describe('drafters', () => {
       expect(counts.num_accepted_tokens, name).toBeLessThan(counts.num_draft_tokens)
     }
     expect(numCachedNgrams).toBeGreaterThan(0)
+  })
+
+  it('that are nets tell how sure they were of each token of a chain, step after step', async () => {
+    const listening = new AbortController()
+    const events: StepEvent[] = []
+    const heard = (async () => {
+      for await (const event of engine.steps({ signal: listening.signal })) events.push(event)
+    })()
+    await Promise.all(
+      ways.map(speculation =>
+        run({ messages: [{ role: 'user', content: texts[0]! }], temperature: 0.8, speculation }),
+      ),
+    )
+    listening.abort()
+    await expect(heard).rejects.toMatchObject({ code: 'aborted' })
+    const told = events.flatMap(({ requests }) => requests)
+    for (const method of ['draft', 'draft-2', 'heads']) {
+      const drafts = told.filter(each => each.method === method)
+      expect(drafts.length, method).toBeGreaterThan(5)
+      for (const { depth, margins } of drafts) {
+        expect(margins).toHaveLength(depth)
+        for (const margin of margins!) expect(margin).toSatisfy((m: number) => m >= 0 && m < 100)
+      }
+      // Each is of its own draft: what another step left would come again.
+      const first = drafts.map(({ id, margins }) => `${id}: ${margins![0]}`)
+      expect(new Set(first).size, method).toBe(first.length)
+    }
+    for (const { method, margins } of told)
+      if (/tree|off|lookup|cache/.test(method)) expect(margins).toBeUndefined()
+    // What is accepted is what the draft was surer of.
+    const tiny = told.filter(({ method }) => method === 'draft-2')
+    const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+    const accepted = tiny.flatMap(({ margins, accepted }) => margins!.slice(0, accepted))
+    const refused = tiny.flatMap(({ margins, accepted }) => margins!.slice(accepted, accepted + 1))
+    expect(mean(accepted)).toBeGreaterThan(mean(refused))
   })
 
   it('that are not asked cost nothing: no dispatch, no draft pass', async () => {

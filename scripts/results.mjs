@@ -139,6 +139,36 @@ function verification(device) {
   ].join('\n')
 }
 
+function margins(device) {
+  const result = readSuite(device, 'margins')
+  const pairs = result.rows.filter(row => row.metric === 'drafts')
+  const rows = pairs.map(({ draft, temperature, value: numDrafts }) => {
+    const own = result.rows.filter(row => row.draft === draft && row.temperature === temperature)
+    const value = metric => own.find(row => row.metric === metric).value
+    const range = (name, saves) => {
+      const ratios = own.filter(row => row.name === name && row.saves === saves).map(row => row.value)
+      return `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} x`
+    }
+    const losses = ['without', 'with'].map(side => value(`next_draft_log_loss_${side}`).toFixed(3))
+    return [
+      `${draft}, T = ${temperature}`,
+      numDrafts,
+      value('own_draft_area_under_curve').toFixed(2),
+      losses.join(', '),
+      range('plan_with_margins_vs_without'),
+      ...['rows', 'passes', 'both'].map(saves => range('cut_vs_best_fixed', saves)),
+    ]
+  })
+  return [
+    `**Margins** (\`npm run bench -- margins\`; ${source(result)}): what the gap between a draft’s two best logits is worth. It`,
+    'tells which of its own tokens hold (area under the curve), and next to nothing of the draft behind it (nats per token without',
+    'and with it; goodput of the plan, over story, chat, edit and extract). Cut: a bound, over the best fixed depth, for drafts cut',
+    'by their own margins at the best threshold in hindsight, if cutting took no time and spared the target’s rows, the draft’s',
+    'passes, or both.\n',
+    table(['draft', 'drafts', 'area', 'log loss', 'plan', 'cut: rows', 'cut: passes', 'cut: both'], rows),
+  ].join('\n')
+}
+
 function drafts(device) {
   const result = readSuite(device, 'drafts')
   const value = (draft, metric) => result.rows.find(r => r.draft === draft && r.metric === metric)?.value
@@ -311,7 +341,7 @@ const devices = readdirSync(folder, { withFileTypes: true })
 write(
   join(root, 'README.md'),
   devices.flatMap(device =>
-    [exactness, kernels, decode, distribution, verification, drafts, goodput, load].map(block =>
+    [exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load].map(block =>
       block(device),
     ),
   ),

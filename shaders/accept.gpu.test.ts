@@ -4,11 +4,19 @@ import { kernels } from './index'
 import { accept, NONE } from './reference/accept'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { BIASED, PENALISED, plainRow, type Row, type Sample, type Verdict, writeStep } from './reference/step'
+import {
+  BIASED,
+  PENALISED,
+  plainRow,
+  RESULT_WORDS,
+  type Row,
+  type Sample,
+  type Verdict,
+  writeStep,
+} from './reference/step'
 
 const context = 100
 const numSequences = 40
-const resultWords = 32
 const vocab = 50
 const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, draft: false, row: 0, position: 0 }
 
@@ -33,7 +41,7 @@ async function expectAgreement(test: Case, section: number) {
     }),
   )
   const step = writeStep(rows, test.samples ?? plain, verdicts)
-  const results = new Uint32Array(numSequences * resultWords).fill(77)
+  const results = new Uint32Array(numSequences * RESULT_WORDS).fill(77)
   const counts = new Uint32Array(numSequences * vocab).map((_, i) => (i % 3 === 0 ? 0x80000000 : 0) + (i % 5))
   const lengths = new Uint32Array(numSequences).fill(7)
   const [expectedHistory, expected, expectedCounts] = [history.slice(), results.slice(), counts.slice()]
@@ -110,7 +118,7 @@ describe('accept', () => {
       const { results } = await expectAgreement({ verdicts, sampled, history }, 0)
       for (const i of accepted) {
         const tokens = [...Array(i).fill(5), 6]
-        const words = results.slice(i * resultWords, i * resultWords + 4 + tokens.length)
+        const words = results.slice(i * RESULT_WORDS, i * RESULT_WORDS + 4 + tokens.length)
         expect([...words]).toEqual([i + 1, i, 0, depth, ...tokens])
       }
     }

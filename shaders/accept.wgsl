@@ -16,7 +16,7 @@ const WORKGROUP = 32u;
 const SAMPLE_WORDS = 12u;
 const PENALISED = 2u;
 const VERDICT_WORDS = 16u;
-const RESULT_WORDS = 32u;   // number of tokens, accepted drafts, stopped, drafts, tokens
+const RESULT_WORDS = 48u;   // number of tokens, accepted drafts, stopped, drafts, tokens
 const PATH_AT = 24u;        // nodes that the tokens were sampled at, four per word
 const NONE = 0xffffffffu;   // where a lookup found nothing
 

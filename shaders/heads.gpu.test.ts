@@ -4,7 +4,7 @@ import { expectClose } from './reference/expect-close'
 import { headInput, headState, keepState } from './reference/heads'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { plainRow, type Sample, writeStep } from './reference/step'
+import { PATH_AT, plainRow, RESULT_WORDS, type Sample, writeStep } from './reference/step'
 
 const stride = 192
 const numSequences = 4
@@ -20,11 +20,11 @@ describe('heads', () => {
       { sequence: 3, length: 1, firstSample: 10, depth: 0, stops: [] },
     ]
     const step = writeStep([], [], verdicts)
-    const results = new Uint32Array(numSequences * 32)
-    results[2 * 32] = 3
+    const results = new Uint32Array(numSequences * RESULT_WORDS)
+    results[2 * RESULT_WORDS] = 3
     results.set([3], 0)
-    new Uint8Array(results.buffer, 24 * 4).set([0, 2, 5])
-    results[3 * 32] = 1
+    new Uint8Array(results.buffer, PATH_AT * 4).set([0, 2, 5])
+    results[3 * RESULT_WORDS] = 1
     const normed = floats(11 * stride)
     const states = floats(numSequences * stride)
     const expected = states.slice()

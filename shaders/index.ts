@@ -125,7 +125,7 @@ export const kernels = {
   sample: {
     name: 'sample',
     source: step + reduce + noise + support + sample,
-    bindings: ['step', 'read', 'write', 'write', 'write', 'write', 'uniform'],
+    bindings: ['step', 'read', 'write', 'write', 'write', 'write', 'write', 'uniform'],
   },
   verify: {
     name: 'verify',

@@ -8,7 +8,7 @@
 
 const WORKGROUP = 64u;
 const VERDICT_WORDS = 16u;
-const RESULT_WORDS = 32u;
+const RESULT_WORDS = 48u;
 const PATH_AT = 24u;
 
 @compute @workgroup_size(WORKGROUP)

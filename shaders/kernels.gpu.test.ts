@@ -68,7 +68,7 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.attend, attendParams],
   [kernels.merge, [8, 64, 512].map(headDim => mergeParams({ headDim }))],
   [kernels.adjustLogits, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
-  [kernels.sample, combine({ CONTEXT: [512, 8192], VERIFICATION_DEPTH: [0, 16] })],
+  [kernels.sample, combine({ CONTEXT: [512, 8192], VERIFICATION_DEPTH: [0, 16], MARGINS: bools })],
   [kernels.verify, combine({ VOCAB: [512, 128_256], VERIFICATION_DEPTH: [0, 16] })],
   [kernels.logProbs, combine({ WORKGROUP: [32, 256] })],
   [kernels.accept, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],

@@ -5,7 +5,7 @@ import { chunksPerHead, kvWords } from './reference/kv-layout'
 import { moveKv } from './reference/move-kv'
 import { Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { type Verdict, writeStep } from './reference/step'
+import { PATH_AT, RESULT_WORDS, type Verdict, writeStep } from './reference/step'
 
 const numSequences = 3
 const blocksPerSequence = 3
@@ -23,7 +23,7 @@ describe('move-kv', () => {
         const random = new Random(seed)
         const layout = { kvHeads, headDim, kvF16 }
         const blocks = new Uint32Array(random.shuffled(numBlocks).slice(0, numSequences * blocksPerSequence))
-        const results = new Uint32Array(numSequences * 32)
+        const results = new Uint32Array(numSequences * RESULT_WORDS)
         const verdicts: Verdict[] = []
         for (let sequence = 0; sequence < numSequences; sequence++) {
           // A path of nodes among 31, ascending, the root first; around the border of a block.
@@ -35,8 +35,8 @@ describe('move-kv', () => {
               .map(node => node + 1),
           ]
           path.sort((a, b) => a - b)
-          results[sequence * 32] = path.length
-          new Uint8Array(results.buffer, (sequence * 32 + 24) * 4).set(path)
+          results[sequence * RESULT_WORDS] = path.length
+          new Uint8Array(results.buffer, (sequence * RESULT_WORDS + PATH_AT) * 4).set(path)
           const length = random.integer(40, 130)
           verdicts.push({ sequence, length, firstSample: 0, depth: 31, stops: [], isTree: sequence !== 1 })
         }

@@ -11,7 +11,7 @@ const BLOCK = 64u;
 const BLOCKS_PER_SEQUENCE = 8u;
 const WORKGROUP = 64u;
 const VERDICT_WORDS = 16u;
-const RESULT_WORDS = 32u;
+const RESULT_WORDS = 48u;
 const PATH_AT = 24u;
 
 // Chunk `chunk` of plane `plane`, K of all heads first, at a position of a sequence.

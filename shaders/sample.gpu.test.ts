@@ -4,8 +4,9 @@ import { kernels } from './index'
 import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
-import { draw, drawBest, type Filters, SUPPORT_WORDS, sample, scores } from './reference/sample'
-import { BLOCK, REJECTION, type Sample, writeStep } from './reference/step'
+import { draw, drawBest, type Filters, marginOf, SUPPORT_WORDS, sample, scores } from './reference/sample'
+import { BLOCK, MARGINS_AT, REJECTION, RESULT_WORDS, type Sample, writeStep } from './reference/step'
+import { bitcastF32 } from './reference/wgsl-builtins'
 
 const context = 64
 const plain: Filters = { temperature: 1, topK: 0, topP: 1, minP: 0 }
@@ -29,15 +30,21 @@ async function run(
   samples: readonly Sample[],
   logits: Float32Array<ArrayBuffer>,
   vocab: number,
-  section = 0,
+  { section = 0, drafts = false } = {},
 ) {
   const sampled = new Uint32Array(samples.length)
   const history = new Uint32Array(3 * context).fill(9999)
   const draftProbs = new Float32Array(3 * verificationDepth * verifiedVocab).fill(7)
   const supports = new Uint32Array(samples.length * SUPPORT_WORDS).fill(7)
+  const verdicts = new Uint32Array(3 * RESULT_WORDS).fill(7)
   await runKernel({
     kernel: kernels.sample,
-    params: { CONTEXT: context, VOCAB: verifiedVocab, VERIFICATION_DEPTH: verificationDepth },
+    params: {
+      CONTEXT: context,
+      VOCAB: verifiedVocab,
+      VERIFICATION_DEPTH: verificationDepth,
+      MARGINS: drafts,
+    },
     data: [
       writeStep([], samples),
       logits,
@@ -45,12 +52,13 @@ async function run(
       history,
       draftProbs,
       supports,
+      verdicts,
       new Uint32Array([vocab, logits.length / samples.length, 0, 0]),
     ],
     groups: [samples.length],
     stepOffset: section * 256,
   })
-  return { sampled, history, draftProbs, supports }
+  return { sampled, history, draftProbs, supports, verdicts }
 }
 
 /** Whether the token is the reference's, or within rounding of it: of the best score, or of a filter's edge. */
@@ -93,7 +101,7 @@ describe('sample', () => {
         const samples = perSample.map(mix =>
           sampleOf(mix, { position: random.integer(0, 4000), seed: random.word() }),
         )
-        const { sampled } = await run(samples, logits, vocab, section)
+        const { sampled } = await run(samples, logits, vocab, { section })
         for (const [i, sample] of samples.entries()) {
           const row = logits.subarray(i * stride, i * stride + vocab)
           expect(isRight(sampled[i]!, row, sample), JSON.stringify({ vocab, sample })).toBe(true)
@@ -172,6 +180,7 @@ describe('sample', () => {
       sampled: sampled.map(() => 0),
       draftProbs: draftProbs.map(() => 7),
       supports: supports.map(() => 7),
+      verdicts: new Uint32Array(3 * RESULT_WORDS),
     }
     const sizes = { vocab, stride, context, verificationDepth }
     sample(writeStep([], samples), logits, expected.sampled, new Uint32Array(3 * context), expected, sizes)
@@ -191,6 +200,33 @@ describe('sample', () => {
     // Of the three, one is the target's, and the others drafts.
     expect([...draftProbs.subarray(0, verificationDepth * vocab)].every(value => value === 7)).toBe(true)
     expect([...supports.subarray(4 * SUPPORT_WORDS)].every(word => word === 7)).toBe(true)
+  })
+
+  it('leaves how far a draft’s best logit is above the next one, by token or head', async () => {
+    const [vocab, random] = [300, new Random(9)]
+    const stride = padded(vocab)
+    const drafts = [0, 1, 2, 3].map(i => ({ sequence: 1, position: 20 + i, length: 20 }))
+    const heads = [0, 1, 2].map(head => ({ sequence: 2, position: 30 + head, length: 30 + head, head }))
+    const samples = [...drafts, ...heads].map(fields => sampleOf(plain, { ...fields, draft: true }))
+    const logits = random.matrix(samples.length, vocab, stride, 3)
+    // The two best a workgroup apart, so that one thread has both; and equal.
+    logits.set([9, ...new Array<number>(255).fill(1), 8.5], 0)
+    logits.set([7, 7], stride)
+    const { sampled, verdicts } = await run(samples, logits, vocab, { drafts: true })
+    const rowOf = (i: number) => logits.subarray(i * stride, i * stride + vocab)
+    const margins = samples.map((_, i) => marginOf(rowOf(i)))
+    expect(margins.slice(0, 2)).toEqual([0.5, 0])
+    const expected = new Uint32Array(3 * RESULT_WORDS).fill(7)
+    const tokens = sampled.map(() => 0)
+    const kept = { verdicts: expected, draftProbs: new Float32Array(), supports: new Uint32Array() }
+    const sizes = { vocab, stride, context, verificationDepth }
+    sample(writeStep([], samples), logits, tokens, new Uint32Array(3 * context), kept, sizes)
+    expect(verdicts).toEqual(expected)
+    expect(verdicts.filter(word => word !== 7)).toHaveLength(samples.length)
+    expect(bitcastF32(verdicts[RESULT_WORDS + MARGINS_AT]!)).toBe(0.5)
+    const silent = await run(samples, logits, vocab)
+    expect(silent.verdicts.every(word => word === 7)).toBe(true)
+    expect(silent.sampled).toEqual(sampled)
   })
 
   it('leaves a node’s best tokens, by the same noise, where its children stand', async () => {

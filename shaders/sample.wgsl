@@ -8,18 +8,23 @@
 // order-preserving keys, four times eight bits. Masses are integers, so their sums have no order.
 // For verify.wgsl a request's draft draws with noise of its own and leaves the probabilities that it drew with; the
 // target leaves what its filters keep.
+// With MARGINS, for passes that draft: how far the best logit is above the next one is left too, how sure the draft was.
 // One workgroup per sample.
 @group(0) @binding(1) var<storage, read> logits: array<f32>;             // [samples, stride]
 @group(0) @binding(2) var<storage, read_write> sampled: array<u32>;      // [samples]
 @group(0) @binding(3) var<storage, read_write> history: array<u32>;      // [sequences, CONTEXT]
 @group(0) @binding(4) var<storage, read_write> draft_probs: array<f32>;  // [sequences, VERIFICATION_DEPTH, VOCAB]
 @group(0) @binding(5) var<storage, read_write> supports: array<u32>;     // [samples, SUPPORT_WORDS]
-@group(0) @binding(6) var<uniform> shape: vec4<u32>;                     // vocab, stride
+@group(0) @binding(6) var<storage, read_write> verdicts: array<u32>;     // [sequences, RESULT_WORDS]
+@group(0) @binding(7) var<uniform> shape: vec4<u32>;                     // vocab, stride
 
 const CONTEXT = 512u;
 const VOCAB = 512u;
 const VERIFICATION_DEPTH = 1u;
 const SAMPLE_WORDS = 12u;
+const MARGINS = false;
+const RESULT_WORDS = 48u;
+const MARGINS_AT = 32u;        // of a verdict: a chain's margins
 const SUPPORT_WORDS = 4u;      // least key kept, top logit, sum of exp((logit - top) / T) over what is kept
 const VERIFIED = 12u;          // flags of a sample that verify.wgsl will see: REJECTION or BLOCK
 const MASS_ONE = 1073741824.0; // 2^30 stands for probability 1
@@ -93,6 +98,21 @@ fn leave_support(t: u32, at: u32, at_least: u32, top: f32, temperature: f32, pla
   supports[place + 2u] = bitcast<u32>(total);
 }
 
+//: if MARGINS
+// The next best is that of another thread, or of the one that had the best: it looks through its tokens once more.
+fn leave_margin(t: u32, at: u32, mine: Best, best: Best, place: u32) {
+  var next = mine;
+  if (mine.token == best.token) {
+    next = Best(LOWEST, shape.x - 1u);
+    for (var token = t; token < shape.x; token += WORKGROUP) {
+      if (token != best.token && logits[at + token] > next.value) { next = Best(logits[at + token], token); }
+    }
+  }
+  next = reduce_best(next, t);
+  if (t == 0u) { verdicts[place] = bitcast<u32>(best.value - next.value); }
+}
+//: end
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let t = local.x;
@@ -113,11 +133,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let at = group.x * shape.y;
   let vocab = shape.x;
 
-  var best = Best(LOWEST, vocab - 1u);
+  var mine = Best(LOWEST, vocab - 1u);
   for (var token = t; token < vocab; token += WORKGROUP) {
-    if (logits[at + token] > best.value) { best = Best(logits[at + token], token); }
+    if (logits[at + token] > mine.value) { mine = Best(logits[at + token], token); }
   }
-  best = reduce_best(best, t);
+  var best = reduce_best(mine, t);
+  //: if MARGINS
+  // Heads guess side by side: their length is their position.
+  let head = extractBits(step[record + 8u], 16u, 8u);
+  leave_margin(t, at, mine, best, sequence * RESULT_WORDS + MARGINS_AT + position - length + head);
+  //: end
 
   let top = best.value;
   let hot = temperature > COLDEST;

@@ -5,7 +5,7 @@ import { accept, NONE } from './reference/accept'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
 import { draw, type Filters, probabilities, supportOf } from './reference/sample'
-import { BLOCK, DRAWN, REJECTION, type Sample, type Verdict, writeStep } from './reference/step'
+import { BLOCK, DRAWN, REJECTION, RESULT_WORDS, type Sample, type Verdict, writeStep } from './reference/step'
 import { verify } from './reference/verify'
 import { bitcastU32 } from './reference/wgsl-builtins'
 
@@ -196,7 +196,9 @@ describe('verify', () => {
     })
     const test = caseOf(wanted, 40, new Random(5))
     const sampled = await run(test)
-    const [results, counts, lengths] = [32, test.vocab, 1].map(size => new Uint32Array(numSequences * size))
+    const [results, counts, lengths] = [RESULT_WORDS, test.vocab, 1].map(
+      size => new Uint32Array(numSequences * size),
+    )
     const step = writeStep([], test.samples, test.verdicts)
     const sizes = { context, vocab: test.vocab }
     accept(step, sampled, test.history.slice(), results!, counts!, lengths!, sizes)
@@ -204,9 +206,9 @@ describe('verify', () => {
       const draft = test.history.subarray(sequence * context + length).subarray(0, depth)
       const same = [...draft].findIndex((token, i) => sampled[firstSample + i] !== token)
       const numKept = same < 0 ? depth : same
-      expect([...results!.subarray(sequence * 32, sequence * 32 + 2)]).toEqual([numKept + 1, numKept])
+      expect([...results!.subarray(sequence * RESULT_WORDS).subarray(0, 2)]).toEqual([numKept + 1, numKept])
     }
-    const kept = test.verdicts.map(({ sequence }) => results![sequence * 32 + 1]!)
+    const kept = test.verdicts.map(({ sequence }) => results![sequence * RESULT_WORDS + 1]!)
     expect(Math.max(...kept)).toBeGreaterThan(Math.min(...kept))
   })
 })

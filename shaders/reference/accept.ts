@@ -1,7 +1,9 @@
 /** Compares what the target sampled with what was drafted, and commits the verdicts: accept.wgsl. */
 import {
   NUM_VERDICTS,
+  PATH_AT,
   PENALISED,
+  RESULT_WORDS,
   ROW_WORDS,
   ROWS_AT,
   SAMPLE_WORDS,
@@ -10,9 +12,6 @@ import {
   VERDICTS_AT,
 } from './step'
 
-const RESULT_WORDS = 32 // number of tokens, accepted drafts, stopped, drafts, tokens
-/** Nodes that the tokens were sampled at, one per byte. */
-const PATH_AT = 24
 /** Where a lookup found nothing. */
 export const NONE = 0xffffffff
 

@@ -4,15 +4,14 @@ import {
   NUM_ROWS,
   NUM_SAMPLES,
   NUM_VERDICTS,
+  PATH_AT,
+  RESULT_WORDS,
   rowAt,
   SAMPLE_WORDS,
   SAMPLES_AT,
   VERDICT_WORDS,
   VERDICTS_AT,
 } from './step'
-
-const RESULT_WORDS = 32
-const PATH_AT = 24
 
 /** The state that each sequence's last token was drawn from. */
 export function keepState(

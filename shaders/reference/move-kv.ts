@@ -1,9 +1,6 @@
 /** Keys and values of the path taken through a tree, to the slots of their positions: move-kv.wgsl. */
 import { BLOCK, copySlot, type KvLayout } from './kv-layout'
-import { NUM_VERDICTS, VERDICT_WORDS, VERDICTS_AT } from './step'
-
-const RESULT_WORDS = 32
-const PATH_AT = 24
+import { NUM_VERDICTS, PATH_AT, RESULT_WORDS, VERDICT_WORDS, VERDICTS_AT } from './step'
 
 export function moveKv(
   step: Uint32Array,

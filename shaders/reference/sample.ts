@@ -3,7 +3,7 @@
  * keep: sample.wgsl. Where the kernel finds a threshold by radix descent, this sorts.
  */
 import { DRAFT_STREAM, gumbel, streamSeed } from './noise'
-import { NUM_SAMPLES, SAMPLE_WORDS, SAMPLES_AT, VERIFIED } from './step'
+import { MARGINS_AT, NUM_SAMPLES, RESULT_WORDS, SAMPLE_WORDS, SAMPLES_AT, VERIFIED } from './step'
 import { bitcastF32, bitcastU32, fma } from './wgsl-builtins'
 
 const MASS_ONE = 2 ** 30
@@ -27,8 +27,9 @@ export interface SampleSizes {
   verificationDepth: number
 }
 
-/** What verify.wgsl is left: of a draft what it was drawn by, of the target what its filters keep. */
+/** What is left beside the tokens: how sure a draft was, and for verify.wgsl what it was drawn by and what the target's filters keep. */
 export interface Kept {
+  verdicts: Uint32Array // [sequences, RESULT_WORDS]
   draftProbs: Float32Array // [sequences, verificationDepth, vocab]
   supports: Uint32Array // [samples, SUPPORT_WORDS]
 }
@@ -38,7 +39,7 @@ export function sample(
   logits: Float32Array, // [samples, stride]
   sampled: Uint32Array, // [samples]
   history: Uint32Array, // [sequences, context]
-  { draftProbs, supports }: Kept,
+  { verdicts, draftProbs, supports }: Kept,
   { vocab, stride, context, verificationDepth }: SampleSizes,
 ): void {
   for (let s = 0; s < step[NUM_SAMPLES]!; s++) {
@@ -55,6 +56,10 @@ export function sample(
     sampled[s] = tokens[0]!
     for (let rank = 0; rank < numLeft && leftAt + rank < context; rank++) {
       history[sequence! * context + leftAt + rank] = tokens[rank]!
+    }
+    if (isDraft) {
+      const place = MARGINS_AT + position! - length! + ((left! >> 16) & 0xff)
+      verdicts[sequence! * RESULT_WORDS + place] = bitcastU32(marginOf(row))
     }
     if (!isVerified || filters.temperature <= COLDEST) continue
     const support = supportOf(row, filters)
@@ -142,6 +147,13 @@ function weightOf(value: number, { atLeast, top }: Omit<Support, 'total'>, tempe
 
 export function probabilities(logits: Float32Array, support: Support, temperature: number): Float32Array {
   return logits.map(value => f32(weightOf(value, support, temperature) / support.total))
+}
+
+/** How far the best logit is above the next one. */
+export function marginOf(logits: Float32Array): number {
+  const best = argmax(logits)
+  const others = logits.filter((_, token) => token !== best)
+  return logits[best]! - others[argmax(others)]!
 }
 
 /** The lowest id wins ties. */

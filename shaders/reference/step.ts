@@ -16,6 +16,13 @@ const TILE_WORDS = 5
 export const SAMPLE_WORDS = 12
 export const VERDICT_WORDS = 16
 
+/** Of a sequence's verdict: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
+export const RESULT_WORDS = 48
+/** Of a tree: the nodes that the tokens were sampled at, one per byte. */
+export const PATH_AT = 24
+/** Of a chain that a net drew: how far its best logit was above the next one. */
+export const MARGINS_AT = 32
+
 /** Flags of a sample: what is done to its logits. */
 export const BIASED = 1
 export const PENALISED = 2

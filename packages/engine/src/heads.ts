@@ -116,7 +116,7 @@ export async function buildHeads(
       grid: one,
     }),
     builder.matmul(builder.weights.head, output, logits, { over: 'samples' }),
-    ...builder.draw(),
+    ...builder.draw(true),
   ])
   const keep = await builder.command('keepState', {
     params: {},

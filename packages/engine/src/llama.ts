@@ -41,8 +41,8 @@ export interface LlamaOptions {
   kvType: 'f16' | 'f32'
   /** Rows may be nodes of draft trees. */
   trees?: boolean
-  /** Its keys and values of a tree are kept where they were accepted. */
-  movesKv?: boolean
+  /** It drafts: of a tree it keeps no keys and values, and it leaves how sure it was. */
+  isDraft?: boolean
   heads?: { matrices: readonly Matrix[]; planned: PlannedHeads } | undefined
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
@@ -69,7 +69,7 @@ export async function buildLlama(
     },
   }
   const { logits } = builder.activations
-  const moves = options.trees && options.movesKv ? await Promise.all(builder.moveKv()) : []
+  const moves = options.trees && !options.isDraft ? await Promise.all(builder.moveKv()) : []
   const heads = options.heads && (await buildHeads(builder, options.heads.matrices, options.heads.planned))
   return {
     commands,
@@ -127,7 +127,7 @@ export class LlamaBuilder {
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
       this.matmul(head, normed, logits, { over: 'samples' }),
-      ...this.draw(),
+      ...this.draw(this.options.isDraft ?? false),
       only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
       only(
@@ -139,9 +139,9 @@ export class LlamaBuilder {
   }
 
   /** A token for each sample, from its logits. */
-  draw(): Array<Promise<Command | Command[]>> {
+  draw(drafts: boolean): Array<Promise<Command | Command[]>> {
     const { logits } = this.activations
-    return [only(adjustsLogits, this.#adjustLogits(logits)), this.#sample(logits)]
+    return [only(adjustsLogits, this.#adjustLogits(logits)), this.#sample(logits, drafts)]
   }
 
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
@@ -280,11 +280,11 @@ export class LlamaBuilder {
     })
   }
 
-  #sample(logits: GPUBuffer): Promise<Command> {
-    const { sampled, history, draftProbs, supports } = this.resident
+  #sample(logits: GPUBuffer, drafts: boolean): Promise<Command> {
+    const { sampled, history, draftProbs, supports, verdicts } = this.resident
     return this.command('sample', {
-      params: this.#samplingParams(),
-      buffers: [logits, sampled, history, draftProbs, supports],
+      params: { ...this.#samplingParams(), MARGINS: drafts },
+      buffers: [logits, sampled, history, draftProbs, supports, verdicts],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],

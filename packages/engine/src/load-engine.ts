@@ -188,7 +188,7 @@ async function buildModels(
       kvType,
       // Of the drafts, the first draws trees.
       trees: trees && i <= 1,
-      movesKv: i === 0,
+      isDraft: i > 0,
       ...(i === 0 && heads ? { heads: await uploadHeads(gpu, heads, plan.heads!, context.signal) } : {}),
       deviceProfile: tuned.cut,
       ...(kernels ? { kernels } : {}),

@@ -12,9 +12,11 @@ import type { StepData } from './step-data'
 import { SUPPORT_WORDS } from './verification'
 
 /** Per sequence: number of tokens, accepted drafts, stopped, drafts, then the tokens. */
-export const RESULT_WORDS = 32
+export const RESULT_WORDS = 48
 /** Of a tree: the nodes that the tokens were sampled at, four to a word. */
 export const PATH_AT = 24
+/** Of a chain that a net drew: how far its best logit was above the next one, for each token. */
+export const MARGINS_AT = 32
 
 export interface Sizes {
   maxConcurrent: number

@@ -4,6 +4,8 @@ import {
   DRAFT_MODELS,
   type DraftNet,
   MAX_DEPTH,
+  netOf,
+  OFF,
   type Sequence,
   type Step,
   type Verdict,
@@ -20,7 +22,7 @@ import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
 import { LogitReadback, planLogitReadback } from './logit-readback'
 import { type OwnCommands, ownCommands } from './own-commands'
-import { PATH_AT, type PlannedResident, RESULT_WORDS, type Resident } from './resident'
+import { MARGINS_AT, PATH_AT, type PlannedResident, RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
 
 /** What a step gave. */
@@ -238,7 +240,11 @@ export class Runner {
     const logits = scoring ? await this.#logitReadback.read(samples.length) : undefined
     await readback.mapAsync(GPUMapMode.READ)
     const results = new Uint32Array(readback.getMappedRange())
-    const verdicts = requests.map((request, i) => readVerdict(results, request, indices[i]!))
+    const verdicts = requests.map((request, i) => {
+      const verdict = readVerdict(results, request, indices[i]!)
+      const margins = leavesMargins(step, request) && marginsOf(results, indices[i]!, verdict.numDrafted)
+      return margins ? { ...verdict, margins } : verdict
+    })
     readback.unmap()
     const logProbs = await this.#logProbReadback.read(step.targetPass, verdicts)
     const gpuMs = await timer?.read()
@@ -263,6 +269,17 @@ function readVerdict(results: Uint32Array, { sequence, isTree }: VerdictRequest,
     ...(isTree ? { path: pathOf(results, at, numTokens) } : {}),
   }
 }
+
+/** Whether a net drew its chain: what it left elsewhere is of an earlier step. */
+function leavesMargins({ choices }: Step, { sequence, isTree }: VerdictRequest): boolean {
+  const { method } = choices.get(sequence) ?? OFF
+  return method !== 'off' && !isTree && netOf(method) !== undefined
+}
+
+/** How sure the draft was of each of its tokens: sample.wgsl. */
+const marginsOf = (results: Uint32Array, index: number, numDrafted: number): number[] => [
+  ...new Float32Array(results.buffer, (index * RESULT_WORDS + MARGINS_AT) * 4, numDrafted),
+]
 
 /** The nodes that a tree's tokens were sampled at: accept.wgsl. */
 const pathOf = (results: Uint32Array, at: number, numTokens: number): number[] =>

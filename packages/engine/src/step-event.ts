@@ -18,9 +18,10 @@ export function stepEvent(
     // A step that is planned ahead only decodes; its positions are no absolute ones.
     promptRows: isAhead ? 0 : targetPass.rows.filter(readsPrompt).length,
     requests: [...numRows].map(([sequence, rows]) => {
-      const { choice, tokens, sources } = gains.get(sequence) ?? NOTHING
+      const { choice, tokens, sources, margins } = gains.get(sequence) ?? NOTHING
       const accepted = sources.filter(source => source !== 'target').length
-      return { id: idOf(sequence), rows, ...choice, accepted, tokens: tokens.length }
+      const told = { id: idOf(sequence), rows, ...choice, accepted, tokens: tokens.length }
+      return margins ? { ...told, margins } : told
     }),
     stepMs,
     ...(draftPasses.length > 0 && targetMs > 0 ? { draftMs: Math.max(0, stepMs - targetMs) } : {}),

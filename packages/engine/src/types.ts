@@ -268,6 +268,8 @@ export interface StepEvent {
     accepted: number
     /** Tokens that it gained; none while its prompt is read. */
     tokens: number
+    /** Of a chain from a draft model or heads: how far each token's logit was above the next best one. */
+    margins?: readonly number[]
   }>
   /** As in the batches' timings. */
   stepMs: number

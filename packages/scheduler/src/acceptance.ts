@@ -13,13 +13,20 @@ export class Acceptance {
   numTried = 0
   numAccepted = 0
 
-  /** A draft of `depth` tokens of which the first `accepted` were accepted. */
-  observe(depth: number, accepted: number): void {
+  /**
+   * A draft of `depth` tokens of which the first `accepted` were accepted. Where the chance of a token was foretold, it
+   * counts half as it came out and half as it was foretold: what is foretold varies less than what comes.
+   */
+  observe(depth: number, accepted: number, foretold: ReadonlyArray<number | undefined> = []): void {
     const reached = Math.min(depth, accepted + 1)
-    for (let i = 0; i < reached; i++) this.tried[i]!++
-    for (let i = 0; i < accepted; i++) this.accepted[i]!++
+    for (let i = 0; i < reached; i++) {
+      const outcome = i < accepted ? 1 : 0
+      const share = (outcome + (foretold[i] ?? outcome)) / 2
+      this.tried[i]!++
+      this.accepted[i]! += share
+      this.numAccepted += share
+    }
     this.numTried += reached
-    this.numAccepted += accepted
   }
 
   fade(factor: number): void {

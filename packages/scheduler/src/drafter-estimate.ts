@@ -2,7 +2,7 @@
  * What is believed of one drafter: of all its drafts together, and of each request by itself. A request's few drafts are
  * shrunk to the drafter's mean by empirical Bayes: how far is learnt from how much finished requests differed. Where
  * some requests copy and others do not, two drafts tell which this one is; where all are alike, one stroke of bad luck
- * changes little. Good and bad guesses come in runs, a copied passage or a hard one, so what follows a hit and what
+ * changes little; and where the drafter told how sure it was, that counts beside what came of it. Good and bad guesses come in runs, a copied passage or a hard one, so what follows a hit and what
  * follows a miss is counted apart.
  */
 import { Acceptance } from './acceptance'
@@ -18,7 +18,7 @@ const POSITION_WEIGHT = 10
 const DECAY = { all: 0.995, one: 0.95 }
 /** By decision without use: what is not tried is slowly forgotten, so that it gets another try when the text has changed. */
 const DECAY_UNUSED = { all: 0.999, one: 0.998 }
-/** How the last draft went, and its margins, say nothing of one that begins so many tokens later. */
+/** How the last draft went says nothing of one that begins so many tokens later. */
 const STALE_AFTER = 2 * MAX_DEPTH
 
 /** Of drafts by how the one before went: its first token was rejected, or not. */
@@ -32,7 +32,6 @@ interface RequestEstimate {
   /** All its tries, none faded. */
   numTried: number
   numAccepted: number
-  margins: readonly number[] | undefined
   /** The sequence's length when something was last seen of it. */
   observedAt: number
 }
@@ -63,7 +62,6 @@ export class DrafterEstimate {
     for (let i = 0; i < MAX_DEPTH; i++) {
       let rate = chance(ratio * odds(all.rateAt(i, meanOfRun, POSITION_WEIGHT)))
       if (request) {
-        if (isFresh) rate = this.margins.predict(i, request.margins?.[i]) ?? rate
         rate = (isFresh ? request.byRun[request.run] : request.acceptance).rateAt(i, rate, POSITION_WEIGHT)
       }
       last *= rate
@@ -80,14 +78,14 @@ export class DrafterEstimate {
       acceptance.fade(DECAY.all)
       acceptance.observe(depth, accepted)
     }
+    const foretold = margins?.map(margin => this.margins.predict(margin))
     for (const acceptance of [request.acceptance, request.byRun[request.run]]) {
       acceptance.fade(DECAY.one)
-      acceptance.observe(depth, accepted)
+      acceptance.observe(depth, accepted, foretold)
     }
     request.run = accepted > 0 ? 'hit' : 'miss'
     request.numTried += Math.min(depth, accepted + 1)
     request.numAccepted += accepted
-    request.margins = margins
     request.observedAt = sequence.length
     if (margins) this.margins.observe(margins, depth, accepted)
   }
@@ -122,7 +120,6 @@ export class DrafterEstimate {
         acceptance: new Acceptance(),
         numTried: 0,
         numAccepted: 0,
-        margins: undefined,
         observedAt: 0,
       }
       this.#requests.set(sequence, request)

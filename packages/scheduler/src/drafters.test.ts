@@ -9,7 +9,7 @@ import type { Step } from './step'
 /** A request that wishes for a drafter, its first token drawn. */
 function started(method: Method, depth: number, options = {}): { scheduler: Scheduler; sequence: Sequence } {
   const scheduler = new Scheduler({ ...config, numDrafts: 3, numHeads: 3, trees: true, ...options })
-  const sequence = scheduler.add(request(10, { maxTokens: 100, speculation: { method, depth } }))!
+  const sequence = scheduler.add(request(10, { maxTokens: 900, speculation: { method, depth } }))!
   scheduler.admit()
   const prefill = scheduler.plan()!
   scheduler.commit(
@@ -54,6 +54,31 @@ describe('heads', () => {
 })
 
 describe('several draft models', () => {
+  it('are believed by how sure they were as well as by what was accepted', () => {
+    const beliefIn = (sure: (i: number) => number | undefined): number => {
+      const { scheduler, sequence } = started('draft', 2, { contextLength: 1024, numBlocks: 32 })
+      for (let i = 0; i < 150; i++) {
+        const step = scheduler.plan()!
+        // Surely the whole draft, or by luck the same: until here sure drafts were accepted and the others not.
+        const isLast = i >= 140
+        const isSure = i % 2 === 0
+        const margin = isLast ? sure(i) : isSure ? 8 : 0.5
+        const verdicts = execute(step, () => (isLast || isSure ? 2 : 0))
+        const margins = margin === undefined ? {} : { margins: [margin, margin] }
+        scheduler.commit(
+          step,
+          verdicts.map(verdict => ({ ...verdict, ...margins })),
+          1,
+        )
+      }
+      return scheduler.estimates.survival('draft', sequence)[0]!
+    }
+    const [lucky, sure, silent] = [beliefIn(() => 0.5), beliefIn(() => 8), beliefIn(() => undefined)]
+    expect(sure - lucky).toBeGreaterThan(0.05)
+    expect(Math.abs(sure - silent)).toBeLessThan(0.02)
+    expect(beliefIn(() => Number.NaN)).toBe(silent)
+  })
+
   it('each catch up with what they have not seen, when they are asked', () => {
     const { scheduler, sequence } = started('draft-2', 2)
     const step = scheduler.plan()!

@@ -116,6 +116,33 @@ it('finds the optimum of a cost with cliffs, behind a valley of goodput', () => 
   expect(chooseSpeculation(now).depth).toBe(7)
 })
 
+describe('the rows up to the edge of a cliff', () => {
+  const unsure = [0.1, 0.01]
+  const sure = [0.9, 0.81]
+
+  /** Lookups of these survivals, where rows beyond `edge` cost a hundred steps. */
+  const before = (edge: number, ...survivals: number[][]): Choice[] => {
+    const cost = new CostModel()
+    for (let rows = 1; rows <= 8; rows++) cost.target.observe(rows, rows <= edge ? 1 : 100)
+    return bestChoices({
+      ...situation(cost, {}, survivals.length),
+      contenders: survivals.map(gains => ({ offers: [{ method: 'lookup', gains }] })),
+    })
+  }
+  const lookup = (depth: number): Choice => ({ method: 'lookup', depth })
+
+  it('go to the confident request, whichever it is', () => {
+    expect(before(3, unsure, sure)).toEqual([OFF, lookup(1)])
+    expect(before(3, sure, unsure)).toEqual([lookup(1), OFF])
+    expect(before(4, unsure, sure)).toEqual([OFF, lookup(2)])
+  })
+
+  it('and what it leaves of them to the other; none lies beyond', () => {
+    expect(before(5, unsure, sure)).toEqual([lookup(1), lookup(2)])
+    expect(before(2, sure, sure)).toEqual([OFF, OFF])
+  })
+})
+
 it('spreads the draft model’s catch-up over the steps to come', () => {
   const cost = new CostModel()
   for (let rows = 1; rows <= 300; rows++) {

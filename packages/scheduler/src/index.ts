@@ -1,6 +1,7 @@
 export { adviseDraft, type DraftAdvice, type DraftCandidate } from './advise-draft'
 export { BLOCK_SIZE, blocksFor } from './block-pool'
 export { CostModel, type CostTable } from './cost-model'
+export { DrafterEstimate } from './drafter-estimate'
 export { isTreeMethod } from './estimates'
 export { everywhere } from './fixed-policy'
 export { goodput } from './goodput'
@@ -19,6 +20,7 @@ export {
   METHODS,
   type Method,
   netOf,
+  OFF,
   type Offer,
   type Policy,
   type Situation,

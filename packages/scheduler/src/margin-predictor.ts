@@ -1,16 +1,15 @@
 /**
- * Chance that a drafted token is accepted, from the drafter's own confidence: sigmoid(w * margin + b), one pair for each
- * position, where the margin is how far its best logit is above the next one. Fitted online by Newton's method (IRLS):
- * one step for every REFIT_EVERY drafts, from the sufficient statistics of these drafts alone (speculation.md section 4).
+ * Chance that a drafted token is accepted, given those before it, from the drafter's own confidence:
+ * sigmoid(w * margin + b), where the margin is how far its best logit is above the next one. Fitted online by Newton's
+ * method (IRLS): one step for every REFIT_EVERY drafts, from the sufficient statistics of these drafts alone
+ * (speculation.md section 4). One pair for all positions: a pair for each foretells no better and learns later.
  */
-import { MAX_DEPTH } from './policy'
-
 const MAX_MARGIN = 40
-const REFIT_EVERY = 100
+const REFIT_EVERY = 50
 const RIDGE = 1e-3
 const MIN_OBSERVATIONS = 50
-/** Refits that learn from drafts of full depth alone: the fit must have seen deep positions before it may cut them off. */
-const FULL_REFITS = 3
+/** Newton's first step from START is a rough one. */
+const MIN_REFITS = 2
 const START = { slope: 0, intercept: 1.5 }
 
 interface Fit {
@@ -19,39 +18,35 @@ interface Fit {
 }
 
 export class MarginPredictor {
-  readonly #fits: Fit[] = Array.from({ length: MAX_DEPTH }, () => ({ ...START }))
-  readonly #statistics = Array.from({ length: MAX_DEPTH }, () => new NewtonStatistics())
-  #fullDepth = 0
+  readonly #statistics = new NewtonStatistics()
+  #fit: Fit = START
   #numDrafts = 0
   #numRefits = 0
 
   /** A draft of `depth` tokens of which the first `accepted` were accepted. Margins that are no numbers are left out. */
   observe(margins: readonly number[], depth: number, accepted: number): void {
-    this.#fullDepth = Math.max(this.#fullDepth, depth)
-    if (this.#numRefits < FULL_REFITS && depth < this.#fullDepth) return
-    const reached = Math.min(depth, accepted + 1, MAX_DEPTH)
+    const reached = Math.min(depth, accepted + 1)
     for (let i = 0; i < reached; i++) {
       const margin = usable(margins[i])
-      if (margin !== undefined) this.#statistics[i]!.add(margin, i < accepted ? 1 : 0, this.#fits[i]!)
+      if (margin !== undefined) this.#statistics.add(margin, i < accepted ? 1 : 0, this.#fit)
     }
     if (++this.#numDrafts % REFIT_EVERY === 0) this.#refit()
   }
 
-  /** Undefined where nothing was learnt at this position, or the margin is none. */
-  predict(position: number, margin: number | undefined): number | undefined {
-    const fit = this.#fits[position]
+  /** Undefined where nothing was learnt yet, or the margin is none. */
+  predict(margin: number | undefined): number | undefined {
+    const { slope, intercept } = this.#fit
     const value = usable(margin)
-    if (!fit || fit.slope === 0 || value === undefined || this.#numRefits < FULL_REFITS) return undefined
-    return sigmoid(fit.slope * value + fit.intercept)
+    if (slope === 0 || value === undefined || this.#numRefits < MIN_REFITS) return undefined
+    return sigmoid(slope * value + intercept)
   }
 
   #refit(): void {
+    const fit = this.#statistics.step(this.#fit)
+    this.#statistics.clear()
+    if (!fit) return
+    this.#fit = fit
     this.#numRefits++
-    for (const [i, statistics] of this.#statistics.entries()) {
-      const fit = statistics.step(this.#fits[i]!)
-      if (fit) this.#fits[i] = fit
-      statistics.clear()
-    }
   }
 }
 

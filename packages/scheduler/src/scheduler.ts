@@ -295,7 +295,7 @@ export class Scheduler {
   }
 
   #commitVerdict(step: Step, verdict: Verdict): Progress {
-    const { sequence, tokens, numDrafted, numAccepted, stopped } = verdict
+    const { sequence, tokens, numDrafted, numAccepted, stopped, margins } = verdict
     const { method } = (numDrafted > 0 && step.choices.get(sequence)) || OFF
     sequence.tokens.push(...tokens)
     sequence.hasState = true
@@ -315,6 +315,7 @@ export class Scheduler {
       tokens,
       sources: tokens.map((_, i) => (i < numAccepted ? source : 'target')),
       choice: { method, depth: numDrafted },
+      ...(margins ? { margins } : {}),
     }
   }
 }

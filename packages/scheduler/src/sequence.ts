@@ -52,6 +52,8 @@ export interface Progress {
   tokens: number[]
   sources: TokenSource[]
   choice: Choice
+  /** As in the verdict. */
+  margins?: readonly number[]
 }
 
 /** One request: its tokens, how far each model's KV reaches, and where that KV lies. */
