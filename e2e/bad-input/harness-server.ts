@@ -1,4 +1,4 @@
-/** Serves the harness page, built: each of its many loads starts a worker, which is quick as one file. */
+/** Serves a harness page, built: each of its many loads starts a worker, which is quick as one file. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,11 +10,12 @@ export interface HarnessServer {
   close(): Promise<void>
 }
 
-export async function serveHarness(): Promise<HarnessServer> {
+/** The page in this directory, beside this file by default. */
+export async function serveHarness(directory = new URL('.', import.meta.url)): Promise<HarnessServer> {
   const outDir = mkdtempSync(join(tmpdir(), 'foretoken-harness-'))
   const config: InlineConfig = {
     configFile: false,
-    root: fileURLToPath(new URL('.', import.meta.url)),
+    root: fileURLToPath(directory),
     logLevel: 'warn',
     resolve: { conditions: ['foretoken-source', ...defaultClientConditions] },
     worker: { format: 'es' },

@@ -29,8 +29,9 @@ export class LoadBar {
   }
 
   /** Returns the phase in words. */
-  update({ phase, file, loaded, total }: LoadProgress): string {
-    const words = phaseWords[phase](file)
+  update(progress: LoadProgress): string {
+    const { phase, loaded, total } = progress
+    const words = wordsOf(progress)
     this.#phase.textContent = words
     this.#amount.textContent = amountText(phase, loaded, total)
     if (total === undefined || total === 0) this.#progress.removeAttribute('value')
@@ -44,6 +45,12 @@ export class LoadBar {
   hide(): void {
     this.#section.hidden = true
   }
+}
+
+function wordsOf({ phase, file, fetched, warning }: LoadProgress): string {
+  const isHere = phase === 'download' && fetched === 0
+  const words = isHere ? `Reading the ${file}` : phaseWords[phase](file)
+  return warning === undefined ? words : `${words}; this browser does not keep it`
 }
 
 function amountText(phase: Phase, loaded: number, total: number | undefined): string {

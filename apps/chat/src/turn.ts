@@ -1,4 +1,7 @@
-import type { ChatMessage } from 'foretoken'
+import type { GenerateOptions } from 'foretoken'
+
+type ChatMessage = NonNullable<GenerateOptions['messages']>[number]
+
 import { Answer } from './answer.ts'
 import type { Mode } from './model-choice.ts'
 

@@ -1,8 +1,8 @@
 /** A model file becomes something that can run: header, tokenizer, checks, weights. */
-import { EngineError } from '@foretoken/errors'
+import { EngineError, isEngineError } from '@foretoken/errors'
 import { DRAFT_MODELS, type DraftModel } from '@foretoken/scheduler'
 import { type Tokenizer, tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
-import { GgufReader, SafetensorsReader } from '@foretoken/weights'
+import { GgufReader, isDamaged, ModelStore, type ReadOptions, SafetensorsReader } from '@foretoken/weights'
 import type { Gpu } from './gpu'
 import { headName, layOutHeads, type PlannedHeads } from './heads'
 import type { MemoryRequest } from './memory-plan'
@@ -43,31 +43,43 @@ export interface LoadContext {
   onProgress: ((progress: LoadProgress) => void) | undefined
 }
 
+/** How files are opened for a load. */
+interface FileContext extends LoadContext {
+  store: ModelStore | undefined
+  keep: boolean
+  maxBufferBytes: number
+}
+
 export interface OpenModels {
   /** The target, then its drafts. */
   models: OpenModel[]
   heads: OpenHeads | undefined
 }
 
-/** The target and whatever is to draft for it, each of which must be able to. */
+/**
+ * The target and whatever is to draft for it, each of which must be able to. `keep`: whether what is downloaded may be
+ * stored; what is stored is used in any case.
+ */
 export async function openModels(
-  { model, draft, heads, signal, onProgress }: EngineOptions,
+  { model, draft, heads, store, signal, onProgress }: EngineOptions,
   maxBufferBytes: number,
+  keep = true,
 ): Promise<OpenModels> {
-  const context = { signal, onProgress }
-  const target = await openModel(model, 'model', context, maxBufferBytes)
+  const files = store === false ? undefined : await ModelStore.open()
+  const context: FileContext = { signal, onProgress, store: files, keep, maxBufferBytes }
+  const target = await openModel(model, 'model', context)
   try {
     const models = [target]
     const sources = draft === undefined ? [] : [draft].flat()
     for (const [i, source] of sources.entries()) {
-      const drafter = await openModel(source, DRAFT_MODELS[i]!, context, maxBufferBytes)
+      const drafter = await openModel(source, DRAFT_MODELS[i]!, context)
       // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
       await drafter.reader.close()
       checkDraft(target, drafter)
       models.push(drafter)
     }
     if (heads === undefined) return { models, heads: undefined }
-    return { models, heads: await openHeads(heads, target.config.dim, context, maxBufferBytes) }
+    return { models, heads: await openHeads(heads, target.config.dim, context) }
   } catch (error) {
     await target.reader.close()
     throw error
@@ -84,20 +96,28 @@ function requireFile(
   })
 }
 
+function readOptions({ signal, onProgress, store, keep }: FileContext, file: string): ReadOptions {
+  const tell: ReadOptions['onProgress'] = progress => onProgress?.({ phase: 'download', file, ...progress })
+  return { signal, store, keep, onProgress: tell }
+}
+
+type AnyReader = GgufReader | SafetensorsReader
+
+/** Buffers are planned for the tensors of the first header: one that came meanwhile does not fit them. */
+async function reopened<Reader extends AnyReader>(first: Reader, again: Reader): Promise<Reader> {
+  if (JSON.stringify(again.tensors) === JSON.stringify(first.tensors)) return again
+  await again.discard()
+  throw new EngineError('download', `${first.name} changed while it was loaded.`, { file: first.name })
+}
+
 async function openModel(
   source: ModelSource,
   file: 'model' | DraftModel,
-  context: LoadContext,
-  maxBufferBytes: number,
+  context: FileContext,
 ): Promise<OpenModel> {
-  const { signal, onProgress } = context
   requireFile(source, file)
-  const reopen = (): Promise<GgufReader> =>
-    GgufReader.open(source, {
-      ...(signal ? { signal } : {}),
-      onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file }),
-    })
-  const reader = await reopen()
+  const open = (): Promise<GgufReader> => GgufReader.open(source, readOptions(context, file))
+  const reader = await open()
   try {
     const last = reader.tensors.at(-1)
     if (!last)
@@ -114,36 +134,30 @@ async function openModel(
         },
       )
     }
-    const layout = planWeights(config, reader.tensors, maxBufferBytes)
+    const layout = planWeights(config, reader.tensors, context.maxBufferBytes)
     const name = String(reader.metadata.get('general.name') ?? reader.name)
     const format = mainFormat(reader)
     const bytes = last.offset + last.bytes
     const identity = `${name}/${format}/${reader.tensors.length}/${bytes}`
+    const reopen = async () => reopened(reader, await open())
     return { name, identity, format, reader, reopen, config, tokenizer, layout, bytes }
   } catch (error) {
-    await reader.close()
+    const isBadModel = isEngineError(error) && error.code === 'bad-model'
+    await (isBadModel ? reader.discard() : reader.close())
     throw error
   }
 }
 
-async function openHeads(
-  source: ModelSource,
-  dim: number,
-  { signal, onProgress }: LoadContext,
-  maxBufferBytes: number,
-): Promise<OpenHeads> {
+async function openHeads(source: ModelSource, dim: number, context: FileContext): Promise<OpenHeads> {
   requireFile(source, 'heads')
-  const reopen = (): Promise<SafetensorsReader> =>
-    SafetensorsReader.open(source, {
-      ...(signal ? { signal } : {}),
-      onProgress: (loaded, total) => onProgress?.({ phase: 'download', loaded, total, file: 'heads' }),
-    })
-  const reader = await reopen()
+  const open = (): Promise<SafetensorsReader> => SafetensorsReader.open(source, readOptions(context, 'heads'))
+  const reader = await open()
   // As with drafts, the weights come later.
   await reader.close()
-  const { numHeads, ...layout } = layOutHeads(reader.tensors, dim, maxBufferBytes)
+  const { numHeads, ...layout } = layOutHeads(reader.tensors, dim, context.maxBufferBytes)
   const last = reader.tensors.at(-1)!
   const bytes = last.offset + last.bytes
+  const reopen = async () => reopened(reader, await open())
   return { identity: `${reader.name}/${bytes}`, numHeads, layout, reopen, bytes }
 }
 
@@ -186,8 +200,20 @@ export async function upload(
   model: OpenModel,
   signal: AbortSignal | undefined,
 ): Promise<ModelWeights> {
-  if (model.reader.closed) model.reader = await model.reopen()
-  return uploadWeights(gpu, model.reader, model.config, model.layout, signal)
+  return readTwice(async () => {
+    if (model.reader.closed) model.reader = await model.reopen()
+    return uploadWeights(gpu, model.reader, model.config, model.layout, signal)
+  })
+}
+
+/** Bytes that prove wrong are fetched anew, once, into the same buffers. */
+async function readTwice<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    return read()
+  }
 }
 
 /** The matrices of the heads, in their order, and the buffers that they work in. */
@@ -197,6 +223,6 @@ export async function uploadHeads(
   planned: PlannedHeads,
   signal: AbortSignal | undefined,
 ): Promise<{ matrices: Matrix[]; planned: PlannedHeads }> {
-  const { matrices } = await uploadTensors(gpu, await reopen(), layout, signal)
+  const { matrices } = await readTwice(async () => uploadTensors(gpu, await reopen(), layout, signal))
   return { matrices: Array.from({ length: numHeads }, (_, i) => matrices.get(headName(i))!), planned }
 }

@@ -23,7 +23,7 @@ export async function inspect(
   maxBytes: number,
   isSoftware = false,
 ): Promise<Preflight> {
-  const open = await openModels(options, maxBytes)
+  const open = await openModels(options, maxBytes, false)
   try {
     return report(open, memoryRequest(open, settings, maxBytes, isSoftware))
   } finally {

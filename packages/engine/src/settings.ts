@@ -27,6 +27,7 @@ const known = [
   'heads',
   'trees',
   'ngramCache',
+  'store',
   'onProgress',
   'signal',
   'maxConcurrent',
@@ -40,7 +41,7 @@ export function readSettings(options: EngineOptions): Settings {
     if (!known.includes(name)) throw bad(name, value, `one of ${known.join(', ')}`)
   }
   const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16', verificationDepth = 0 } = options
-  const { trees = false, draft } = options
+  const { trees = false, store = true, draft } = options
   const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
   if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
   if (contextLength !== undefined && !(whole(contextLength, 2 ** 20) && contextLength >= MIN_CONTEXT)) {
@@ -51,6 +52,7 @@ export function readSettings(options: EngineOptions): Settings {
     throw bad('verificationDepth', verificationDepth, `a whole number from 0 to ${MAX_DEPTH}`)
   }
   if (typeof trees !== 'boolean') throw bad('trees', trees, 'true or false')
+  if (typeof store !== 'boolean') throw bad('store', store, 'true or false')
   if (Array.isArray(draft) && draft.length > DRAFT_MODELS.length) {
     throw bad('draft', `${draft.length} models`, `at most ${DRAFT_MODELS.length}`)
   }

@@ -1,15 +1,41 @@
 /** Public types: pure, safe for the main thread. */
 
+import type { FileSource } from '@foretoken/weights'
+
+export type { AppFile, HubModel } from '@foretoken/weights'
 export type { DraftAdvice, DraftCandidate } from './draft-advice'
 
-/** Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. */
-export type ModelSource = 'bundled' | string | URL | File | Blob | HubFile
+/**
+ * Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. Of a split
+ * model ("-00001-of-00003.gguf") the address of any part, or the directory; of a directory with several models the first of
+ * these types: Q8_0, Q4_0, F16, BF16, F32.
+ */
+export type ModelSource = 'bundled' | FileSource
 
-/** A file of a repository on the Hugging Face Hub. */
-export interface HubFile {
-  repo: string
-  file: string
-  revision?: string
+/** A model in the browser's storage, or the beginning of one; of a split model all its parts. */
+export interface StoredModel {
+  /** By which it is loaded and deleted. */
+  url: string
+  /** Of the file, in its repository. */
+  name: string
+  /** That are here. */
+  bytes: number
+  /** Of the whole, as far as servers have told. */
+  totalBytes: number | undefined
+  /** Whole and checked; loading it then needs no network. */
+  complete: boolean
+  /** When it was completed or last begun, in ms since 1970. */
+  savedAt: number
+}
+
+export interface StorageUse {
+  /** That models take. */
+  bytes: number
+  /** That the browser grants this origin for all that it stores, and what of that is taken; undefined where it does not tell. */
+  quotaBytes: number | undefined
+  usedBytes: number | undefined
+  /** Whether the browser promised not to clear it by itself when the disk is full. */
+  persisted: boolean
 }
 
 export type LoadPhase = 'download' | 'upload' | 'compile' | 'calibrate'
@@ -22,6 +48,10 @@ export interface LoadProgress {
   total: number | undefined
   /** 'model', 'draft', 'draft-2', 'draft-3' or 'heads'. */
   file: string
+  /** In `download`: of `loaded`, what came over the network; the rest was stored, or is on this machine anyway. */
+  fetched?: number
+  /** In `download`: why the file will not be stored, for people. Loading goes on. */
+  warning?: string
 }
 
 export interface EngineOptions {
@@ -40,6 +70,11 @@ export interface EngineOptions {
    * name, until `clearNgramCache()`. Default false.
    */
   ngramCache?: boolean | { name: string }
+  /**
+   * Keep downloads in the browser's storage (OPFS), look for them there first, go on with what was begun. Default true.
+   * Where the browser refuses, the model is loaded all the same, and the progress has a `warning`.
+   */
+  store?: boolean
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
   /** Requests that run together, 1..32. Up to 1024 more wait. Default 4. */

@@ -1,19 +1,22 @@
 /** Model sources as the worker can open them: addresses are absolute, seen from the page. */
-import type { HubFile, ModelSource } from '@foretoken/engine/types'
+import type { AppFile, HubModel, ModelSource } from '@foretoken/engine/types'
 import { EngineError } from '@foretoken/errors'
 import { bundledDraftUrl, bundledHeadsUrl, bundledModelUrl } from '@foretoken/tiny-models'
 import type { WireSource } from './protocol.ts'
 
-const allowed = "'bundled', an address, a URL, a File, a Blob or { repo, file }"
+const allowed =
+  "'bundled', an address, a URL, a File, a Blob, { repo, file, revision, token, hub }, { asset } or a handle of a file or directory"
 
 const bundled = { model: bundledModelUrl, draft: bundledDraftUrl, heads: bundledHeadsUrl }
 
 export function resolveSource(source: ModelSource, argument: keyof typeof bundled): WireSource {
-  if (source === 'bundled') return bundled[argument].href
+  if (source === 'bundled') return { asset: bundled[argument].href }
   if (typeof source === 'string') return resolveAddress(source, argument)
   if (source instanceof URL) return source.href
-  if (source instanceof Blob) return source
-  if (isHubFile(source)) return source
+  if (source instanceof Blob || isHandle(source)) return source
+  if (isAppFile(source)) return { asset: resolveAddress(String(source.asset), argument) }
+  if (isHubModel(source))
+    return source.hub ? { ...source, hub: resolveAddress(source.hub, argument) } : source
   throw badSource(source, argument)
 }
 
@@ -24,9 +27,22 @@ function resolveAddress(address: string, argument: string): string {
   return new URL(address, base).href
 }
 
-function isHubFile(source: unknown): source is HubFile {
-  const { repo, file } = (source ?? {}) as Partial<HubFile>
-  return typeof repo === 'string' && typeof file === 'string'
+function isHandle(source: unknown): source is FileSystemFileHandle | FileSystemDirectoryHandle {
+  const { kind, isSameEntry } = (source ?? {}) as Partial<FileSystemHandle>
+  return (kind === 'file' || kind === 'directory') && typeof isSameEntry === 'function'
+}
+
+const isAppFile = (source: unknown): source is AppFile =>
+  typeof (source as Partial<AppFile> | null)?.asset === 'string'
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+
+function isHubModel(source: unknown): source is HubModel {
+  const { repo, ...others } = (source ?? {}) as Partial<HubModel>
+  const known = ['file', 'revision', 'token', 'hub']
+  const isKnown = ([name, value]: [string, unknown]) =>
+    known.includes(name) && (value === undefined || isText(value))
+  return isText(repo) && Object.entries(others).every(isKnown)
 }
 
 function badSource(value: unknown, argument: string): EngineError {

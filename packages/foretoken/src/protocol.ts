@@ -6,16 +6,18 @@ import type {
   EngineStats,
   ForwardResult,
   GenerateOptions,
-  HubFile,
   LoadProgress,
+  ModelSource,
   Preflight,
   StepEvent,
+  StorageUse,
+  StoredModel,
   TokenBatch,
 } from '@foretoken/engine/types'
 import type { WireError } from '@foretoken/errors'
 
 /** A source without names that only the page can resolve: addresses are absolute. */
-export type WireSource = string | Blob | HubFile
+export type WireSource = Exclude<ModelSource, 'bundled' | URL>
 
 export interface WireEngineOptions
   extends Omit<EngineOptions, 'model' | 'draft' | 'heads' | 'onProgress' | 'signal'> {
@@ -49,6 +51,9 @@ export interface WorkerSurface {
   stats(): Promise<Outcome<EngineStats>>
   adviseDraft(candidates?: readonly DraftCandidate[]): Promise<Outcome<DraftAdvice[]>>
   clearNgramCache(): Promise<Outcome<void>>
+  listModels(): Promise<Outcome<StoredModel[]>>
+  storageUse(): Promise<Outcome<StorageUse>>
+  deleteModel(source: WireSource): Promise<Outcome<boolean>>
   dispose(): Promise<Outcome<void>>
 }
 

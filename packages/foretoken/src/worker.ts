@@ -1,5 +1,5 @@
 /** The worker's entry: one engine behind the protocol. */
-import { Engine, preflight } from '@foretoken/engine'
+import { deleteModel, Engine, listModels, preflight, storageUse } from '@foretoken/engine'
 import type { LoadProgress, StepEvent, TokenBatch } from '@foretoken/engine/types'
 import { EngineError, toWireError } from '@foretoken/errors'
 import { expose, transfer } from 'comlink'
@@ -82,6 +82,12 @@ const surface: WorkerSurface = {
   stats: () => outcome(() => loadedEngine().stats()),
 
   adviseDraft: candidates => outcome(() => loadedEngine().adviseDraft(candidates)),
+
+  listModels: () => outcome(listModels),
+
+  storageUse: () => outcome(storageUse),
+
+  deleteModel: source => outcome(() => deleteModel(source)),
 
   dispose: () =>
     outcome(async () => {

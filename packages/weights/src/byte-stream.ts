@@ -1,10 +1,20 @@
-import { abortedError, throwIfAborted } from '@foretoken/errors'
-import type { ModelStream } from './model-stream'
+import { abortedError, isEngineError, throwIfAborted } from '@foretoken/errors'
+import type { ModelStream, StreamOptions } from './model-stream'
 
-export interface ReadOptions {
-  signal?: AbortSignal | undefined
-  /** Called after each piece that arrives. The total is undefined while the server has not told it. */
-  onProgress?: ((loadedBytes: number, totalBytes: number | undefined) => void) | undefined
+/** How far a file has been read, in bytes. */
+export interface ReadProgress {
+  loaded: number
+  /** Undefined while the server has not told it. */
+  total: number | undefined
+  /** Of `loaded`, what came over the network rather than from storage or disk. */
+  fetched: number
+  /** Why the file will not be stored, for people. */
+  warning?: string
+}
+
+export interface ReadOptions extends StreamOptions {
+  /** Called after each piece that arrives. */
+  onProgress?: ((progress: ReadProgress) => void) | undefined
 }
 
 /**
@@ -65,6 +75,17 @@ export class ByteStream {
     return count - left
   }
 
+  /** Reads what is left, which is what lets the source tell whether the whole was right. */
+  async drain(): Promise<void> {
+    await this.skip(Number.POSITIVE_INFINITY)
+  }
+
+  /** Closes, and forgets what is stored of the file. */
+  async discard(): Promise<void> {
+    await this.close()
+    await this.#source.discard()
+  }
+
   get closed(): boolean {
     return this.#closed
   }
@@ -89,23 +110,20 @@ export class ByteStream {
     throwIfAborted(signal, 'download')
     const piece = await this.#reader.read().catch((error: unknown) => {
       throwIfAborted(signal, 'download')
-      throw this.#source.failure(error, this.#loaded)
+      throw isEngineError(error) ? error : this.#source.failure(error, this.#loaded)
     })
     throwIfAborted(signal, 'download')
     if (this.#closed) throw abortedError('download')
     if (piece.done) {
       this.#ended = true
-      const { promisedBytes } = this.#source
-      if (promisedBytes !== undefined && this.#loaded < promisedBytes) {
-        throw this.#source.failure(new Error('the connection closed early'), this.#loaded)
-      }
       return
     }
     if (piece.value.length === 0) return
     this.#pieces.push(piece.value)
     this.#buffered += piece.value.length
     this.#loaded += piece.value.length
-    onProgress?.(this.#loaded, this.#source.totalBytes)
+    const { totalBytes: total, fetched, warning } = this.#source
+    onProgress?.({ loaded: this.#loaded, total, fetched, ...(warning === undefined ? {} : { warning }) })
   }
 
   #join(count: number): Uint8Array {

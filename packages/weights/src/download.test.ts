@@ -2,9 +2,10 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { ReadProgress } from './byte-stream'
 import { GgufReader } from './gguf-reader'
 import { writeGguf } from './gguf-writer'
-import { hubUrl } from './model-stream'
+import { hubUrl } from './hub-repo'
 
 const tensorBytes = new Uint8Array(512 * 1024)
 const tensors = ['a', 'b'].map(name => ({ name, type: 'f32' as const, dims: [1024, 128], data: tensorBytes }))
@@ -40,11 +41,11 @@ describe('a served file', () => {
       numRequests++
       response.setHeader('content-length', file.length).end(file)
     })
-    const progress: [number, number | undefined][] = []
-    const reader = await GgufReader.open(new URL(url), { onProgress: (...args) => progress.push(args) })
+    const progress: ReadProgress[] = []
+    const reader = await GgufReader.open(new URL(url), { onProgress: each => progress.push(each) })
     expect(reader.name).toBe('model file.gguf')
     expect(await readAll(reader)).toBe(2 * tensorBytes.length)
-    expect(progress.at(-1)).toEqual([file.length, file.length])
+    expect(progress.at(-1)).toEqual({ loaded: file.length, total: file.length, fetched: file.length })
     expect(numRequests).toBe(1)
   })
 
@@ -62,7 +63,7 @@ describe('a served file', () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': zipped.length }).end(zipped)
     })
-    const reader = await GgufReader.open(url, { onProgress: (_, total) => totals.add(total) })
+    const reader = await GgufReader.open(url, { onProgress: ({ total }) => totals.add(total) })
     expect(await readAll(reader)).toBe(2 * tensorBytes.length)
     expect([...totals]).toEqual([undefined])
   })

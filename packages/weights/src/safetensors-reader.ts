@@ -1,7 +1,9 @@
-import { badModel } from './bad-model'
+import { badModel, isBadModel } from './bad-model'
 import { ByteStream, type ReadOptions } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
-import { type GgufSource, openModelStream } from './model-stream'
+import { modelFiles } from './model-files'
+import type { FileSource } from './model-source'
+import { openModelStream } from './model-stream'
 import { TensorReader } from './tensor-reader'
 import { rowBytes, type TensorType } from './tensor-type'
 
@@ -20,18 +22,19 @@ export class SafetensorsReader extends TensorReader {
     tensors: readonly TensorInfo[],
     stream: ByteStream,
   ) {
-    super(tensors, stream)
+    super([{ tensors, stream }])
   }
 
   /** Reads the header; tensor data waits for `rows`. */
-  static async open(source: GgufSource, options: ReadOptions = {}): Promise<SafetensorsReader> {
-    const input = await openModelStream(source, options.signal)
+  static async open(source: FileSource, options: ReadOptions = {}): Promise<SafetensorsReader> {
+    const [file] = await modelFiles(source, '.safetensors', options)
+    const input = await openModelStream(file!, options)
     const stream = new ByteStream(input, options)
     try {
       const header = await readHeader(stream)
       return new SafetensorsReader(input.name, tensorInfos(header, stream.position, input.fileBytes), stream)
     } catch (error) {
-      await stream.close()
+      await (isBadModel(error) ? stream.discard() : stream.close())
       throw error
     }
   }

@@ -1,38 +1,64 @@
-/** The tensors of a model file whose header has been read, from front to back, once. */
+/** The tensors of a model whose headers have been read, from front to back, once. */
 import { EngineError } from '@foretoken/errors'
 import type { ByteStream } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
 import { type RowGroup, rowGroups } from './row-groups'
 
+/** One file of the model. */
+export interface TensorFile {
+  /** By ascending offset. */
+  tensors: readonly TensorInfo[]
+  /** Behind the header. */
+  stream: ByteStream
+  /** Opens it again if it was closed meanwhile. */
+  reopen?: () => Promise<ByteStream>
+}
+
 export class TensorReader {
+  /** Of all files, with offsets as if these lay one behind the other. */
+  readonly tensors: readonly TensorInfo[]
   #started = false
 
-  protected constructor(
-    /** By ascending offset. */
-    readonly tensors: readonly TensorInfo[],
-    readonly stream: ByteStream,
-  ) {}
+  protected constructor(readonly files: readonly TensorFile[]) {
+    let start = 0
+    this.tensors = files.flatMap(({ tensors }) => {
+      const placed = tensors.map(tensor => ({ ...tensor, offset: start + tensor.offset }))
+      const last = placed.at(-1)
+      if (last) start = last.offset + last.bytes
+      return placed
+    })
+  }
 
   /**
    * All tensors in file order, in groups of whole tiles of rows (the last one may be cut) of at most 4 MiB, one tile at
-   * least. Can be read once; leaving the loop early closes the file.
+   * least. Can be read once; leaving the loop early closes the files.
    */
   async *rows(): AsyncGenerator<RowGroup> {
     if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
     this.#started = true
     try {
-      for (const tensor of this.tensors) yield* rowGroups(this.stream, tensor)
+      for (const file of this.files) {
+        if (file.stream.closed && file.reopen) file.stream = await file.reopen()
+        for (const tensor of file.tensors) yield* rowGroups(file.stream, tensor)
+        await file.stream.drain()
+        await file.stream.close()
+      }
     } finally {
       await this.close()
     }
   }
 
   get closed(): boolean {
-    return this.stream.closed
+    return this.files.every(({ stream }) => stream.closed)
   }
 
   /** Cancels the download. A second call does nothing. */
-  close(): Promise<void> {
-    return this.stream.close()
+  async close(): Promise<void> {
+    await Promise.all(this.files.map(({ stream }) => stream.close()))
+  }
+
+  /** Closes, and forgets what is stored: for files that no model can be made of. */
+  async discard(): Promise<void> {
+    await Promise.all(this.files.map(({ stream }) => stream.discard()))
   }
 }
