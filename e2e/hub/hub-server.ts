@@ -92,10 +92,10 @@ export class HubServer {
   }
 
   /** The hub's own origin: lists of files, and redirects to their bytes. */
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): unknown {
     const { pathname } = new URL(request.url ?? '/', this.url)
     allowOrigins(response)
-    if (request.method === 'OPTIONS') return void response.writeHead(204).end()
+    if (request.method === 'OPTIONS') return response.writeHead(204).end()
     this.asked.push(`${request.method} ${pathname}`)
     const [, listed] = /^\/api\/models\/([^/]+\/[^/]+)\/tree\/[^/]+$/.exec(pathname) ?? []
     if (listed) return this.#list(listed, response)
@@ -113,10 +113,10 @@ export class HubServer {
       'x-linked-size': bytes.length,
       'x-linked-etag': `"${sha256(bytes)}"`,
     })
-    response.end()
+    return response.end()
   }
 
-  #list(repo: string, response: ServerResponse): void {
+  #list(repo: string, response: ServerResponse): unknown {
     const entries = [...this.files].flatMap(([name, { bytes }]) => {
       if (!name.startsWith(`${repo}/`)) return []
       const path = name.slice(repo.length + 1)
@@ -124,16 +124,16 @@ export class HubServer {
       return [{ type: 'file', oid: '0'.repeat(40), size: bytes.length, path, lfs }]
     })
     if (entries.length === 0) return refuse(response, 401, 'RepoNotFound')
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(entries))
+    return response.setHeader('content-type', 'application/json').end(JSON.stringify(entries))
   }
 
   /** The network's origin: bytes, whole or from a place on. */
-  #send(request: IncomingMessage, response: ServerResponse): void {
+  #send(request: IncomingMessage, response: ServerResponse): unknown {
     const name = decodeURIComponent((request.url ?? '/').slice(1))
     const bytes = this.files.get(name)?.bytes
     allowOrigins(response)
     // Neither Authorization nor If-Range is allowed here, as with the networks that the Hub redirects to.
-    if (request.method === 'OPTIONS') return void response.writeHead(403).end()
+    if (request.method === 'OPTIONS') return response.writeHead(403).end()
     if (!bytes) return refuse(response, 404, 'EntryNotFound')
     const how = this.#nextMisbehaviour(name)
     const range = request.headers.range
@@ -151,7 +151,7 @@ export class HubServer {
       'content-length': bytes.length - from,
       ...(status === 206 ? { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {}),
     })
-    void pour(response, altered(bytes, how).subarray(from), how, served)
+    return pour(response, altered(bytes, how).subarray(from), how, served)
   }
 
   #nextMisbehaviour(name: string): Misbehaviour {
@@ -170,9 +170,9 @@ function allowOrigins(response: ServerResponse): void {
   response.setHeader('access-control-expose-headers', exposed)
 }
 
-function refuse(response: ServerResponse, status: number, errorCode: string | undefined): void {
+function refuse(response: ServerResponse, status: number, errorCode: string | undefined): ServerResponse {
   if (errorCode) response.setHeader('x-error-code', errorCode)
-  response.writeHead(status).end(`status ${status}`)
+  return response.writeHead(status).end(`status ${status}`)
 }
 
 function altered(bytes: Uint8Array, { wrongAt }: Misbehaviour): Uint8Array {

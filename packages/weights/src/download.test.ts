@@ -1,19 +1,25 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { ReadProgress } from './byte-stream'
+import { isDamaged } from './download-error'
 import { GgufReader } from './gguf-reader'
 import { writeGguf } from './gguf-writer'
-import { hubUrl } from './hub-repo'
+import { retryDelaysMs } from './server-answer'
 
-const tensorBytes = new Uint8Array(512 * 1024)
+const tensorBytes = Uint8Array.from({ length: 512 * 1024 }, (_, i) => (i * 7) % 251)
 const tensors = ['a', 'b'].map(name => ({ name, type: 'f32' as const, dims: [1024, 128], data: tensorBytes }))
 const file = writeGguf({ metadata: [['general.name', 'served']], tensors })
 
 let server: Server | undefined
 
+/** How long was waited, instead of waiting. */
+const waits = vi.hoisted((): number[] => [])
+vi.mock('./wait-for', () => ({ waitFor: async (ms: number) => void waits.push(ms) }))
+
 afterEach(() => {
+  waits.length = 0
   vi.unstubAllGlobals()
   server?.closeAllConnections()
   server?.close()
@@ -94,7 +100,7 @@ describe('failures', () => {
     await expect(download('no address')).rejects.toMatchObject({ code: 'download' })
   })
 
-  test.each([0.5, 0.0001])('a connection that drops after a part of %d', async part => {
+  test.each([0.5, 0.0001])('a connection that drops again and again after a part of %d', async part => {
     const sent = Math.floor(file.length * part)
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': file.length })
@@ -102,6 +108,7 @@ describe('failures', () => {
     })
     const error = await download(url).catch((error: unknown) => error)
     expect(error).toMatchObject({ code: 'download', details: { url, loaded: sent, expected: file.length } })
+    expect(waits).toEqual(retryDelaysMs)
   })
 
   test('a complete answer that is shorter than its header says is a bad model', async () => {
@@ -129,6 +136,99 @@ describe('failures', () => {
       response.end()
     })
     await expect(download(url)).rejects.toMatchObject({ code: 'bad-model', details: { key: 'k', found: 9 } })
+  })
+})
+
+describe('a server that passes trouble on', () => {
+  /** Answers in order; the last one again and again. */
+  async function serveInTurn(
+    ...answers: Array<(response: ServerResponse, range?: string) => void>
+  ): Promise<string> {
+    let next = 0
+    return serve((request, response) => {
+      answers[Math.min(next++, answers.length - 1)]!(response, request.headers.range)
+    })
+  }
+  const whole = (response: ServerResponse) => response.setHeader('content-length', file.length).end(file)
+  const refused =
+    (status: number, headers = {}) =>
+    (response: ServerResponse) => {
+      response.writeHead(status, headers).end()
+    }
+  const ranged = (response: ServerResponse, range?: string) => {
+    const from = Number(/^bytes=(\d+)-$/.exec(range!)![1])
+    const part = file.subarray(from)
+    const headers = {
+      'content-range': `bytes ${from}-${file.length - 1}/${file.length}`,
+      'content-length': part.length,
+    }
+    response.writeHead(206, headers).end(part)
+  }
+  const dropped = (at: number) => (response: ServerResponse) => {
+    response.writeHead(200, { 'content-length': file.length })
+    response.write(file.subarray(0, at), () => setTimeout(() => response.destroy(), 20))
+  }
+
+  test.each([429, 502, 503, 504])(
+    '%d is asked again after its Retry-After, or a little later each time',
+    async status => {
+      const url = await serveInTurn(
+        refused(status),
+        refused(status, { 'retry-after': 7 }),
+        refused(status),
+        whole,
+      )
+      expect(await download(url)).toBe(2 * tensorBytes.length)
+      expect(waits).toEqual([retryDelaysMs[0], 7000, retryDelaysMs[2]])
+    },
+  )
+
+  test('a Retry-After may be a date', async () => {
+    const date = new Date(Date.now() + 30_000).toUTCString()
+    await download(await serveInTurn(refused(429, { 'retry-after': date }), whole))
+    expect(waits[0]).toBeGreaterThan(25_000)
+    expect(waits[0]).toBeLessThanOrEqual(30_000)
+  })
+
+  test('too long a Retry-After, and too many of them, are an error that says so', async () => {
+    const patient = await serveInTurn(refused(429, { 'retry-after': 61 }))
+    await expect(download(patient)).rejects.toMatchObject({
+      code: 'download',
+      message: expect.stringContaining('try again in 61 seconds'),
+      details: { status: 429, retryAfterSeconds: 61 },
+    })
+    expect(waits).toEqual([])
+    server?.close()
+    await expect(download(await serveInTurn(refused(503)))).rejects.toMatchObject({
+      details: { status: 503 },
+    })
+    expect(waits).toEqual(retryDelaysMs)
+  })
+
+  test('a dropped connection is taken up where it dropped, or read over where there are no ranges', async () => {
+    for (const rest of [ranged, whole]) {
+      const tensors: Uint8Array[] = []
+      const reader = await GgufReader.open(await serveInTurn(dropped(300_000), rest))
+      for await (const { data } of reader.rows()) tensors.push(data)
+      expect(Buffer.concat(tensors).equals(Buffer.concat([tensorBytes, tensorBytes]))).toBe(true)
+      server?.close()
+    }
+  })
+
+  test('a file that has changed since the drop is damaged', async () => {
+    const url = await serveInTurn(dropped(300_000), (response, range) => {
+      ranged(response.setHeader('etag', '"new"'), range)
+    })
+    // No ETag came before, and the length is the same: nothing tells.
+    expect(await download(url)).toBe(2 * tensorBytes.length)
+    server?.close()
+    const tagged = await serveInTurn(
+      response => dropped(300_000)(response.setHeader('etag', '"old"')),
+      (response, range) => ranged(response.setHeader('etag', '"new"'), range),
+    )
+    const error = await download(tagged).catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'download', details: { expected: '"old"', found: '"new"' } })
+    expect(isDamaged(error)).toBe(true)
   })
 })
 
@@ -182,11 +282,4 @@ describe('abort', () => {
     setTimeout(() => void reader.close(), 20)
     await expect(readAll(reader)).rejects.toMatchObject({ code: 'aborted' })
   })
-})
-
-test('a file on the Hub has its address', () => {
-  expect(hubUrl({ repo: 'owner/name', file: 'dir/a b.gguf' })).toBe(
-    'https://huggingface.co/owner/name/resolve/main/dir/a%20b.gguf',
-  )
-  expect(hubUrl({ repo: 'o/n', file: 'f', revision: 'refs/pr/1' })).toContain('/resolve/refs%2Fpr%2F1/f')
 })

@@ -23,10 +23,13 @@ export class PartialFile {
     return bytes.subarray(0, this.handle.read(bytes, { at }))
   }
 
-  /** Throws where the browser has no room for it. */
+  /** Throws where the browser has no room for it, and leaves what was there. */
   append(piece: Uint8Array): void {
-    const written = this.handle.write(piece, { at: this.bytes })
-    if (written < piece.length) throw new Error(`the browser took ${written} of ${piece.length} bytes`)
+    // Chromium 156 does not throw beyond the quota: it returns 2^32 - 8, its own error code.
+    if (this.handle.write(piece, { at: this.bytes }) !== piece.length) {
+      this.handle.truncate(this.bytes)
+      throw new Error(`the browser has no room for more than ${this.bytes} bytes of it`)
+    }
     this.bytes += piece.length
   }
 
