@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type BrowserContext, expect, type Page, test } from '@playwright/test'
 import { type HarnessServer, serveHarness } from './bad-input/harness-server'
-import type { Loaded } from './hub/harness'
+import type { Loaded, Read } from './hub/harness'
 import { HubServer } from './hub/hub-server'
 import { splitModel } from './hub/split-model'
 
@@ -72,6 +72,8 @@ type Source = ReturnType<typeof source> | string
 
 const load = (model: Source, options: { store?: boolean } = {}): Promise<Loaded> =>
   page.evaluate(([model, options]) => hubHarness.load(model, options), [model, options] as const)
+const readFile = (model: Source, options: { store?: boolean } = {}): Promise<Read> =>
+  page.evaluate(([model, options]) => hubHarness.read(model, options), [model, options] as const)
 const failure = (model: Source) => page.evaluate(model => hubHarness.failure(model), model)
 const list = () => page.evaluate(() => hubHarness.models.list())
 const plainUrl = () => `${hub.url}/${repo}/resolve/main/${file}`
@@ -79,13 +81,13 @@ const plainUrl = () => `${hub.url}/${repo}/resolve/main/${file}`
 /** A load that waits in the middle of the file. */
 async function loadToTheMiddle(model: Source): Promise<{ ended: Promise<unknown> }> {
   hub.misbehave(name, { stallAt: middle })
-  const ended = load(model).catch((error: unknown) => error)
+  const ended = readFile(model).catch((error: unknown) => error)
   await page.waitForFunction(bytes => hubHarness.loadedBytes >= bytes, middle)
   return { ended }
 }
 
 /** From the first answer and the second: no byte twice. */
-function expectResumed({ fetched, loaded }: Loaded, file: Uint8Array): void {
+function expectResumed({ fetched, loaded }: Read, file: Uint8Array): void {
   expect(hub.served).toHaveLength(2)
   expect(hub.served[1]).toMatchObject({ range: `bytes=${middle}-`, bytes: file.length - middle, status: 206 })
   expect(fetched).toBe(file.length - middle)
@@ -94,8 +96,7 @@ function expectResumed({ fetched, loaded }: Loaded, file: Uint8Array): void {
 
 test.describe('a file of the Hub', () => {
   test('is fetched once and stored; loading it again takes no request', async () => {
-    expect(await load(source())).toMatchObject({
-      ids,
+    expect(await readFile(source())).toMatchObject({
       fetched: story.length,
       loaded: story.length,
       total: story.length,
@@ -112,15 +113,15 @@ test.describe('a file of the Hub', () => {
 
   test('is chosen where the repository alone is named, and found again when the hub is away', async () => {
     hub.files.set(`${repo}/README.md`, { bytes: tale })
-    const first = await load(source({}))
+    const first = await readFile(source({}))
     expect(first.loaded).toBe(story.length)
     hub.files.clear()
-    expect(await load(source({}))).toMatchObject({ fetched: 0, ids: first.ids })
+    expect(await readFile(source({}))).toMatchObject({ fetched: 0, loaded: first.loaded })
   })
 
   test('is fetched each time with store: false, and leaves nothing', async () => {
-    await load(source(), { store: false })
-    expect(await load(source(), { store: false })).toMatchObject({ fetched: story.length, warnings: [] })
+    await readFile(source(), { store: false })
+    expect(await readFile(source(), { store: false })).toMatchObject({ fetched: story.length, warnings: [] })
     expect(await list()).toEqual([])
   })
 
@@ -132,7 +133,7 @@ test.describe('a file of the Hub', () => {
     const wrong = await failure(source({ file, token: 'hf_other' }))
     expect(wrong).toMatchObject({ code: 'download', details: { status: 403 } })
     expect(JSON.stringify(wrong)).not.toContain('hf_other')
-    expect((await load(source({ file, token: 'hf_secret' }))).loaded).toBe(story.length)
+    expect((await readFile(source({ file, token: 'hf_secret' }))).loaded).toBe(story.length)
     expect(JSON.stringify(await list())).not.toContain('hf_secret')
   })
 
@@ -153,14 +154,14 @@ test.describe('a file of the Hub', () => {
       details: { found: expect.arrayContaining(['a.gguf', file]) },
     })
     hub.files.set(`${repo}/tale-Q8_0.gguf`, { bytes: tale })
-    expect((await load(source({}))).loaded).toBe(tale.length)
+    expect((await readFile(source({}))).loaded).toBe(tale.length)
   })
 })
 
 test.describe('a download', () => {
   test('that drops is taken up where it dropped', async () => {
     hub.misbehave(name, { dropAt: middle })
-    const { fetched, loaded } = await load(source())
+    const { fetched, loaded } = await readFile(source())
     expect([fetched, loaded]).toEqual([story.length, story.length])
     expect(hub.served.map(({ range }) => range)).toEqual([undefined, `bytes=${middle}-`])
     expect(await list()).toMatchObject([{ complete: true, bytes: story.length }])
@@ -169,7 +170,7 @@ test.describe('a download', () => {
   test('that drops is read over where the server gives no ranges', async () => {
     hub.misbehave(name, { dropAt: middle })
     hub.misbehave(name, { noRanges: true })
-    expect(await load(source())).toMatchObject({ ids, fetched: middle + story.length, loaded: story.length })
+    expect(await readFile(source())).toMatchObject({ fetched: middle + story.length, loaded: story.length })
   })
 
   test('goes on after its tab was closed', async () => {
@@ -188,7 +189,7 @@ test.describe('a download', () => {
     await page.evaluate(() => hubHarness.abort())
     expect(String(await ended)).toContain('Aborted during')
     expect(await list()).toMatchObject([{ complete: false, bytes: middle }])
-    expectResumed(await load(source()), story)
+    expectResumed(await readFile(source()), story)
   })
 
   test('of a file that has changed meanwhile starts over, told by its hash or its ETag', async () => {
@@ -199,7 +200,7 @@ test.describe('a download', () => {
       await page.evaluate(() => hubHarness.abort())
       await ended
       hub.files.set(name, { bytes: tale })
-      expect(await load(model)).toMatchObject({ fetched: tale.length, loaded: tale.length })
+      expect(await readFile(model)).toMatchObject({ fetched: tale.length, loaded: tale.length })
       await page.evaluate(model => hubHarness.models.delete(model), model)
     }
   })
@@ -236,13 +237,13 @@ test.describe('a download', () => {
     hub.misbehave(name, { wrongAt: 4 })
     expect((await failure(source())).code).toBe('bad-model')
     expect(await list()).toEqual([])
-    expect((await load(source())).loaded).toBe(story.length)
+    expect((await readFile(source())).loaded).toBe(story.length)
   })
 
   test('waits as the server asks, if that is not too long', async () => {
     hub.misbehave(name, { status: 429, retryAfter: 1 })
     const begin = Date.now()
-    expect((await load(source())).loaded).toBe(story.length)
+    expect((await readFile(source())).loaded).toBe(story.length)
     expect(Date.now() - begin).toBeGreaterThanOrEqual(1000)
     hub.misbehave(name, { status: 429, retryAfter: 3600 })
     await page.evaluate(model => hubHarness.models.delete(model), source())
@@ -253,7 +254,7 @@ test.describe('a download', () => {
 
   test('that does not fit into what the browser grants is not stored, with a warning', async () => {
     await tellWorkers('navigator.storage.estimate = async () => ({ quota: 150_000, usage: 50_000 })')
-    const { loaded, warnings } = await load(source())
+    const { loaded, warnings } = await readFile(source())
     expect(loaded).toBe(story.length)
     expect(warnings).toEqual([
       expect.stringContaining(`needs ${story.length} bytes more, the browser has room for 100000`),
@@ -265,21 +266,20 @@ test.describe('a download', () => {
     const session = await context.newCDPSession(page)
     const { origin } = new URL(pages.url)
     await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 120_000 })
-    const { loaded, warnings } = await load(source())
+    const { loaded, warnings } = await readFile(source())
     expect(loaded).toBe(story.length)
     expect(warnings).toEqual([expect.stringContaining('no room')])
     const [part] = await list()
     expect(part).toMatchObject({ complete: false, totalBytes: story.length })
     await session.send('Storage.overrideQuotaForOrigin', { origin })
-    expect(await load(source())).toMatchObject({ ids, fetched: story.length - part!.bytes, warnings: [] })
+    expect(await readFile(source())).toMatchObject({ fetched: story.length - part!.bytes, warnings: [] })
   })
 
   test('is not stored where the browser refuses storage, with a warning', async () => {
     await tellWorkers(
       "navigator.storage.getDirectory = async () => { throw new Error('not in private windows') }",
     )
-    expect(await load(source())).toMatchObject({
-      ids,
+    expect(await readFile(source())).toMatchObject({
       loaded: story.length,
       warnings: [expect.stringContaining('not in private windows')],
     })
@@ -289,7 +289,7 @@ test.describe('a download', () => {
   test('in two tabs at once is stored by the first', async () => {
     const { ended } = await loadToTheMiddle(source())
     const second = await openPage()
-    const { warnings, loaded } = await second.evaluate(model => hubHarness.load(model), source())
+    const { warnings, loaded } = await second.evaluate(model => hubHarness.read(model), source())
     expect(loaded).toBe(story.length)
     expect(warnings).toEqual([expect.stringContaining('another tab')])
     await page.evaluate(() => hubHarness.abort())
@@ -313,18 +313,34 @@ test.describe('a split model', () => {
     expect(loaded).toMatchObject({ ids, loaded: numBytes, total: numBytes })
     expect(await list()).toMatchObject([{ name: first, bytes: numBytes, complete: true }])
     hub.reset()
-    expect(await load(source({ file: first }))).toMatchObject({ ids, fetched: 0 })
+    expect(await readFile(source({ file: first }))).toMatchObject({ fetched: 0 })
     expect(hub.served).toEqual([])
     expect(await page.evaluate(model => hubHarness.models.delete(model), source({ file: first }))).toBe(true)
     expect(await list()).toEqual([])
   })
 
+  test('is fetched part beside part, and each part goes on by itself', async () => {
+    for (const [part, bytes] of Object.entries(parts)) hub.files.set(`${repo}/${part}`, { bytes })
+    const stalledAt = parts[first]!.length - 2048
+    hub.misbehave(`${repo}/${first}`, { stallAt: stalledAt })
+    const model = source({ file: first })
+    const ended = readFile(model).catch((error: unknown) => error)
+    const [second, third] = Object.values(parts)
+      .slice(1)
+      .map(({ length }) => length)
+    await expect.poll(async () => (await list())[0]?.bytes).toBe(stalledAt + second! + third!)
+    await page.evaluate(() => hubHarness.abort())
+    await ended
+    expect(await readFile(model)).toMatchObject({ fetched: 2048 })
+    expect(await list()).toMatchObject([{ complete: true }])
+  })
+
   test('is loaded from a directory, and refused as a part alone', async () => {
     const fromDirectory = await page.evaluate(
-      async files => hubHarness.load(await hubHarness.directoryWith(files)),
+      async files => hubHarness.read(await hubHarness.directoryWith(files)),
       parts,
     )
-    expect(fromDirectory).toMatchObject({ ids, fetched: 0 })
+    expect(fromDirectory).toMatchObject({ fetched: 0 })
     const alone = await page.evaluate(bytes => hubHarness.failure(new Blob([bytes])), parts[first]!)
     expect(alone).toMatchObject({ code: 'bad-model', details: { key: 'split.count', expected: 3, found: 1 } })
     expect(await list()).toEqual([])
@@ -336,9 +352,9 @@ test.describe('handles', () => {
     const loads = await page.evaluate(async file => {
       const directory = await hubHarness.directoryWith({ 'story.gguf': file })
       const handle = await directory.getFileHandle('story.gguf')
-      return [await hubHarness.load(handle), await hubHarness.load(directory)]
+      return [await hubHarness.read(handle), await hubHarness.read(directory)]
     }, story)
-    for (const each of loads) expect(each).toMatchObject({ ids, fetched: 0, loaded: story.length })
+    for (const each of loads) expect(each).toMatchObject({ fetched: 0, loaded: story.length })
   })
 
   test('of a directory without a model are refused with what is there', async () => {
@@ -351,8 +367,8 @@ test.describe('handles', () => {
 
 test('the storage tells its size, and models are deleted one by one or by repository', async () => {
   hub.files.set(`${repo}/tale.gguf`, { bytes: tale })
-  await load(source())
-  await load(source({ file: 'tale.gguf' }))
+  await readFile(source())
+  await readFile(source({ file: 'tale.gguf' }))
   const { bytes, quotaBytes } = await page.evaluate(() => hubHarness.models.size())
   expect(bytes).toBe(story.length + tale.length)
   expect(quotaBytes).toBeGreaterThan(bytes)

@@ -9,15 +9,18 @@ import {
   preflight,
 } from 'foretoken'
 
-export interface Loaded {
-  /** Of a greedy answer. */
-  ids: number[]
+export interface Read {
   /** Bytes of the model that came over the network. */
   fetched: number
   /** Bytes of the model that were read. */
   loaded: number
   total: number | undefined
   warnings: string[]
+}
+
+export interface Loaded extends Read {
+  /** Of a greedy answer. */
+  ids: number[]
 }
 
 export interface Failure {
@@ -36,26 +39,47 @@ class HubHarness {
   /** Loads, answers and lets go. */
   async load(model: EngineOptions['model'], options: Partial<EngineOptions> = {}): Promise<Loaded> {
     const downloads: LoadProgress[] = []
-    this.#abort = new AbortController()
-    this.loadedBytes = 0
-    const onProgress = (progress: LoadProgress) => {
-      if (progress.phase !== 'download' || progress.file !== 'model') return
-      downloads.push(progress)
-      this.loadedBytes = progress.loaded
-    }
-    const engine = await createEngine({ ...options, model, onProgress, signal: this.#abort.signal })
+    const engine = await this.#open(model, options, progress => downloads.push(progress))
     const ids = await idsOf(engine)
     await engine.dispose()
-    const { fetched = 0, loaded, total } = downloads.at(-1)!
-    const warnings = [...new Set(downloads.flatMap(({ warning }) => warning ?? []))]
-    return { ids, fetched, loaded, total, warnings }
+    return { ids, ...summary(downloads) }
+  }
+
+  /** A load that ends as soon as the weights are on the GPU: what follows takes longest and has nothing to do with files. */
+  async read(model: EngineOptions['model'], options: Partial<EngineOptions> = {}): Promise<Read> {
+    const downloads: LoadProgress[] = []
+    let isRead = false
+    const onProgress = (progress: LoadProgress) => {
+      downloads.push(progress)
+      isRead ||= progress.phase === 'compile'
+      if (isRead) this.abort()
+    }
+    await this.#open(model, options, onProgress).catch((error: unknown) => {
+      if (!isRead) throw error
+    })
+    return summary(downloads)
   }
 
   async failure(model: EngineOptions['model'], options: Partial<EngineOptions> = {}): Promise<Failure> {
-    const error: unknown = await this.load(model, options).catch((reason: unknown) => reason)
+    const error: unknown = await this.read(model, options).catch((reason: unknown) => reason)
     if (!isEngineError(error)) throw new Error('the load should fail with an EngineError')
     const { code, message, details } = error
     return { code, message, details }
+  }
+
+  #open(
+    model: EngineOptions['model'],
+    options: Partial<EngineOptions>,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<Engine> {
+    this.#abort = new AbortController()
+    this.loadedBytes = 0
+    const { signal } = this.#abort
+    const tell = (progress: LoadProgress) => {
+      if (progress.phase === 'download') this.loadedBytes = progress.loaded
+      onProgress(progress)
+    }
+    return createEngine({ ...options, model, onProgress: tell, signal })
   }
 
   abort(): void {
@@ -74,6 +98,12 @@ class HubHarness {
     }
     return directory
   }
+}
+
+function summary(progress: readonly LoadProgress[]): Read {
+  const downloads = progress.filter(({ phase, file }) => phase === 'download' && file === 'model')
+  const { fetched = 0, loaded, total } = downloads.at(-1)!
+  return { fetched, loaded, total, warnings: [...new Set(downloads.flatMap(({ warning }) => warning ?? []))] }
 }
 
 async function idsOf(engine: Engine): Promise<number[]> {

@@ -7,6 +7,7 @@ import { type ModelFile, modelFiles } from './model-files'
 import type { FileSource } from './model-source'
 import { openModelStream } from './model-stream'
 import { ReadTally } from './read-tally'
+import { ShardPrefetch } from './shard-prefetch'
 import { type TensorFile, TensorReader } from './tensor-reader'
 
 interface OpenFile extends TensorFile {
@@ -23,24 +24,27 @@ export class GgufReader extends TensorReader {
     /** Of a split model the first file's. */
     readonly metadata: Metadata,
     files: readonly TensorFile[],
+    prefetch: ShardPrefetch | undefined,
   ) {
-    super(files)
+    super(files, prefetch)
   }
 
   /** Reads the headers; tensor data waits for `rows`. */
   static async open(source: FileSource, options: ReadOptions = {}): Promise<GgufReader> {
     const files = await modelFiles(source, '.gguf', options)
     const tally = new ReadTally(files.length, options.onProgress)
+    const optionsOf = (index: number): ReadOptions => ({ ...options, onProgress: tally.of(index) })
     const open: OpenFile[] = []
     try {
       for (const [i, file] of files.entries()) {
-        open.push(await openFile(file, { ...options, onProgress: tally.of(i) }))
+        open.push(await openFile(file, () => optionsOf(i)))
         // A connection that waits so long may be cut, and a browser has only a few: the others are opened again in time.
         if (i > 0) await open[i]!.stream.close()
       }
       const { metadata } = open[0]!
       requireAllParts(metadata, files)
-      return new GgufReader(files[0]!.name, metadata, open)
+      const prefetch = files.length > 1 ? new ShardPrefetch(files, optionsOf) : undefined
+      return new GgufReader(files[0]!.name, metadata, open, prefetch)
     } catch (error) {
       await Promise.all(open.map(({ stream }) => stream.close()))
       throw error
@@ -48,12 +52,13 @@ export class GgufReader extends TensorReader {
   }
 }
 
-async function openFile(file: ModelFile, options: ReadOptions): Promise<OpenFile> {
+async function openFile(file: ModelFile, optionsOf: () => ReadOptions): Promise<OpenFile> {
+  const options = optionsOf()
   const input = await openModelStream(file, options)
   const stream = new ByteStream(input, options)
   try {
     const { metadata, tensors } = await readHeader(stream, input.fileBytes)
-    return { metadata, tensors, stream, reopen: () => reopen(file, options, tensors) }
+    return { metadata, tensors, stream, reopen: () => reopen(file, optionsOf, tensors) }
   } catch (error) {
     await (isBadModel(error) ? stream.discard() : stream.close())
     throw error
@@ -62,10 +67,10 @@ async function openFile(file: ModelFile, options: ReadOptions): Promise<OpenFile
 
 async function reopen(
   file: ModelFile,
-  options: ReadOptions,
+  optionsOf: () => ReadOptions,
   expected: readonly TensorInfo[],
 ): Promise<ByteStream> {
-  const { stream, tensors } = await openFile(file, options)
+  const { stream, tensors } = await openFile(file, optionsOf)
   if (JSON.stringify(tensors) === JSON.stringify(expected)) return stream
   await stream.discard()
   throw damagedError(file.name, 'changed since its header was read', expected.length, tensors.length)

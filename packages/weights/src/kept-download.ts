@@ -4,7 +4,7 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 import { damagedError, downloadError, isDamaged } from './download-error'
 import type { FileFacts } from './hub-repo'
 import type { RemoteModelFile } from './model-files'
-import type { ModelStore } from './model-store'
+import type { ModelStore, StoredAbout } from './model-store'
 import type { ModelStream } from './model-stream'
 import type { PartialFile } from './partial-file'
 import { RemoteFile } from './remote-file'
@@ -62,10 +62,7 @@ class Kept {
   async begin(store: ModelStore, facts: FileFacts): Promise<void> {
     try {
       this.part = await store.begin(this.url)
-      const { about } = this.part
-      const isOther =
-        about?.sha256 !== undefined && facts.sha256 !== undefined && about.sha256 !== facts.sha256
-      if (isOther) this.part.cutTo(0)
+      if (!isSurelyOf(facts, this.about)) this.part.cutTo(0)
     } catch (error) {
       this.#giveUp(error)
     }
@@ -122,6 +119,12 @@ class Kept {
     if (this.part?.bytes === 0) await this.remove()
     this.part?.close()
   }
+}
+
+/** Whether a part is of the file whose facts these are, or the server's answer can tell. */
+function isSurelyOf(facts: FileFacts, { sha256, etag }: Partial<StoredAbout> = {}): boolean {
+  if (sha256 !== undefined && facts.sha256 !== undefined) return sha256 === facts.sha256
+  return etag !== undefined
 }
 
 async function requireRoom(bytes: number): Promise<void> {

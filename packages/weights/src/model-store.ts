@@ -25,7 +25,7 @@ export interface StoredFile extends StoredAbout {
 
 const rootName = 'foretoken-models'
 const aboutName = 'about.json'
-export const dataName = 'data'
+const dataName = 'data'
 
 /** One directory per file, named by a hash of its address: { about.json, data }. */
 export class ModelStore {
@@ -58,9 +58,11 @@ export class ModelStore {
   /** The whole file, if it is here. */
   async find(url: string): Promise<File | undefined> {
     const directory = await this.#directory(url)
-    if (!directory || !(await readAbout(directory))?.complete) return undefined
-    const handle = await directory.getFileHandle(dataName).catch(() => undefined)
-    return handle?.getFile()
+    const about = directory && (await readAbout(directory))
+    if (!about?.complete) return undefined
+    const handle = await directory!.getFileHandle(dataName).catch(() => undefined)
+    const file = await handle?.getFile()
+    return file?.size === about.totalBytes ? file : undefined
   }
 
   /** The part that is here, perhaps nothing, to be continued. Throws where nothing can be stored, with the reason. */

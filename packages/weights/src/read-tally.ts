@@ -11,10 +11,15 @@ export class ReadTally {
     this.#files = Array(numFiles).fill(undefined)
   }
 
-  /** What the file number `index` tells. */
+  /** What is told of the file number `index` from now on, which was perhaps opened before. */
   of(index: number): (progress: ReadProgress) => void {
+    const { fetched = 0, loaded = 0 } = this.#files[index] ?? {}
     return progress => {
-      this.#files[index] = progress
+      this.#files[index] = {
+        ...progress,
+        loaded: Math.max(loaded, progress.loaded),
+        fetched: fetched + progress.fetched,
+      }
       this.onProgress?.(this.#sum())
     }
   }

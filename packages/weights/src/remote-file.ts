@@ -6,6 +6,7 @@ import { waitFor } from './wait-for'
 
 /** What tells one state of a file from another, as far as the server says. */
 export interface Version {
+  /** The ETag, or where a page may not see it, the date of the last change. */
   etag?: string | undefined
   bytes?: number | undefined
 }
@@ -66,7 +67,7 @@ export class RemoteFile {
     options: RemoteOptions = {},
   ): Promise<RemoteFile> {
     let answer = await ask(request, from, options)
-    if (answer === undefined || (answer.start > 0 && isOther(known, answer.version))) {
+    if (answer === undefined || answer.start > from || (answer.start > 0 && isOther(known, answer.version))) {
       await answer?.body.cancel().catch(() => undefined)
       answer = await ask(request, 0, options)
     }
@@ -129,7 +130,7 @@ export class RemoteFile {
 
   #resume(answer: Answer | undefined): void {
     const { url } = this.request
-    if (answer === undefined || isOther(this.version, answer.version)) {
+    if (answer === undefined || answer.start > this.#position || isOther(this.version, answer.version)) {
       void answer?.body.cancel().catch(() => undefined)
       const { etag, bytes } = this.version
       const found = answer ? (answer.version.etag ?? answer.version.bytes) : 'less than had been read'
@@ -162,7 +163,8 @@ async function ask(request: Request, from: number, options: RemoteOptions): Prom
   const part = response.status === 206 ? contentRange(response) : undefined
   const start = response.status === 206 ? (part?.start ?? from) : 0
   const bytes = part?.total ?? (length === undefined ? undefined : start + length)
-  const etag = response.headers.get('etag')?.replace(/^W\//, '')
+  const { headers } = response
+  const etag = headers.get('etag')?.replace(/^W\//, '') ?? headers.get('last-modified') ?? undefined
   return {
     body: response.body.getReader(),
     start,

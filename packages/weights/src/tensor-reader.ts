@@ -3,6 +3,7 @@ import { EngineError } from '@foretoken/errors'
 import type { ByteStream } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
 import { type RowGroup, rowGroups } from './row-groups'
+import type { ShardPrefetch } from './shard-prefetch'
 
 /** One file of the model. */
 export interface TensorFile {
@@ -19,7 +20,11 @@ export class TensorReader {
   readonly tensors: readonly TensorInfo[]
   #started = false
 
-  protected constructor(readonly files: readonly TensorFile[]) {
+  protected constructor(
+    readonly files: readonly TensorFile[],
+    /** Fetches what is read later. */
+    readonly prefetch?: ShardPrefetch,
+  ) {
     let start = 0
     this.tensors = files.flatMap(({ tensors }) => {
       const placed = tensors.map(tensor => ({ ...tensor, offset: start + tensor.offset }))
@@ -36,8 +41,10 @@ export class TensorReader {
   async *rows(): AsyncGenerator<RowGroup> {
     if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
     this.#started = true
+    this.prefetch?.start()
     try {
-      for (const file of this.files) {
+      for (const [i, file] of this.files.entries()) {
+        await this.prefetch?.settled(i)
         if (file.stream.closed && file.reopen) file.stream = await file.reopen()
         for (const tensor of file.tensors) yield* rowGroups(file.stream, tensor)
         await file.stream.drain()
@@ -54,11 +61,13 @@ export class TensorReader {
 
   /** Cancels the download. A second call does nothing. */
   async close(): Promise<void> {
+    await this.prefetch?.stop()
     await Promise.all(this.files.map(({ stream }) => stream.close()))
   }
 
   /** Closes, and forgets what is stored: for files that no model can be made of. */
   async discard(): Promise<void> {
+    await this.prefetch?.stop()
     await Promise.all(this.files.map(({ stream }) => stream.discard()))
   }
 }
