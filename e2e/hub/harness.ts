@@ -82,6 +82,17 @@ class HubHarness {
     return createEngine({ ...options, model, onProgress: tell, signal })
   }
 
+  /** Has the workers of later loads begin with this script. */
+  tellWorkers(script: string): void {
+    const { Worker } = globalThis
+    const asModule = (text: string) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
+    globalThis.Worker = class extends Worker {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        super(asModule(`import '${asModule(script)}'; import '${new URL(url, location.href)}'`), options)
+      }
+    }
+  }
+
   abort(): void {
     this.#abort.abort()
   }

@@ -12,9 +12,9 @@ export interface HubFile {
 /** Of the next answers that carry a file's bytes, as many as `times` (default 1). */
 export interface Misbehaviour {
   times?: number
-  /** The connection drops after so many bytes of the answer. */
+  /** The connection drops after so many bytes of the answer. A browser may lose those of them that were not read yet. */
   dropAt?: number
-  /** After so many bytes of the answer nothing more comes. */
+  /** After so many bytes of the answer nothing more comes, until `drop`. */
   stallAt?: number
   /** This byte of the file is another one. */
   wrongAt?: number
@@ -24,6 +24,8 @@ export interface Misbehaviour {
   retryAfter?: number
   /** The whole file, whatever range was asked for. */
   noRanges?: boolean
+  /** Once this answer has begun the file has these bytes. */
+  becomes?: Uint8Array
   /** Between two pieces of 64 KiB. */
   pauseMs?: number
 }
@@ -75,6 +77,11 @@ export class HubServer {
 
   misbehave(file: string, how: Misbehaviour): void {
     this.#misbehaviours.push({ file, how, left: how.times ?? 1 })
+  }
+
+  /** Cuts all connections that bytes are sent over. */
+  drop(): void {
+    this.#network.closeAllConnections()
   }
 
   /** Forgets what was served, and what was to be done wrong. */
@@ -130,12 +137,14 @@ export class HubServer {
   /** The network's origin: bytes, whole or from a place on. */
   #send(request: IncomingMessage, response: ServerResponse): unknown {
     const name = decodeURIComponent((request.url ?? '/').slice(1))
-    const bytes = this.files.get(name)?.bytes
+    const file = this.files.get(name)
     allowOrigins(response)
     // Neither Authorization nor If-Range is allowed here, as with the networks that the Hub redirects to.
     if (request.method === 'OPTIONS') return response.writeHead(403).end()
-    if (!bytes) return refuse(response, 404, 'EntryNotFound')
+    if (!file) return refuse(response, 404, 'EntryNotFound')
+    const { bytes } = file
     const how = this.#nextMisbehaviour(name)
+    if (how.becomes) this.files.set(name, { ...file, bytes: how.becomes })
     const range = request.headers.range
     const from = how.noRanges ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
     const status = how.status ?? (from >= bytes.length ? 416 : from > 0 ? 206 : 200)

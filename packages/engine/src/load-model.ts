@@ -116,7 +116,7 @@ async function openModel(
   context: FileContext,
 ): Promise<OpenModel> {
   requireFile(source, file)
-  const open = (): Promise<GgufReader> => GgufReader.open(source, readOptions(context, file))
+  const open = () => readTwice(() => GgufReader.open(source, readOptions(context, file)))
   const reader = await open()
   try {
     const last = reader.tensors.at(-1)
@@ -150,7 +150,7 @@ async function openModel(
 
 async function openHeads(source: ModelSource, dim: number, context: FileContext): Promise<OpenHeads> {
   requireFile(source, 'heads')
-  const open = (): Promise<SafetensorsReader> => SafetensorsReader.open(source, readOptions(context, 'heads'))
+  const open = () => readTwice(() => SafetensorsReader.open(source, readOptions(context, 'heads')))
   const reader = await open()
   // As with drafts, the weights come later.
   await reader.close()
@@ -206,7 +206,7 @@ export async function upload(
   })
 }
 
-/** Bytes that prove wrong are fetched anew, once, into the same buffers. */
+/** Bytes that prove wrong are fetched anew, once; the store has forgotten them, and buffers are written over. */
 async function readTwice<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read()
