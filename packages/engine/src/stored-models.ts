@@ -2,7 +2,33 @@
 import { EngineError } from '@foretoken/errors'
 import { firstShard, folderOnHub, ModelStore, modelFiles, shardNames } from '@foretoken/weights'
 import { bad } from './argument'
-import type { ModelSource, StorageUse, StoredModel } from './types'
+import type { ModelSource } from './types'
+
+/** A model in the browser's storage, or the beginning of one; of a split model all its parts. */
+export interface StoredModel {
+  /** By which it is loaded and deleted. */
+  url: string
+  /** Of the file, in its repository. */
+  name: string
+  /** That are here. */
+  bytes: number
+  /** Of the whole, as far as servers have told. */
+  totalBytes: number | undefined
+  /** Whole and checked; loading it then needs no network. */
+  complete: boolean
+  /** When it was completed or last begun, in ms since 1970. */
+  savedAt: number
+}
+
+export interface StorageUse {
+  /** That models take. */
+  bytes: number
+  /** That the browser grants this origin for all that it stores, and what of that is taken; undefined where it does not tell. */
+  quotaBytes: number | undefined
+  usedBytes: number | undefined
+  /** Whether the browser promised not to clear it by itself when the disk is full. */
+  persisted: boolean
+}
 
 /** By name; the parts of a split model are one. */
 export async function listModels(): Promise<StoredModel[]> {

@@ -4,6 +4,7 @@ import type { FileSource } from '@foretoken/weights'
 
 export type { AppFile, HubModel } from '@foretoken/weights'
 export type { DraftAdvice, DraftCandidate } from './draft-advice'
+export type { StorageUse, StoredModel } from './stored-models'
 
 /**
  * Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. Of a split
@@ -11,32 +12,6 @@ export type { DraftAdvice, DraftCandidate } from './draft-advice'
  * these types: Q8_0, Q4_0, F16, BF16, F32.
  */
 export type ModelSource = 'bundled' | FileSource
-
-/** A model in the browser's storage, or the beginning of one; of a split model all its parts. */
-export interface StoredModel {
-  /** By which it is loaded and deleted. */
-  url: string
-  /** Of the file, in its repository. */
-  name: string
-  /** That are here. */
-  bytes: number
-  /** Of the whole, as far as servers have told. */
-  totalBytes: number | undefined
-  /** Whole and checked; loading it then needs no network. */
-  complete: boolean
-  /** When it was completed or last begun, in ms since 1970. */
-  savedAt: number
-}
-
-export interface StorageUse {
-  /** That models take. */
-  bytes: number
-  /** That the browser grants this origin for all that it stores, and what of that is taken; undefined where it does not tell. */
-  quotaBytes: number | undefined
-  usedBytes: number | undefined
-  /** Whether the browser promised not to clear it by itself when the disk is full. */
-  persisted: boolean
-}
 
 export type LoadPhase = 'download' | 'upload' | 'compile' | 'calibrate'
 

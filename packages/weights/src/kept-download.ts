@@ -45,6 +45,8 @@ class Kept {
   part: PartialFile | undefined
   /** Why nothing more is stored of it. */
   warning: string | undefined
+  /** Where the part lies: what others store of this file is not ours to remove. */
+  #store: ModelStore | undefined
 
   constructor(readonly url: string) {}
 
@@ -62,6 +64,7 @@ class Kept {
   async begin(store: ModelStore, facts: FileFacts): Promise<void> {
     try {
       this.part = await store.begin(this.url)
+      this.#store = store
       if (!isSurelyOf(facts, this.about)) this.part.cutTo(0)
     } catch (error) {
       this.#giveUp(error)
@@ -110,14 +113,17 @@ class Kept {
   }
 
   async remove(): Promise<void> {
-    await this.part?.remove(this.url)
+    this.part?.close()
     this.part = undefined
+    await this.#store?.delete(this.url).catch(() => undefined)
   }
 
   /** What is here waits for the next time; nothing is kept of nothing. */
   async close(): Promise<void> {
-    if (this.part?.bytes === 0) await this.remove()
-    this.part?.close()
+    const { part } = this
+    this.part = undefined
+    part?.close()
+    if (part?.bytes === 0) await this.remove()
   }
 }
 

@@ -56,9 +56,4 @@ export class PartialFile {
     this.#isOpen = false
     this.handle.close()
   }
-
-  async remove(url: string): Promise<void> {
-    this.close()
-    await this.store.delete(url).catch(() => undefined)
-  }
 }
