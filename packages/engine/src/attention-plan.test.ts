@@ -9,6 +9,7 @@ const limits: AttentionLimits = {
   maxRowSplits: 100,
   maxTileSplits: 50,
   alwaysWalk: false,
+  appending: undefined,
 }
 
 const sequences = Array.from(
@@ -82,7 +83,28 @@ it("knows what a draft tree's rows see", () => {
     splits: 2,
     walk: false,
     tree: true,
+    append: false,
   })
+})
+
+it('appends where each sequence has one row, and no more than a round is lost by it', () => {
+  const append = (appending: AttentionLimits['appending'], ...runs: Parameters<typeof passOf>[0]) =>
+    planAttention(passOf(runs), { ...limits, appending }).append
+  const run = (sequence: number, start: number, count = 1) => ({ sequence, start, count })
+  const cores = (atOnce: number) => ({ groups: 1, atOnce })
+  expect(append(cores(2), run(0, 100), run(1, 9), run(2, 63))).toBe(true)
+  expect(append(cores(2), run(0, 100), run(1, 9, 2))).toBe(false)
+  expect(append(cores(2), run(0, 100), run(0, 101))).toBe(false)
+  expect(append(undefined, run(0, 100))).toBe(false)
+  // One row: as many rounds as splits, and half of them if two run at once.
+  expect([63, 64, 128, 192].map(start => append(cores(2), run(0, start)))).toEqual([true, true, true, false])
+  expect([63, 64, 128, 192].map(start => append(cores(16), run(0, start)))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
+  expect(append({ groups: 2, atOnce: 2 }, run(0, 500))).toBe(true)
 })
 
 it('bounds what rows of a step planned ahead may see', () => {

@@ -20,6 +20,8 @@ export interface AttentionPlan {
   /** Each workgroup takes all splits of its tile, and there is nothing to merge. */
   walk: boolean
   tree: boolean
+  /** Each tile is the one row of its sequence, which attention puts into the cache itself. */
+  append: boolean
 }
 
 export interface AttentionLimits {
@@ -31,6 +33,15 @@ export interface AttentionLimits {
   maxTileSplits: number
   /** Walking gives other bits on this device: then every pass walks. */
   alwaysWalk: boolean
+  /** Attention can append: a tile's workgroups, and how many run at once. */
+  appending: { groups: number; atOnce: number } | undefined
+}
+
+export interface AttentionOptions {
+  /** Even where splits could run side by side. */
+  walk?: boolean
+  /** Where that is possible; it is the default. */
+  append?: boolean
 }
 
 /** So many rows keep a device busy without their splits. */
@@ -38,15 +49,19 @@ export const WALK_ROWS = 64
 
 const NO_NODES = 0xffffffff
 
-/** `walk`: even where splits could run side by side. `isAhead`: positions count from lengths that only the GPU knows. */
+/** `isAhead`: positions count from lengths that only the GPU knows. */
 export function planAttention(
   { rows }: Pass,
   limits: AttentionLimits,
-  { walk = false, isAhead = false } = {},
+  { walk = false, append = true, isAhead = false }: AttentionOptions & { isAhead?: boolean } = {},
 ): AttentionPlan {
   const tree = rows.some(row => row.node !== undefined)
   const positions = rows.map(row => (isAhead ? latestPosition(row) : row.position))
   const splits = Math.floor(Math.max(0, ...positions) / BLOCK_SIZE) + 1
+  if (append && !walk && !tree && appendPays(rows.length, splits, limits) && isOneEach(rows)) {
+    const tiles = cutTiles(rows, positions, 1, isAhead)
+    return { tileRows: 1, tiles, splits, walk: true, tree, append }
+  }
   const run = longestRun(rows)
   const tileRows = limits.tiles.find(size => size >= run) ?? limits.tiles.at(-1)!
   const tiles = cutTiles(rows, positions, tileRows, isAhead)
@@ -54,14 +69,29 @@ export function planAttention(
     rows.length <= WALK_ROWS &&
     rows.length * splits <= limits.maxRowSplits &&
     tiles.length * splits <= limits.maxTileSplits
-  if (fits && !walk && !limits.alwaysWalk) return { tileRows, tiles, splits, walk: false, tree }
+  if (fits && !walk && !limits.alwaysWalk)
+    return { tileRows, tiles, splits, walk: false, tree, append: false }
   const { walkTile } = limits
-  return { tileRows: walkTile, tiles: cutTiles(rows, positions, walkTile, isAhead), splits, walk: true, tree }
+  const walked = cutTiles(rows, positions, walkTile, isAhead)
+  return { tileRows: walkTile, tiles: walked, splits, walk: true, tree, append: false }
 }
 
 /** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
 const latestPosition = ({ sequence, position }: Row): number =>
   Math.min(position + sequence.length + sequence.numInFlight, sequence.maxLength - 1)
+
+/**
+ * It saves two dispatches, about what a round of workgroups takes: no more than one may be lost by splits that do not
+ * run side by side.
+ */
+function appendPays(numTiles: number, splits: number, { appending }: AttentionLimits): boolean {
+  if (!appending) return false
+  const rounds = (groups: number): number => Math.ceil((groups * appending.groups) / appending.atOnce)
+  return rounds(numTiles) * splits - rounds(numTiles * splits) <= 1
+}
+
+const isOneEach = (rows: readonly Row[]): boolean =>
+  new Set(rows.map(({ sequence }) => sequence)).size === rows.length
 
 function longestRun(rows: readonly Row[]): number {
   let longest = 0

@@ -33,8 +33,15 @@ export async function selfCheck(runner: Runner, vocab: number, trees: boolean): 
   }
   const trial = new Trial(runner, vocab, { scoring: true, context: BLOCK_SIZE - 4 })
   const first = trial.start - 1
-  const alone: Uint32Array[] = []
-  for (let i = 0; i < rowsOf(tiles.at(-1)!); i++) alone.push(...(await logits(runner, trial, first + i, 1)))
+  const oneByOne = async (append: boolean): Promise<Uint32Array[]> => {
+    const rows: Uint32Array[] = []
+    for (let i = 0; i < rowsOf(tiles.at(-1)!); i++)
+      rows.push(...(await logits(runner, trial, first + i, 1, { append })))
+    return rows
+  }
+  const alone = await oneByOne(false)
+  if (runner.target.attention.appending && !equal(await oneByOne(true), alone))
+    for (const model of models) model.attention.appending = undefined
 
   const check: SelfCheck = { tilesUsed: [], tilesRefused: [], trees }
   for (const tile of tiles) {
@@ -79,11 +86,12 @@ async function logits(
   trial: Trial,
   first: number,
   numRows: number,
-  { walk = false, asTree = false, numSamples = numRows } = {},
+  { walk = false, append = false, asTree = false, numSamples = numRows } = {},
 ): Promise<Uint32Array[]> {
   const pass = asTree ? trial.nodes(first, numRows) : trial.rows(first, numRows)
   const outcome = await runner.execute(trial.step({ ...pass, samples: pass.samples.slice(-numSamples) }), {
     walk,
+    append,
   })
   const bits = new Uint32Array(outcome.logits!.buffer)
   const stride = bits.length / numSamples
