@@ -33,12 +33,14 @@ export interface AttentionLimits {
   maxTileSplits: number
   /** Walking gives other bits on this device: then every pass walks. */
   alwaysWalk: boolean
-  /** Attention can append: a tile's workgroups, and how many run at once. */
-  appending: { groups: number; atOnce: number } | undefined
+  /** Attention can put keys and values into the cache itself, with the same bits. */
+  appends: boolean
+  /** Of a CPU: a tile's workgroups, and how many run at once. There a dispatch costs about half a round of them. */
+  cpu: { groups: number; atOnce: number } | undefined
 }
 
 export interface AttentionOptions {
-  /** Even where splits could run side by side. */
+  /** Even where splits could run side by side; or only where they cannot. */
   walk?: boolean
   /** Where that is possible; it is the default. */
   append?: boolean
@@ -53,12 +55,14 @@ const NO_NODES = 0xffffffff
 export function planAttention(
   { rows }: Pass,
   limits: AttentionLimits,
-  { walk = false, append = true, isAhead = false }: AttentionOptions & { isAhead?: boolean } = {},
+  { walk, append = true, isAhead = false }: AttentionOptions & { isAhead?: boolean } = {},
 ): AttentionPlan {
   const tree = rows.some(row => row.node !== undefined)
   const positions = rows.map(row => (isAhead ? latestPosition(row) : row.position))
   const splits = Math.floor(Math.max(0, ...positions) / BLOCK_SIZE) + 1
-  if (append && !walk && !tree && appendPays(rows.length, splits, limits) && isOneEach(rows)) {
+  const lost = (numTiles: number): number => lostRounds(numTiles, splits, limits)
+  const { walkTile } = limits
+  if (append && limits.appends && !walk && !tree && isOneEach(rows) && lost(rows.length) <= 1) {
     const tiles = cutTiles(rows, positions, 1, isAhead)
     return { tileRows: 1, tiles, splits, walk: true, tree, append }
   }
@@ -69,29 +73,26 @@ export function planAttention(
     rows.length <= WALK_ROWS &&
     rows.length * splits <= limits.maxRowSplits &&
     tiles.length * splits <= limits.maxTileSplits
-  if (fits && !walk && !limits.alwaysWalk)
+  const isFree = walk === undefined && tileRows === walkTile && lost(tiles.length) === 0
+  if (fits && !walk && !isFree && !limits.alwaysWalk)
     return { tileRows, tiles, splits, walk: false, tree, append: false }
-  const { walkTile } = limits
   const walked = cutTiles(rows, positions, walkTile, isAhead)
   return { tileRows: walkTile, tiles: walked, splits, walk: true, tree, append: false }
 }
 
-/** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
-const latestPosition = ({ sequence, position }: Row): number =>
-  Math.min(position + sequence.length + sequence.numInFlight, sequence.maxLength - 1)
-
-/**
- * It saves two dispatches, about what a round of workgroups takes: no more than one may be lost by splits that do not
- * run side by side.
- */
-function appendPays(numTiles: number, splits: number, { appending }: AttentionLimits): boolean {
-  if (!appending) return false
-  const rounds = (groups: number): number => Math.ceil((groups * appending.groups) / appending.atOnce)
-  return rounds(numTiles) * splits - rounds(numTiles * splits) <= 1
+/** What walking saves are dispatches: one by merging nothing, two where it appends as well. What it may lose are rounds. */
+function lostRounds(numTiles: number, splits: number, { cpu }: AttentionLimits): number {
+  if (!cpu) return Number.POSITIVE_INFINITY
+  const rounds = (tiles: number): number => Math.ceil((tiles * cpu.groups) / cpu.atOnce)
+  return rounds(numTiles) * splits - rounds(numTiles * splits)
 }
 
 const isOneEach = (rows: readonly Row[]): boolean =>
   new Set(rows.map(({ sequence }) => sequence)).size === rows.length
+
+/** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
+const latestPosition = ({ sequence, position }: Row): number =>
+  Math.min(position + sequence.length + sequence.numInFlight, sequence.maxLength - 1)
 
 function longestRun(rows: readonly Row[]): number {
   let longest = 0

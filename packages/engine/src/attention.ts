@@ -57,8 +57,8 @@ export class Attention {
     // On a GPU splits side by side are worth more than dispatches. The heads of a KV head must share a workgroup.
     const appends = isSoftware && this.#slices === 1
     this.appending = appends ? [variant(1, true, false, true)] : []
-    const appending = appends ? { groups: model.kvHeads, atOnce: numCores() } : undefined
-    this.limits = { ...planned.limits, appending }
+    const cpu = isSoftware ? { groups: model.kvHeads * this.#slices, atOnce: numCores() } : undefined
+    this.limits = { ...planned.limits, appends, cpu }
   }
 
   split(

@@ -40,8 +40,6 @@ export async function selfCheck(runner: Runner, vocab: number, trees: boolean): 
     return rows
   }
   const alone = await oneByOne(false)
-  if (runner.target.attention.appending && !equal(await oneByOne(true), alone))
-    for (const model of models) model.attention.appending = undefined
 
   const check: SelfCheck = { tilesUsed: [], tilesRefused: [], trees }
   for (const tile of tiles) {
@@ -52,7 +50,12 @@ export async function selfCheck(runner: Runner, vocab: number, trees: boolean): 
   for (const command of all) keepTiles(command, check.tilesRefused)
   const numRows = rowsOf(check.tilesUsed.at(-1)!)
   const walked = await logits(runner, trial, first, numRows, { walk: true })
-  if (!equal(walked, alone)) for (const model of models) model.attention.alwaysWalk = true
+  const sameWalked = equal(walked, alone)
+  const sameAppended = runner.target.attention.appends && equal(await oneByOne(true), alone)
+  for (const { attention } of models) {
+    attention.alwaysWalk = !sameWalked
+    attention.appends &&= sameWalked && sameAppended
+  }
   for (const walk of trees ? [false, true] : []) {
     const nodes = await logits(runner, trial, first, numRows, { walk, asTree: true })
     check.trees &&= equal(nodes, alone)
