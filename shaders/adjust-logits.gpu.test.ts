@@ -88,7 +88,7 @@ describe('adjust-logits', () => {
       fc.nat(),
       fc.oneof(fc.constantFrom(1, 255, 256, 257, 2000), fc.integer({ min: 1, max: 2000 })),
       requests,
-      fc.constantFrom(32, 256),
+      fc.constantFrom(4, 32, 256),
       fc.nat(3),
       async (seed, vocab, mix, workgroup, section) => {
         const { rows, samples, history, counts, adjustments, logits, sizes } = randomCase(seed, vocab, mix)

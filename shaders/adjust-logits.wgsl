@@ -54,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let num_drafted = position - length;
   let ancestors = step[step[ROWS_AT] + step[record] * ROW_WORDS + 5u] >> 1u; // bit i: the i-th token after the last one
   if (ancestors == 0u) {
-    if (t < num_drafted) { drafted[t] = history[sequence * CONTEXT + length + t]; }
+    for (var i = t; i < num_drafted; i += WORKGROUP) { drafted[i] = history[sequence * CONTEXT + length + i]; }
   } else {
     for (var i = t; i < 31u; i += WORKGROUP) {
       if (((ancestors >> i) & 1u) == 0u) { continue; }

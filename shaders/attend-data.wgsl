@@ -1,9 +1,8 @@
-// What attend.wgsl works on: bindings, parameters, the threads' shared memory, and who sees what.
-@group(0) @binding(1) var<storage, read> q: array<Q_WORD>;         // [rows, q heads | k heads | v heads]
-@group(0) @binding(2) var<storage, read> kv: array<vec4<u32>>;     // rope-append.wgsl
+// What attend.wgsl works on: bindings, parameters, the threads' shared memory, and who sees what. Before it stands
+// attend-cached.wgsl or attend-append.wgsl.
 @group(0) @binding(3) var<storage, read> blocks: array<u32>;       // [sequences, BLOCKS_PER_SEQUENCE]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;    // [split, row, head, part]; WALK: [rows, stride]
-@group(0) @binding(5) var<uniform> shape: vec4<u32>;               // kv_heads, strides of q and out, 1/sqrt(head_dim)
+@group(0) @binding(5) var<uniform> shape: vec4<u32>;               // kv_heads, strides of qkv and out, 1/sqrt(head_dim)
 
 const KV_F16 = false;
 const HEAD_DIM = 64u;
@@ -99,9 +98,9 @@ fn is_live(tile: Tile, row: u32, head: u32) -> bool { return row < tile.rows && 
 
 fn q_quad(at: u32) -> vec4<f32> {
   //: if Q_QUADS
-  return q[at / 4u] * bitcast<f32>(shape.w);
+  return qkv[at / 4u] * bitcast<f32>(shape.w);
   //: else
-  return vec4<f32>(q[at], q[at + 1u], q[at + 2u], q[at + 3u]) * bitcast<f32>(shape.w);
+  return vec4<f32>(qkv[at], qkv[at + 1u], qkv[at + 2u], qkv[at + 3u]) * bitcast<f32>(shape.w);
   //: end
 }
 

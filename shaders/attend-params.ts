@@ -16,6 +16,8 @@ export interface AttendVariant {
   walk: boolean
   /** Rows may have masks. */
   tree: boolean
+  /** The tile's row is rotated and put into the cache first; with one row, walk and no tree. */
+  append?: boolean
 }
 
 export interface AttendShape {
@@ -69,7 +71,7 @@ export function attendShape(
 
 function shapeOf(
   model: AttendModel,
-  { rows, walk, tree }: AttendVariant,
+  { rows, walk, tree, append = false }: AttendVariant,
   software: boolean,
   slices: number,
 ): AttendShape | undefined {
@@ -99,6 +101,8 @@ function shapeOf(
       ...modelParams(model),
       WALK: walk,
       TREE: tree,
+      // Words of what is written to are single ones.
+      ...(append ? { Q_QUADS: false } : {}),
       SPAN: span,
       ROWS: rows,
       HEADS: heads,

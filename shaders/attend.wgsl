@@ -1,15 +1,15 @@
 // out[row, head] = softmax(q · K / sqrt(head_dim)) · V over the slots that the row sees
 //
-// One workgroup per (KV head, split, tile of rows): the rows of the tile and the query heads of the KV head share
-// each load. Positions are taken in splits of one KV block, aligned at position 0 (flash decoding); merge.wgsl folds
-// the splits, or with WALK the workgroup takes them all and folds them itself, in the same order. Each (query,
-// position) and each (query, dimension) is one chain of fma, and a slot that a row does not see weighs 0: no result
-// depends on the other rows of the pass or the tile, nor on how the work is spread.
+// One workgroup per (KV head, split, tile of rows), whose rows and query heads share each load. Positions are taken in
+// splits of one KV block, aligned at position 0 (flash decoding); merge.wgsl folds the splits, or with WALK the
+// workgroup takes them all and folds them itself, in the same order. Each (query, position) and each (query,
+// dimension) is one chain of fma, and a slot that a row does not see weighs 0: no result depends on other rows.
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let tile = tile_at(group.z);
   let kv_heads = shape.x;
   let kv_head = group.x / SLICES;
+  append_row(tile.first, kv_head, t);
   let slice = group.x % SLICES * HEADS;
   let table = row_at(tile.first).sequence * BLOCKS_PER_SEQUENCE;
   // Rows beyond the tile and heads beyond the group repeat the last, and store nothing.

@@ -5,6 +5,8 @@
 import accept from './accept.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
+import attendAppend from './attend-append.wgsl?raw'
+import attendCached from './attend-cached.wgsl?raw'
 import attendData from './attend-data.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
@@ -22,6 +24,7 @@ import place from './place.wgsl?raw'
 import product from './product.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
+import rope from './rope.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
 import silu from './silu.wgsl?raw'
@@ -81,13 +84,19 @@ export const kernels = {
   },
   ropeAppend: {
     name: 'rope-append',
-    source: step + ropeAppend,
+    source: step + rope + ropeAppend,
     bindings: ['step', 'read', 'write', 'write', 'uniform'],
   },
   attend: {
     name: 'attend',
-    source: step + softmaxFold + attendData + attend,
+    source: step + softmaxFold + attendCached + attendData + attend,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'write'],
+  },
+  /** Of rows that are not in the cache yet: it does what rope-append does as well. */
+  attendAppending: {
+    name: 'attend-appending',
+    source: step + softmaxFold + rope + attendAppend + attendData + attend,
+    bindings: ['step', 'write', 'write', 'read', 'write', 'uniform', 'write', 'read'],
   },
   merge: {
     name: 'merge',

@@ -43,6 +43,21 @@ const attendParams = [
   )
 })
 
+const attendAppendingParams = product(
+  [
+    { heads: 3, kvHeads: 1, headDim: 64, kvF16: true },
+    { heads: 8, kvHeads: 4, headDim: 6, kvF16: false },
+  ].map(
+    model =>
+      attendShape(
+        { ...model, blocksPerSequence: 8 },
+        { rows: 1, walk: true, tree: false, append: true },
+        true,
+      )!.params,
+  ),
+  combine({ NEOX: bools, ROPE_DIM: [4, 6] }),
+)
+
 const matmulParams = product(
   combine({ TILE: [1, 3, 8], OUTPUTS: [1, 4] }),
   product(
@@ -64,8 +79,9 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.matmul, product(formats, matmulParams)],
   [kernels.matmulRows, product(formats, matmulRowsParams)],
   [kernels.gemm, product(formats, gemmParams)],
-  [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools }))],
+  [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools, ROPE_DIM: [4, 8] }))],
   [kernels.attend, attendParams],
+  [kernels.attendAppending, attendAppendingParams],
   [kernels.merge, [8, 64, 512].map(headDim => mergeParams({ headDim }))],
   [kernels.adjustLogits, combine({ CONTEXT: [512, 8192], VOCAB: [512, 128_256] })],
   [kernels.sample, combine({ CONTEXT: [512, 8192], VERIFICATION_DEPTH: [0, 16], MARGINS: bools })],
@@ -92,6 +108,7 @@ it.each(Object.values(kernels))('$name keeps within the guaranteed limits', kern
   const storage = kernel.bindings.filter(kind => kind !== 'uniform')
   expect(storage.length).toBeLessThanOrEqual(8)
   const declared = [...kernel.source.matchAll(/@binding\((\d)\) var<(\w+)(?:, (\w+))?>/g)]
+  declared.sort(([, a], [, b]) => Number(a) - Number(b))
   const kinds = declared.map(([, , space, access]) => (space === 'uniform' ? 'uniform' : access))
   expect(kinds).toEqual(
     kernel.bindings.map(

@@ -42,7 +42,7 @@ describe('log-probs', () => {
         wanted: fc.array(fc.nat(21), { minLength: 1, maxLength: 12 }),
         levels: fc.constantFrom(0, 2, 50), // few levels make many ties
         amplitude: fc.constantFrom(0.1, 8, 60),
-        workgroup: fc.constantFrom(32, 256),
+        workgroup: fc.constantFrom(4, 32, 256),
         section: fc.nat(3),
       }),
       async ({ seed, vocab, wanted, levels, amplitude, ...launch }) => {

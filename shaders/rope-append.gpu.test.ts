@@ -28,12 +28,13 @@ async function runRope(arrays: RopeArrays, sizes: RopeSizes, section: number): P
     kernel: kernels.ropeAppend,
     params: {
       NEOX: neox,
+      ROPE_DIM: ropeDim,
       KV_F16: kvF16,
       HEAD_DIM: headDim,
       CHUNKS: chunksOf(sizes),
       WORKGROUP: section % 2 ? 64 : 16,
     },
-    data: [step, table, qkv, kv, new Uint32Array([heads, kvHeads, ropeDim, stride])],
+    data: [step, table, qkv, kv, new Uint32Array([heads, kvHeads, stride, 0])],
     groups: [step[0]!],
     stepOffset: section * 256,
   })

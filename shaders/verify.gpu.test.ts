@@ -83,7 +83,12 @@ async function run(test: Case, section = 0): Promise<Uint32Array> {
   const sampled = test.sampled.slice()
   await runKernel({
     kernel: kernels.verify,
-    params: { CONTEXT: context, VOCAB: vocab, VERIFICATION_DEPTH: verificationDepth },
+    params: {
+      CONTEXT: context,
+      VOCAB: vocab,
+      VERIFICATION_DEPTH: verificationDepth,
+      WORKGROUP: section % 2 ? 4 : 256,
+    },
     data: [
       writeStep([], samples, verdicts),
       logits,

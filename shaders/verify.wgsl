@@ -111,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let draft = Draft(first_sample, probs_at, tokens_at, count, (flags & DRAWN) != 0u, temperature, accept_seed);
   var kept = Kept(0u, 1.0);
   if ((flags & BLOCK) != 0u) { kept = by_block(draft, t); } else { kept = by_rejection(draft); }
-  if (t < kept.count) { sampled[first_sample + t] = history[tokens_at + t]; }
+  for (var i = t; i < kept.count; i += WORKGROUP) { sampled[first_sample + i] = history[tokens_at + i]; }
   if (kept.count == count) { return; }
 
   let failed = place_of(draft, kept.count);

@@ -20,7 +20,7 @@ export interface PlannedAttention {
   parts: PlannedBuffer
   /** What the threads of a workgroup tell one another where workgroup memory is slow; else all but empty. */
   memory: PlannedBuffer
-  limits: Omit<AttentionLimits, 'tiles'>
+  limits: Omit<AttentionLimits, 'tiles' | 'appends' | 'cpu'>
 }
 
 /** Of all models the same two buffers: their passes come one after the other. */

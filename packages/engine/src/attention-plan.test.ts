@@ -9,6 +9,8 @@ const limits: AttentionLimits = {
   maxRowSplits: 100,
   maxTileSplits: 50,
   alwaysWalk: false,
+  appends: false,
+  cpu: undefined,
 }
 
 const sequences = Array.from(
@@ -82,7 +84,40 @@ it("knows what a draft tree's rows see", () => {
     splits: 2,
     walk: false,
     tree: true,
+    append: false,
   })
+})
+
+it('appends where each sequence has one row, and no more than a round is lost by it', () => {
+  const append = (cpu: AttentionLimits['cpu'], ...runs: Parameters<typeof passOf>[0]) =>
+    planAttention(passOf(runs), { ...limits, appends: true, cpu }).append
+  const run = (sequence: number, start: number, count = 1) => ({ sequence, start, count })
+  const cores = (atOnce: number) => ({ groups: 1, atOnce })
+  expect(append(cores(2), run(0, 100), run(1, 9), run(2, 63))).toBe(true)
+  expect(append(cores(2), run(0, 100), run(1, 9, 2))).toBe(false)
+  expect(append(cores(2), run(0, 100), run(0, 101))).toBe(false)
+  expect(append(undefined, run(0, 100))).toBe(false)
+  // One row: as many rounds as splits, and half of them if two run at once.
+  expect([63, 64, 128, 192].map(start => append(cores(2), run(0, start)))).toEqual([true, true, true, false])
+  expect([63, 64, 128, 192].map(start => append(cores(16), run(0, start)))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
+  expect(append({ groups: 2, atOnce: 2 }, run(0, 500))).toBe(true)
+})
+
+it('walks on a CPU where nothing is lost by it', () => {
+  const cpu = { groups: 1, atOnce: 2 }
+  const walk = (start: number, count: number, options = {}) => {
+    const pass = passOf([{ sequence: 0, start, count }])
+    return planAttention(pass, { ...limits, tiles: [1, 2], walkTile: 2, cpu }, options).walk
+  }
+  // One tile of two rows, then two tiles, on two cores.
+  expect([walk(20, 2), walk(80, 2), walk(20, 3), walk(80, 3)]).toEqual([true, false, true, true])
+  expect(walk(20, 1)).toBe(false) // there is a smaller tile
+  expect(walk(20, 2, { walk: false })).toBe(false)
 })
 
 it('bounds what rows of a step planned ahead may see', () => {

@@ -20,6 +20,8 @@ export interface AttentionPlan {
   /** Each workgroup takes all splits of its tile, and there is nothing to merge. */
   walk: boolean
   tree: boolean
+  /** Each tile is the one row of its sequence, which attention puts into the cache itself. */
+  append: boolean
 }
 
 export interface AttentionLimits {
@@ -31,6 +33,17 @@ export interface AttentionLimits {
   maxTileSplits: number
   /** Walking gives other bits on this device: then every pass walks. */
   alwaysWalk: boolean
+  /** Attention can put keys and values into the cache itself, with the same bits. */
+  appends: boolean
+  /** Of a CPU: a tile's workgroups, and how many run at once. There a dispatch costs about half a round of them. */
+  cpu: { groups: number; atOnce: number } | undefined
+}
+
+export interface AttentionOptions {
+  /** Even where splits could run side by side; or only where they cannot. */
+  walk?: boolean
+  /** Where that is possible; it is the default. */
+  append?: boolean
 }
 
 /** So many rows keep a device busy without their splits. */
@@ -38,15 +51,21 @@ export const WALK_ROWS = 64
 
 const NO_NODES = 0xffffffff
 
-/** `walk`: even where splits could run side by side. `isAhead`: positions count from lengths that only the GPU knows. */
+/** `isAhead`: positions count from lengths that only the GPU knows. */
 export function planAttention(
   { rows }: Pass,
   limits: AttentionLimits,
-  { walk = false, isAhead = false } = {},
+  { walk, append = true, isAhead = false }: AttentionOptions & { isAhead?: boolean } = {},
 ): AttentionPlan {
   const tree = rows.some(row => row.node !== undefined)
   const positions = rows.map(row => (isAhead ? latestPosition(row) : row.position))
   const splits = Math.floor(Math.max(0, ...positions) / BLOCK_SIZE) + 1
+  const lost = (numTiles: number): number => lostRounds(numTiles, splits, limits)
+  const { walkTile } = limits
+  if (append && limits.appends && !walk && !tree && isOneEach(rows) && lost(rows.length) <= 1) {
+    const tiles = cutTiles(rows, positions, 1, isAhead)
+    return { tileRows: 1, tiles, splits, walk: true, tree, append }
+  }
   const run = longestRun(rows)
   const tileRows = limits.tiles.find(size => size >= run) ?? limits.tiles.at(-1)!
   const tiles = cutTiles(rows, positions, tileRows, isAhead)
@@ -54,10 +73,22 @@ export function planAttention(
     rows.length <= WALK_ROWS &&
     rows.length * splits <= limits.maxRowSplits &&
     tiles.length * splits <= limits.maxTileSplits
-  if (fits && !walk && !limits.alwaysWalk) return { tileRows, tiles, splits, walk: false, tree }
-  const { walkTile } = limits
-  return { tileRows: walkTile, tiles: cutTiles(rows, positions, walkTile, isAhead), splits, walk: true, tree }
+  const isFree = walk === undefined && tileRows === walkTile && lost(tiles.length) === 0
+  if (fits && !walk && !isFree && !limits.alwaysWalk)
+    return { tileRows, tiles, splits, walk: false, tree, append: false }
+  const walked = cutTiles(rows, positions, walkTile, isAhead)
+  return { tileRows: walkTile, tiles: walked, splits, walk: true, tree, append: false }
 }
+
+/** What walking saves are dispatches: one by merging nothing, two where it appends as well. What it may lose are rounds. */
+function lostRounds(numTiles: number, splits: number, { cpu }: AttentionLimits): number {
+  if (!cpu) return Number.POSITIVE_INFINITY
+  const rounds = (tiles: number): number => Math.ceil((tiles * cpu.groups) / cpu.atOnce)
+  return rounds(numTiles) * splits - rounds(numTiles * splits)
+}
+
+const isOneEach = (rows: readonly Row[]): boolean =>
+  new Set(rows.map(({ sequence }) => sequence)).size === rows.length
 
 /** Where a row of a step planned ahead stands at most: what lies beyond its own position it does not see. */
 const latestPosition = ({ sequence, position }: Row): number =>

@@ -12,11 +12,16 @@ export interface AttendVariant {
   params: Params
 }
 
+/** Threads of an adapter that is a CPU. */
+const numCores = (): number => globalThis.navigator?.hardwareConcurrency ?? 1
+
 export class Attention {
   readonly limits: Omit<AttentionLimits, 'tiles'>
   /** Kernels for splits side by side, and for workgroups that take all splits of their tile. */
   readonly splitting: readonly AttendVariant[]
   readonly walking: readonly AttendVariant[]
+  /** For tiles of one row that it puts into the cache itself: one dispatch instead of three, if it is there at all. */
+  readonly appending: readonly AttendVariant[]
   readonly mergeParams: ReturnType<typeof mergeParams>
   /** Splits on their way to merge: [split, row, head, part]. */
   readonly parts: GPUBuffer
@@ -32,10 +37,13 @@ export class Attention {
     trees: boolean,
   ) {
     const { isSoftware } = gpu
-    const variant = (tile: number, walk: boolean, tree: boolean): AttendVariant => ({
+    const variant = (tile: number, walk: boolean, tree: boolean, append = false): AttendVariant => ({
       tile,
       tree,
-      params: { ...attendShape(model, { rows: tile, walk, tree }, isSoftware)!.params, BLOCK: BLOCK_SIZE },
+      params: {
+        ...attendShape(model, { rows: tile, walk, tree, append }, isSoftware)!.params,
+        BLOCK: BLOCK_SIZE,
+      },
     })
     const { walkTile } = planned.limits
     const kinds = trees ? [false, true] : [false]
@@ -46,7 +54,11 @@ export class Attention {
     this.#slices = attendShape(model, { rows: walkTile, walk: true, tree: true }, isSoftware)!.slices
     this.parts = gpu.buffer(planned.parts)
     this.memory = gpu.buffer(planned.memory)
-    this.limits = planned.limits
+    // On a GPU splits side by side are worth more than dispatches. The heads of a KV head must share a workgroup.
+    const appends = isSoftware && this.#slices === 1
+    this.appending = appends ? [variant(1, true, false, true)] : []
+    const cpu = isSoftware ? { groups: model.kvHeads * this.#slices, atOnce: numCores() } : undefined
+    this.limits = { ...planned.limits, appends, cpu }
   }
 
   split(
@@ -58,10 +70,14 @@ export class Attention {
     return { pipeline, grid: [this.model.kvHeads * this.#slices, splits, tiles.length] }
   }
 
-  walk(variants: readonly Variant[], { walk, tree, tiles }: AttentionPlan): Dispatch | undefined {
-    if (!walk) return undefined
+  walk(variants: readonly Variant[], { walk, append, tree, tiles }: AttentionPlan): Dispatch | undefined {
+    if (!walk || append) return undefined
     const { pipeline } = variants.find(variant => variant.tree === tree)!
     return { pipeline, grid: [this.model.kvHeads * this.#slices, 1, tiles.length] }
+  }
+
+  append([variant]: readonly Variant[], { append, tiles }: AttentionPlan): Dispatch | undefined {
+    return append ? { pipeline: variant!.pipeline, grid: [this.model.kvHeads, 1, tiles.length] } : undefined
   }
 
   merge([variant]: readonly Variant[], { walk }: AttentionPlan, numRows: number): Dispatch | undefined {

@@ -2,11 +2,11 @@
  * The Llama architecture as a list of commands: RMSNorm, RoPE, grouped-query attention, SwiGLU.
  * `forward` below is the model; everything else prepares its pieces.
  */
-import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import { type AttendVariant, Attention } from './attention'
+import { attentionCommands } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
@@ -23,7 +23,9 @@ import type { Matrix, MatrixPart } from './weight-layout'
 
 /** Threads that share the columns of a row: few where there are few, since each barrier waits for all. */
 const rowWorkgroup = (columns: number): number => (columns <= 256 ? 4 : 64)
-const vocabWorkgroup = (vocab: number): number => (vocab <= 2048 ? 32 : 256)
+/** In SwiftShader a workgroup is one thread of the CPU, however many it has of its own. */
+const vocabWorkgroup = (vocab: number, isSoftware: boolean): number =>
+  isSoftware ? 4 : vocab <= 2048 ? 32 : 256
 
 export interface Llama {
   commands: Command[]
@@ -84,8 +86,8 @@ export async function buildLlama(
 export class LlamaBuilder {
   readonly activations: Activations
   readonly attention: Attention
+  readonly ropeTable: GPUBuffer
   readonly #caches: GPUBuffer[]
-  readonly #ropeTable: GPUBuffer
   readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
@@ -99,13 +101,13 @@ export class LlamaBuilder {
   ) {
     this.activations = gpu.buffers(planned.activations)
     this.#caches = planned.caches.map(cache => gpu.buffer(cache))
-    this.#ropeTable = gpu.buffer(planned.ropeTable)
+    this.ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
     this.#matmuls = new Matmuls(gpu, this.#kernels, resident, options.deviceProfile ?? deviceProfile(gpu))
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
-    gpu.device.queue.writeBuffer(this.#ropeTable, 0, table)
+    gpu.device.queue.writeBuffer(this.ropeTable, 0, table)
   }
 
   /** One pass: tokens of the rows in, one token per sample out. */
@@ -117,8 +119,7 @@ export class LlamaBuilder {
       ...layers.flatMap((layer, i) => [
         this.#norm(hidden, layer.attnNorm, normed),
         ...this.#qkv(layer, normed, qkv),
-        this.#ropeAppend(qkv, this.#caches[i]!),
-        ...this.#attend(qkv, this.#caches[i]!, attended),
+        ...attentionCommands(this, this.#caches[i]!),
         this.matmul(layer.output, attended, hidden, { epilogue: 'add' }),
         this.#norm(hidden, layer.ffnNorm, normed),
         ...this.#gateUp(layer, normed, gated),
@@ -198,58 +199,6 @@ export class LlamaBuilder {
     return [this.matmul(up, x, y), this.matmul(gate, x, y, { epilogue: 'gate' })]
   }
 
-  #ropeAppend(qkv: GPUBuffer, cache: GPUBuffer): Promise<Command> {
-    const { heads, kvHeads, headDim, rope } = this.config
-    const kvF16 = this.options.kvType === 'f16'
-    return this.command('ropeAppend', {
-      params: {
-        KV_F16: kvF16,
-        HEAD_DIM: headDim,
-        CHUNKS: chunksOf({ headDim, kvF16 }),
-        NEOX: rope.neox,
-        BLOCK: BLOCK_SIZE,
-        WORKGROUP: this.gpu.isSoftware ? 16 : 64,
-      },
-      buffers: [this.#ropeTable, qkv, cache],
-      shape: [heads, kvHeads, rope.dim, paddedColumns(qkvColumns(this.config))],
-      grid: tiles => [tiles, 1],
-    })
-  }
-
-  /** Splits side by side and their merge, or walking over them; the plan of a pass says which. */
-  #attend(qkv: GPUBuffer, cache: GPUBuffer, out: GPUBuffer): Array<Promise<Command>> {
-    const { heads, kvHeads, headDim } = this.config
-    const { attention } = this
-    const stride = paddedColumns(heads * headDim)
-    const attend = (to: GPUBuffer) => ({
-      params: {},
-      buffers: [qkv, cache, this.resident.blocks, to],
-      scratch: [attention.memory],
-      shape: [kvHeads, paddedColumns(qkvColumns(this.config)), stride, floatBits(1 / Math.sqrt(headDim))],
-      grid: unplanned,
-    })
-    return [
-      this.command('attend', {
-        ...attend(attention.parts),
-        variants: attention.splitting,
-        planned: (variants, plan) => attention.split(variants, plan),
-      }),
-      this.command('merge', {
-        params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
-        buffers: [attention.parts, out],
-        shape: [heads, stride],
-        grid: unplanned,
-        planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
-      }),
-      this.command('attend', {
-        ...attend(out),
-        label: 'attend-walk',
-        variants: attention.walking,
-        planned: (variants, plan) => attention.walk(variants, plan),
-      }),
-    ]
-  }
-
   moveKv(): Array<Promise<Command>> {
     const { headDim, kvHeads } = this.config
     const { verdicts, blocks, params } = this.resident
@@ -272,7 +221,7 @@ export class LlamaBuilder {
     const { history, counts, adjustments, params } = this.resident
     const { CONTEXT, VOCAB } = params
     return this.command('adjustLogits', {
-      params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: this.#vocabWorkgroup },
       buffers: [history, counts, adjustments, logits],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
@@ -306,19 +255,27 @@ export class LlamaBuilder {
   #samplingParams(): Params {
     const { params, sizes } = this.resident
     const { CONTEXT, VOCAB } = params
-    const WORKGROUP = vocabWorkgroup(this.config.vocab)
-    return { CONTEXT, VOCAB, VERIFICATION_DEPTH: sizes.verificationDepth, WORKGROUP }
+    return {
+      CONTEXT,
+      VOCAB,
+      VERIFICATION_DEPTH: sizes.verificationDepth,
+      WORKGROUP: this.#vocabWorkgroup,
+    }
   }
 
   #logProbs(logits: GPUBuffer): Promise<Command> {
     const { sampled, logProbs } = this.resident
     return this.command('logProbs', {
-      params: { LOG_PROB_WORDS, WORKGROUP: vocabWorkgroup(this.config.vocab) },
+      params: { LOG_PROB_WORDS, WORKGROUP: this.#vocabWorkgroup },
       buffers: [logits, sampled, logProbs],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],
     })
+  }
+
+  get #vocabWorkgroup(): number {
+    return vocabWorkgroup(this.config.vocab, this.gpu.isSoftware)
   }
 
   async command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
@@ -351,9 +308,6 @@ export class LlamaBuilder {
     ])
   }
 }
-
-/** The grid of commands that have a plan instead. */
-const unplanned: Variant['grid'] = () => [0, 0]
 
 export interface CommandSpec {
   label?: string
@@ -395,6 +349,6 @@ export function ropeTable(
   return table
 }
 
-function floatBits(value: number): number {
+export function floatBits(value: number): number {
   return new Uint32Array(new Float32Array([value]).buffer)[0]!
 }

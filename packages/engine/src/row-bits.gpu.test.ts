@@ -82,3 +82,18 @@ it('does not use a prefill kernel whose rows have other bits', async () => {
   expect(await prefillBy(64, engine)).toEqual(await prefillBy(4, engine))
   engine.gpu.destroy()
 })
+
+it('does not let attention fill the cache itself where that gives other bits', async () => {
+  const factor = '* bitcast<f32>(shape.w);'
+  const source = kernels.attendAppending.source.replaceAll(factor, factor.replace(';', ' * 1.000001;'))
+  const attendAppending = { ...kernels.attendAppending, source }
+  for (const [broken, appends] of [
+    [{}, true],
+    [{ attendAppending }, false],
+  ] as const) {
+    const engine = await load({ deviceProfile: profile(), kernels: broken })
+    expect(engine.runner.target.attention.appends).toBe(appends && engine.gpu.isSoftware)
+    expect(await prefillBy(1, engine)).toEqual(await prefillBy(64, engine))
+    engine.gpu.destroy()
+  }
+})

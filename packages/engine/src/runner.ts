@@ -13,7 +13,7 @@ import {
 } from '@foretoken/scheduler'
 import { type Kernel, kernels } from '@foretoken/shaders'
 import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCounts } from './adjustments'
-import { type AttentionPlan, planAttention } from './attention-plan'
+import { type AttentionOptions, type AttentionPlan, planAttention } from './attention-plan'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import { type Command, record, recordAlone } from './command'
 import type { Gpu } from './gpu'
@@ -143,18 +143,18 @@ export class Runner {
     if (flags & PENALISED) this.#write(counts, index * params.VOCAB, tokenCounts(sequence, params.VOCAB))
   }
 
-  /** Runs a step alone. `walk`: attention takes splits one after the other though it need not, to be checked. */
-  execute(step: Step, { walk = false } = {}): Promise<StepOutcome> {
-    return this.submit(step, { walk }).outcome
+  /** Runs a step alone. `attention`: otherwise than it would, to be checked. */
+  execute(step: Step, attention: AttentionOptions = {}): Promise<StepOutcome> {
+    return this.submit(step, attention).outcome
   }
 
   /** Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. */
-  submit(step: Step, { walk = false } = {}): SubmittedStep {
+  submit(step: Step, attention: AttentionOptions = {}): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
     this.#check(step)
     const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
-    const plans = this.plan(step, walk)
+    const plans = this.plan(step, attention)
     const offsets = this.#upload(step, plans)
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass(slot.timer ? { timestampWrites: slot.timer.writes } : {})
@@ -203,10 +203,10 @@ export class Runner {
   }
 
   /** How each pass attends, draft passes first. */
-  plan({ draftPasses, targetPass, isAhead }: Step, walk = false): AttentionPlan[] {
+  plan({ draftPasses, targetPass, isAhead }: Step, options: AttentionOptions = {}): AttentionPlan[] {
     return [
       ...draftPasses.map(pass => planAttention(pass, this.#modelOf(pass.net).attention, { isAhead })),
-      planAttention(targetPass, this.target.attention, { walk, isAhead }),
+      planAttention(targetPass, this.target.attention, { ...options, isAhead }),
     ]
   }
 

@@ -33,8 +33,13 @@ export async function selfCheck(runner: Runner, vocab: number, trees: boolean): 
   }
   const trial = new Trial(runner, vocab, { scoring: true, context: BLOCK_SIZE - 4 })
   const first = trial.start - 1
-  const alone: Uint32Array[] = []
-  for (let i = 0; i < rowsOf(tiles.at(-1)!); i++) alone.push(...(await logits(runner, trial, first + i, 1)))
+  const oneByOne = async (append: boolean): Promise<Uint32Array[]> => {
+    const rows: Uint32Array[] = []
+    for (let i = 0; i < rowsOf(tiles.at(-1)!); i++)
+      rows.push(...(await logits(runner, trial, first + i, 1, { append })))
+    return rows
+  }
+  const alone = await oneByOne(false)
 
   const check: SelfCheck = { tilesUsed: [], tilesRefused: [], trees }
   for (const tile of tiles) {
@@ -45,7 +50,12 @@ export async function selfCheck(runner: Runner, vocab: number, trees: boolean): 
   for (const command of all) keepTiles(command, check.tilesRefused)
   const numRows = rowsOf(check.tilesUsed.at(-1)!)
   const walked = await logits(runner, trial, first, numRows, { walk: true })
-  if (!equal(walked, alone)) for (const model of models) model.attention.alwaysWalk = true
+  const sameWalked = equal(walked, alone)
+  const sameAppended = runner.target.attention.appends && equal(await oneByOne(true), alone)
+  for (const { attention } of models) {
+    attention.alwaysWalk = !sameWalked
+    attention.appends &&= sameWalked && sameAppended
+  }
   for (const walk of trees ? [false, true] : []) {
     const nodes = await logits(runner, trial, first, numRows, { walk, asTree: true })
     check.trees &&= equal(nodes, alone)
@@ -79,11 +89,12 @@ async function logits(
   trial: Trial,
   first: number,
   numRows: number,
-  { walk = false, asTree = false, numSamples = numRows } = {},
+  { walk = false, append = false, asTree = false, numSamples = numRows } = {},
 ): Promise<Uint32Array[]> {
   const pass = asTree ? trial.nodes(first, numRows) : trial.rows(first, numRows)
   const outcome = await runner.execute(trial.step({ ...pass, samples: pass.samples.slice(-numSamples) }), {
     walk,
+    append,
   })
   const bits = new Uint32Array(outcome.logits!.buffer)
   const stride = bits.length / numSamples

@@ -1,0 +1,97 @@
+/** From q, k and v of a layer to what its rows attend to, as commands. The plan of a pass says which of them run. */
+import { BLOCK_SIZE } from '@foretoken/scheduler'
+import { chunksOf, type Params } from '@foretoken/shaders'
+import { paddedColumns } from '@foretoken/weights'
+import type { Command, Variant } from './command'
+import { floatBits, type LlamaBuilder } from './llama'
+import { qkvColumns } from './llama-buffers'
+
+/** The grid of commands that have a plan instead. */
+const unplanned: Variant['grid'] = () => [0, 0]
+
+/**
+ * Keys and values go into the cache, and then splits side by side and their merge, or walking over them; or all of it
+ * in one.
+ */
+export function attentionCommands(builder: LlamaBuilder, cache: GPUBuffer): Array<Promise<Command>> {
+  const { attention } = builder
+  const { heads, headDim } = builder.config
+  const { attended } = builder.activations
+  return [
+    ropeAppend(builder, cache),
+    ...(attention.appending.length > 0 ? [attendAppending(builder, cache)] : []),
+    builder.command('attend', {
+      ...attendSpec(builder, cache, attention.parts),
+      variants: attention.splitting,
+      planned: (variants, plan) => attention.split(variants, plan),
+    }),
+    builder.command('merge', {
+      params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
+      buffers: [attention.parts, attended],
+      shape: [heads, paddedColumns(heads * headDim)],
+      grid: unplanned,
+      planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
+    }),
+    builder.command('attend', {
+      ...attendSpec(builder, cache, attended),
+      label: 'attend-walk',
+      variants: attention.walking,
+      planned: (variants, plan) => attention.walk(variants, plan),
+    }),
+  ]
+}
+
+function ropeAppend(builder: LlamaBuilder, cache: GPUBuffer): Promise<Command> {
+  const { heads, kvHeads, headDim } = builder.config
+  const kvF16 = builder.options.kvType === 'f16'
+  return builder.command('ropeAppend', {
+    params: {
+      KV_F16: kvF16,
+      HEAD_DIM: headDim,
+      CHUNKS: chunksOf({ headDim, kvF16 }),
+      ...ropeParams(builder),
+      BLOCK: BLOCK_SIZE,
+      WORKGROUP: builder.gpu.isSoftware ? 16 : 64,
+    },
+    buffers: [builder.ropeTable, builder.activations.qkv, cache],
+    shape: [heads, kvHeads, paddedColumns(qkvColumns(builder.config))],
+    grid: unplanned,
+    planned: ([variant], { append }, numRows) =>
+      append ? undefined : { pipeline: variant!.pipeline, grid: [numRows, 1, 1] },
+  })
+}
+
+function attendAppending(builder: LlamaBuilder, cache: GPUBuffer): Promise<Command> {
+  const { attention, ropeTable, activations } = builder
+  const variants = attention.appending.map(({ params, ...variant }) => {
+    return { ...variant, params: { ...params, ...ropeParams(builder) } }
+  })
+  return builder.command('attendAppending', {
+    ...attendSpec(builder, cache, activations.attended),
+    label: 'attend-append',
+    scratch: [attention.memory, ropeTable],
+    variants,
+    planned: (compiled, plan) => attention.append(compiled, plan),
+  })
+}
+
+function attendSpec(
+  { attention, config, activations, resident }: LlamaBuilder,
+  cache: GPUBuffer,
+  out: GPUBuffer,
+) {
+  const { heads, kvHeads, headDim } = config
+  const strides = [qkvColumns(config), heads * headDim].map(paddedColumns)
+  return {
+    params: {},
+    buffers: [activations.qkv, cache, resident.blocks, out],
+    scratch: [attention.memory],
+    shape: [kvHeads, ...strides, floatBits(1 / Math.sqrt(headDim))],
+    grid: unplanned,
+  }
+}
+
+const ropeParams = ({ config }: LlamaBuilder): Params => ({
+  NEOX: config.rope.neox,
+  ROPE_DIM: config.rope.dim,
+})
