@@ -111,7 +111,7 @@ describe('load', () => {
     ['an empty address', ''],
     ['a number', 3],
     ['nothing', undefined],
-    ['half a Hub file', { repo: 'a/b' }],
+    ['a Hub file of no repository', { file: 'a.gguf' }],
   ])('refuses %s as a model', async (_, model) => {
     const error = await rejection(createEngine({ model } as unknown as EngineOptions))
     expect([error.code, error.details.argument]).toEqual(['bad-request', 'model'])
