@@ -11,12 +11,23 @@ import { bitcastU32 } from './reference/wgsl-builtins'
 const numSequences = 3
 const context = 320
 
-const models = [
-  { group: 3, kvHeads: 1, headDim: 64, ropeDim: 64, kvF16: true, neox: false },
-  { group: 2, kvHeads: 4, headDim: 8, ropeDim: 8, kvF16: false, neox: true },
-  { group: 7, kvHeads: 1, headDim: 80, ropeDim: 40, kvF16: true, neox: true },
+const models: Model[] = [
+  { group: 3, kvHeads: 1, headDim: 64, ropeDim: 64, kvF16: true, neox: false, before: 'QKV_BIAS' },
+  { group: 2, kvHeads: 4, headDim: 8, ropeDim: 8, kvF16: false, neox: true, before: 'QK_NORM' },
+  { group: 7, kvHeads: 1, headDim: 80, ropeDim: 40, kvF16: true, neox: true, before: 'QK_NORM' },
   { group: 1, kvHeads: 2, headDim: 6, ropeDim: 4, kvF16: false, neox: false },
 ]
+
+interface Model {
+  group: number
+  kvHeads: number
+  headDim: number
+  kvF16: boolean
+  ropeDim: number
+  neox: boolean
+  /** What happens to heads before they rotate. */
+  before?: 'QKV_BIAS' | 'QK_NORM'
+}
 
 /** Positions around every border of splits, each sequence at its own. */
 const rowsAt = fc.uniqueArray(fc.nat(numSequences - 1), { minLength: 1 }).chain(sequences =>
@@ -32,7 +43,7 @@ const rowsAt = fc.uniqueArray(fc.nat(numSequences - 1), { minLength: 1 }).chain(
 
 it('attend-appending leaves the bits of rope-append, attend and merge, in its output and in the cache', async () => {
   const property = fc.asyncProperty(fc.constantFrom(...models), rowsAt, fc.nat(), async (model, at, seed) => {
-    const { group, kvHeads, headDim, ropeDim, kvF16, neox } = model
+    const { group, kvHeads, headDim, ropeDim, kvF16, neox, before } = model
     const heads = group * kvHeads
     const columns = (heads + 2 * kvHeads) * headDim
     const [stride, outStride] = [padded(columns), padded(heads * headDim)]
@@ -43,7 +54,8 @@ it('attend-appending leaves the bits of rope-append, attend and merge, in its ou
     const step = writeStep(rows)
     const qkv = random.matrix(rows.length, columns, stride, 3)
     const table = random.matrix(context, ropeDim, ropeDim)
-    const rope = { NEOX: neox, ROPE_DIM: ropeDim }
+    const rope = { NEOX: neox, ROPE_DIM: ropeDim, ...(before && { [before]: true }) }
+    const headWeights = random.matrix(1, columns, columns)
 
     const [ownQkv, ownKv] = [qkv.slice(), cache.kv.slice()]
     const out = new Float32Array(rows.length * outStride)
@@ -60,6 +72,7 @@ it('attend-appending leaves the bits of rope-append, attend and merge, in its ou
         new Uint32Array([kvHeads, stride, outStride, bitcastU32(1 / Math.sqrt(headDim))]),
         new Float32Array(rows.length * kvHeads * shape.memory).fill(Number.NaN),
         table,
+        headWeights,
       ],
       groups: [kvHeads, 1, rows.length],
     })
@@ -67,7 +80,7 @@ it('attend-appending leaves the bits of rope-append, attend and merge, in its ou
     await runKernel({
       kernel: kernels.ropeAppend,
       params: { ...rope, KV_F16: kvF16, HEAD_DIM: headDim, CHUNKS: chunksOf(sizes), WORKGROUP: 16 },
-      data: [step, table, qkv, cache.kv, new Uint32Array([heads, kvHeads, stride, 0])],
+      data: [step, table, qkv, cache.kv, new Uint32Array([heads, kvHeads, stride, 0]), headWeights],
       groups: [rows.length],
     })
     const variant = { rows: 1, walk: false, tree: false, software: true }

@@ -12,6 +12,7 @@ import embed from './embed.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
 import headInput from './head-input.wgsl?raw'
 import headState from './head-state.wgsl?raw'
+import headWeights from './head-weights.wgsl?raw'
 import keepState from './keep-state.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
@@ -84,8 +85,8 @@ export const kernels = {
   },
   ropeAppend: {
     name: 'rope-append',
-    source: step + rope + ropeAppend,
-    bindings: ['step', 'read', 'write', 'write', 'uniform'],
+    source: step + headWeights + rope + ropeAppend,
+    bindings: ['step', 'read', 'write', 'write', 'uniform', 'read'],
   },
   attend: {
     name: 'attend',
@@ -95,8 +96,8 @@ export const kernels = {
   /** Of rows that are not in the cache yet: it does what rope-append does as well. */
   attendAppending: {
     name: 'attend-appending',
-    source: step + softmaxFold + rope + attendAppend + attendData + attend,
-    bindings: ['step', 'write', 'write', 'read', 'write', 'uniform', 'write', 'read'],
+    source: step + softmaxFold + headWeights + rope + attendAppend + attendData + attend,
+    bindings: ['step', 'write', 'write', 'read', 'write', 'uniform', 'write', 'read', 'read'],
   },
   merge: {
     name: 'merge',

@@ -55,7 +55,11 @@ const attendAppendingParams = product(
         true,
       )!.params,
   ),
-  combine({ NEOX: bools, ROPE_DIM: [4, 6] }),
+  product(combine({ NEOX: bools, ROPE_DIM: [4, 6] }), [
+    {},
+    { QKV_BIAS: true, ROTATES: false },
+    { QK_NORM: true },
+  ]),
 )
 
 const matmulParams = product(
@@ -79,7 +83,7 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.matmul, product(formats, matmulParams)],
   [kernels.matmulRows, product(formats, matmulRowsParams)],
   [kernels.gemm, product(formats, gemmParams)],
-  [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools, ROPE_DIM: [4, 8] }))],
+  [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools, ROPE_DIM: [4, 8], ROTATES: bools }))],
   [kernels.attend, attendParams],
   [kernels.attendAppending, attendAppendingParams],
   [kernels.merge, [8, 64, 512].map(headDim => mergeParams({ headDim }))],

@@ -22,19 +22,30 @@ function ropeTable(ropeDim: number): Float32Array<ArrayBuffer> {
 }
 
 async function runRope(arrays: RopeArrays, sizes: RopeSizes, section: number): Promise<void> {
-  const { heads, kvHeads, headDim, ropeDim, stride, neox, kvF16 } = sizes
+  const { heads, kvHeads, headDim, ropeDim, stride, neox, kvF16, rotates = true, qkvBias, qkNorm } = sizes
   const { step, table, qkv, kv } = arrays
   await runKernel({
     kernel: kernels.ropeAppend,
     params: {
       NEOX: neox,
       ROPE_DIM: ropeDim,
+      ROTATES: rotates,
+      QKV_BIAS: qkvBias !== undefined,
+      QK_NORM: qkNorm !== undefined,
+      NORM_EPSILON: qkNorm?.epsilon ?? 0,
       KV_F16: kvF16,
       HEAD_DIM: headDim,
       CHUNKS: chunksOf(sizes),
       WORKGROUP: section % 2 ? 64 : 16,
     },
-    data: [step, table, qkv, kv, new Uint32Array([heads, kvHeads, stride, 0])],
+    data: [
+      step,
+      table,
+      qkv,
+      kv,
+      new Uint32Array([heads, kvHeads, stride, 0]),
+      (qkvBias ?? qkNorm?.weights ?? table) as Float32Array<ArrayBuffer>,
+    ],
     groups: [step[0]!],
     stepOffset: section * 256,
   })
@@ -61,18 +72,24 @@ const cases = fc.record({
   share: fc.constantFrom(0.5, 1),
   kvF16: fc.boolean(),
   neox: fc.boolean(),
+  rotates: fc.boolean(),
+  before: fc.constantFrom('nothing', 'biases', 'norms'),
   section: fc.nat(3),
 })
 
-it('rope-append agrees with its reference, whole heads and part of them, in both orders of pairs', async () => {
+it('rope-append agrees with its reference: biases, norms, whole heads and part of them, both orders of pairs', async () => {
   const property = fc.asyncProperty(
     cases,
-    async ({ seed, slots, group, kvHeads, headDim, share, kvF16, neox, section }) => {
+    async ({ seed, slots, group, kvHeads, headDim, share, section, before, ...same }) => {
       const random = new Random(seed)
       const heads = group * kvHeads
       const ropeDim = headDim * share
       const columns = (heads + 2 * kvHeads) * headDim
-      const sizes = { heads, kvHeads, headDim, ropeDim, stride: padded(columns), neox, kvF16 }
+      const sizes: RopeSizes = { heads, kvHeads, headDim, ropeDim, stride: padded(columns), ...same }
+      if (before === 'biases') sizes.qkvBias = random.matrix(1, columns, columns)
+      if (before === 'norms') {
+        sizes.qkNorm = { weights: random.matrix(1, 2 * headDim, 2 * headDim), epsilon: 1e-6 }
+      }
       const rows = slots.map(slot => ({ sequence: 0, position: random.integer(0, context - 1), slot }))
       const arrays: RopeArrays = {
         step: writeStep(rows),
@@ -83,10 +100,11 @@ it('rope-append agrees with its reference, whole heads and part of them, in both
       const [qkv, kv] = [arrays.qkv.slice(), arrays.kv.slice()]
       ropeAppend(arrays.step, arrays.table, qkv, kv, sizes)
       await runRope(arrays, sizes, section)
-      expectClose(arrays.qkv, qkv, { absolute: 1e-6 })
+      const absolute = before === 'norms' ? 1e-5 : 1e-6
+      expectClose(arrays.qkv, qkv, { absolute })
       // f16: WGSL leaves the direction of rounding open.
-      const tolerance = kvF16 ? { relative: 1e-3, absolute: 1e-4 } : { absolute: 1e-6 }
-      expectClose(numbers(arrays.kv, kvF16), numbers(kv, kvF16), tolerance)
+      const tolerance = same.kvF16 ? { relative: 1e-3, absolute: 1e-4 } : { absolute }
+      expectClose(numbers(arrays.kv, same.kvF16), numbers(kv, same.kvF16), tolerance)
     },
   )
   await fc.assert(property, { numRuns: 40 })

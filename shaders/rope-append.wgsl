@@ -4,6 +4,7 @@
 @group(0) @binding(2) var<storage, read_write> qkv: array<f32>;          // [rows, q heads | k heads | v heads]
 @group(0) @binding(3) var<storage, read_write> kv: array<vec4<u32>>;     // [blocks, k|v, kv_heads, BLOCK * CHUNKS]
 @group(0) @binding(4) var<uniform> shape: vec4<u32>;                     // heads, kv_heads, stride of qkv
+@group(0) @binding(5) var<storage, read> head_weights: array<f32>;       // head-weights.wgsl
 
 const KV_F16 = false;
 const HEAD_DIM = 64u;
@@ -19,6 +20,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let heads = shape.x;
   let kv_heads = shape.y;
   let start = group.x * shape.z;
+  //: if QKV_BIAS
+  add_bias(start, 0u, (heads + 2u * kv_heads) * HEAD_DIM, local.x);
+  storageBarrier();
+  //: end
+  //: if QK_NORM
+  for (var head = local.x; head < heads + kv_heads; head += WORKGROUP) {
+    normalise(start + head * HEAD_DIM, head >= heads);
+  }
+  storageBarrier();
+  //: end
   for (var pair = local.x; pair < heads * HALF; pair += WORKGROUP) {
     let head = pair / HALF;
     rotate(start + head * HEAD_DIM, pair - head * HALF, row.position);

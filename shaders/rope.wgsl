@@ -7,13 +7,23 @@
 const NEOX = false;     // pairs (i, i + HALF); otherwise adjacent pairs (2i, 2i + 1)
 const ROPE_DIM = 64u;   // leading dimensions of a head that are rotated
 const HALF = ROPE_DIM / 2u;
+const ROTATES = true;   // false: a layer without positions (NoPE, Kazemnejad et al., 2305.19466)
 const MAX_F16 = 65504.0; // infinity in the cache would reach rows that do not see it: 0 * infinity is no number
+
+// cos and sin of pair i.
+fn turn(position: u32, i: u32) -> vec2<f32> {
+  //: if ROTATES
+  return table[position * HALF + i];
+  //: else
+  return vec2<f32>(1.0, 0.0);
+  //: end
+}
 
 // Rotates pair i of the head of q at `at`. One thread owns both halves of a pair, so that it can be done in place.
 fn rotate(at: u32, i: u32, position: u32) {
   let first = at + select(2u * i, i, NEOX);
   let second = first + select(1u, HALF, NEOX);
-  let t = table[position * HALF + i];
+  let t = turn(position, i);
   let a = qkv[first];
   let b = qkv[second];
   qkv[first] = fma(a, t.x, -(b * t.y));
@@ -28,7 +38,7 @@ fn k_pair(at: u32, i: u32, position: u32) -> vec2<f32> {
   //: if NEOX
   return vec2<f32>(k_element(pair.x, at, i, position), k_element(pair.y, at, i + 1u, position));
   //: else
-  let t = table[position * HALF + i / 2u];
+  let t = turn(position, i / 2u);
   return vec2<f32>(fma(pair.x, t.x, -(pair.y * t.y)), fma(pair.y, t.x, pair.x * t.y));
   //: end
 }
@@ -36,7 +46,7 @@ fn k_pair(at: u32, i: u32, position: u32) -> vec2<f32> {
 //: if NEOX
 fn k_element(value: f32, at: u32, i: u32, position: u32) -> f32 {
   let is_first = i < HALF;
-  let t = table[position * HALF + select(i - HALF, i, is_first)];
+  let t = turn(position, select(i - HALF, i, is_first));
   let turned = qkv[at + select(i - HALF, i + HALF, is_first)] * t.y;
   return fma(value, t.x, select(turned, -turned, is_first));
 }

@@ -2,9 +2,18 @@
 import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { chunksOf, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
+import { architectureOf } from './architectures'
 import type { Command, Variant } from './command'
 import { floatBits, type LlamaBuilder } from './llama'
 import { qkvColumns } from './llama-buffers'
+
+/** What attention of one layer works on besides the activations. */
+export interface LayerAttention {
+  cache: GPUBuffer
+  /** Biases of q, k and v, or norms of q and k. */
+  headWeights: GPUBuffer | undefined
+  rotates: boolean
+}
 
 /** The grid of commands that have a plan instead. */
 const unplanned: Variant['grid'] = () => [0, 0]
@@ -13,13 +22,14 @@ const unplanned: Variant['grid'] = () => [0, 0]
  * Keys and values go into the cache, and then splits side by side and their merge, or walking over them; or all of it
  * in one.
  */
-export function attentionCommands(builder: LlamaBuilder, cache: GPUBuffer): Array<Promise<Command>> {
+export function attentionCommands(builder: LlamaBuilder, layer: LayerAttention): Array<Promise<Command>> {
   const { attention } = builder
+  const { cache } = layer
   const { heads, headDim } = builder.config
   const { attended } = builder.activations
   return [
-    ropeAppend(builder, cache),
-    ...(attention.appending.length > 0 ? [attendAppending(builder, cache)] : []),
+    ropeAppend(builder, layer),
+    ...(attention.appending.length > 0 ? [attendAppending(builder, layer)] : []),
     builder.command('attend', {
       ...attendSpec(builder, cache, attention.parts),
       variants: attention.splitting,
@@ -41,7 +51,7 @@ export function attentionCommands(builder: LlamaBuilder, cache: GPUBuffer): Arra
   ]
 }
 
-function ropeAppend(builder: LlamaBuilder, cache: GPUBuffer): Promise<Command> {
+function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Command> {
   const { heads, kvHeads, headDim } = builder.config
   const kvF16 = builder.options.kvType === 'f16'
   return builder.command('ropeAppend', {
@@ -49,27 +59,28 @@ function ropeAppend(builder: LlamaBuilder, cache: GPUBuffer): Promise<Command> {
       KV_F16: kvF16,
       HEAD_DIM: headDim,
       CHUNKS: chunksOf({ headDim, kvF16 }),
-      ...ropeParams(builder),
+      ...ropeParams(builder, layer),
       BLOCK: BLOCK_SIZE,
       WORKGROUP: builder.gpu.isSoftware ? 16 : 64,
     },
-    buffers: [builder.ropeTable, builder.activations.qkv, cache],
+    buffers: [builder.ropeTable, builder.activations.qkv, layer.cache],
     shape: [heads, kvHeads, paddedColumns(qkvColumns(builder.config))],
+    scratch: [headWeights(builder, layer)],
     grid: unplanned,
     planned: ([variant], { append }, numRows) =>
       append ? undefined : { pipeline: variant!.pipeline, grid: [numRows, 1, 1] },
   })
 }
 
-function attendAppending(builder: LlamaBuilder, cache: GPUBuffer): Promise<Command> {
+function attendAppending(builder: LlamaBuilder, layer: LayerAttention): Promise<Command> {
   const { attention, ropeTable, activations } = builder
   const variants = attention.appending.map(({ params, ...variant }) => {
-    return { ...variant, params: { ...params, ...ropeParams(builder) } }
+    return { ...variant, params: { ...params, ...ropeParams(builder, layer) } }
   })
   return builder.command('attendAppending', {
-    ...attendSpec(builder, cache, activations.attended),
+    ...attendSpec(builder, layer.cache, activations.attended),
     label: 'attend-append',
-    scratch: [attention.memory, ropeTable],
+    scratch: [attention.memory, ropeTable, headWeights(builder, layer)],
     variants,
     planned: (compiled, plan) => attention.append(compiled, plan),
   })
@@ -91,7 +102,18 @@ function attendSpec(
   }
 }
 
-const ropeParams = ({ config }: LlamaBuilder): Params => ({
-  NEOX: config.rope.neox,
-  ROPE_DIM: config.rope.dim,
-})
+/** Where there are none something must be bound all the same; it is not read. */
+const headWeights = (builder: LlamaBuilder, layer: LayerAttention): GPUBuffer =>
+  layer.headWeights ?? builder.ropeTable
+
+function ropeParams({ config }: LlamaBuilder, { rotates }: LayerAttention): Params {
+  const { qkvBias = false, qkNorm = false } = architectureOf(config)
+  return {
+    NEOX: config.rope.neox,
+    ROPE_DIM: config.rope.dim,
+    ROTATES: rotates,
+    QKV_BIAS: qkvBias,
+    QK_NORM: qkNorm,
+    NORM_EPSILON: config.normEpsilon,
+  }
+}

@@ -1,12 +1,14 @@
 /**
- * The Llama architecture as a list of commands: RMSNorm, RoPE, grouped-query attention, SwiGLU.
+ * The Llama architecture, and those of its kind in architectures.ts, as a list of commands: RMSNorm, RoPE,
+ * grouped-query attention, SwiGLU.
  * `forward` below is the model; everything else prepares its pieces.
  */
 import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
+import { architectureOf } from './architectures'
 import { type AttendVariant, Attention } from './attention'
-import { attentionCommands } from './attention-commands'
+import { attentionCommands, type LayerAttention } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
 import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
@@ -119,7 +121,7 @@ export class LlamaBuilder {
       ...layers.flatMap((layer, i) => [
         this.#norm(hidden, layer.attnNorm, normed),
         ...this.#qkv(layer, normed, qkv),
-        ...attentionCommands(this, this.#caches[i]!),
+        ...attentionCommands(this, this.#layerAttention(i)),
         this.matmul(layer.output, attended, hidden, { epilogue: 'add' }),
         this.#norm(hidden, layer.ffnNorm, normed),
         ...this.#gateUp(layer, normed, gated),
@@ -143,6 +145,15 @@ export class LlamaBuilder {
   draw(drafts: boolean): Array<Promise<Command | Command[]>> {
     const { logits } = this.activations
     return [only(adjustsLogits, this.#adjustLogits(logits)), this.#sample(logits, drafts)]
+  }
+
+  #layerAttention(layer: number): LayerAttention {
+    const { unrotatedEvery = 0 } = architectureOf(this.config)
+    return {
+      cache: this.#caches[layer]!,
+      headWeights: this.weights.layers[layer]!.headWeights,
+      rotates: unrotatedEvery === 0 || (layer + 1) % unrotatedEvery !== 0,
+    }
   }
 
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {

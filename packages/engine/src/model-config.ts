@@ -1,10 +1,11 @@
 /** The shape of a model, read from its metadata and checked. */
 import { EngineError } from '@foretoken/errors'
 import type { Metadata } from '@foretoken/weights'
+import { type ArchitectureName, architectures } from './architectures'
 import { MIN_CONTEXT } from './trial'
 
 export interface ModelConfig {
-  architecture: string
+  architecture: ArchitectureName
   layers: number
   dim: number
   heads: number
@@ -17,20 +18,8 @@ export interface ModelConfig {
   rope: { dim: number; base: number; neox: boolean }
 }
 
-/** Architectures that run, and whether their RoPE pairs element i with i + dim / 2 (NeoX) or with i + 1. */
-const architectures: Record<string, { neox: boolean }> = { llama: { neox: false } }
-
 export function readModelConfig(metadata: Metadata): ModelConfig {
-  const architecture = metadata.get('general.architecture')
-  const known = typeof architecture === 'string' ? architectures[architecture] : undefined
-  if (typeof architecture !== 'string' || !known) {
-    const supported = Object.keys(architectures)
-    throw new EngineError(
-      'bad-model',
-      `Architecture "${String(architecture)}" is not supported. Supported: ${supported.join(', ')}.`,
-      { key: 'general.architecture', found: architecture ?? null, expected: supported },
-    )
-  }
+  const architecture = readArchitecture(metadata)
   const number = (key: string, fallback?: number): number => {
     const name = `${architecture}.${key}`
     const value = metadata.get(name) ?? fallback
@@ -61,11 +50,22 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
     rope: {
       dim: number('rope.dimension_count', headDim),
       base: number('rope.freq_base', 10000),
-      neox: known.neox,
+      neox: architectures[architecture].neox,
     },
   }
   checkShape(config, architecture)
   return config
+}
+
+function readArchitecture(metadata: Metadata): ArchitectureName {
+  const found = metadata.get('general.architecture')
+  const supported = Object.keys(architectures)
+  if (typeof found === 'string' && supported.includes(found)) return found as ArchitectureName
+  throw new EngineError(
+    'bad-model',
+    `Architecture "${String(found)}" is not supported. Supported: ${supported.join(', ')}.`,
+    { key: 'general.architecture', found: found ?? null, expected: supported },
+  )
 }
 
 function refuseScaling(metadata: Metadata, architecture: string): void {

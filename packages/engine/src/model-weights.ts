@@ -8,6 +8,7 @@ import {
   type RowGroup,
   toFloat32,
 } from '@foretoken/weights'
+import { headVectors } from './architectures'
 import type { PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
@@ -15,6 +16,8 @@ import { type Matrix, ropeFactorsName, type WeightLayout } from './weight-layout
 
 export interface LayerWeights {
   attnNorm: GPUBuffer
+  /** What head-weights.wgsl reads, where the architecture has it. */
+  headWeights?: GPUBuffer | undefined
   q: Matrix
   k: Matrix
   v: Matrix
@@ -62,7 +65,7 @@ export async function uploadTensors(
   signal?: AbortSignal,
 ): Promise<Tensors> {
   const matrices = new Map([...layout.matrices].map(([name, matrix]) => [name, onGpu(matrix, gpu)]))
-  const vectors = new Map([...layout.vectors].map(([name, planned]) => [name, gpu.buffer(planned)]))
+  const vectors = new Map([...layout.vectors].map(([name, { buffer }]) => [name, gpu.buffer(buffer)]))
   let ropeFactors: Float32Array | undefined
   let pending = 0
   for await (const group of reader.rows()) {
@@ -73,7 +76,10 @@ export async function uploadTensors(
     else {
       const values = toFloat32(tensor.type, data, tensor.columns)
       if (tensor.name === ropeFactorsName) ropeFactors = values
-      else gpu.device.queue.writeBuffer(vectors.get(tensor.name)!, 0, values)
+      else {
+        const { offset } = layout.vectors.get(tensor.name)!
+        gpu.device.queue.writeBuffer(vectors.get(tensor.name)!, offset, values)
+      }
     }
     pending += data.byteLength
     if (pending >= FLUSH_BYTES) {
@@ -117,6 +123,7 @@ function write({ device }: Gpu, matrix: Matrix, { tensor, firstRow, numRows, dat
 function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tensors): ModelWeights {
   const matrix = (name: string): Matrix => matrices.get(`${name}.weight`)!
   const vector = (name: string): GPUBuffer => vectors.get(`${name}.weight`)!
+  const firstOfHeads = headVectors(config)[0]?.name
   return {
     embedding: matrix('token_embd'),
     outputNorm: vector('output_norm'),
@@ -124,6 +131,7 @@ function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tenso
     ropeFactors,
     layers: Array.from({ length: config.layers }, (_, i) => ({
       attnNorm: vector(`blk.${i}.attn_norm`),
+      headWeights: vectors.get(`blk.${i}.${firstOfHeads}`),
       q: matrix(`blk.${i}.attn_q`),
       k: matrix(`blk.${i}.attn_k`),
       v: matrix(`blk.${i}.attn_v`),

@@ -1,6 +1,7 @@
 /** Where a model's tensors go on the GPU: checked against its shape and laid out from the header alone. */
 import { EngineError } from '@foretoken/errors'
 import { packedSize, paddedRows, rowsPerTile, type TensorInfo } from '@foretoken/weights'
+import { headVectors } from './architectures'
 import { BufferPlan, type PlannedBuffer } from './buffer-plan'
 import type { ModelConfig } from './model-config'
 
@@ -25,10 +26,17 @@ export interface Matrix<Buffer = GPUBuffer> {
   parts: ReadonlyArray<MatrixPart<Buffer>>
 }
 
+/** A vector of f32, alone in its buffer or behind others that one kernel reads with it. */
+export interface VectorPlace {
+  buffer: PlannedBuffer
+  /** Bytes. */
+  offset: number
+}
+
 export interface WeightLayout {
   matrices: ReadonlyMap<string, Matrix<PlannedBuffer>>
-  vectors: ReadonlyMap<string, PlannedBuffer>
-  /** All of the above, in the order of the file. */
+  vectors: ReadonlyMap<string, VectorPlace>
+  /** All of the above. */
   buffers: readonly PlannedBuffer[]
   numParameters: number
 }
@@ -47,15 +55,34 @@ export function planWeights(
   checkTensors(expected, found)
   const plan = new BufferPlan()
   const matrices = new Map<string, Matrix<PlannedBuffer>>()
-  const vectors = new Map<string, PlannedBuffer>()
+  const vectors = new Map<string, VectorPlace>()
+  for (let i = 0; i < config.layers; i++) planHeadVectors(plan, config, i, vectors)
   for (const tensor of tensors) {
     const { name, columns } = tensor
-    if (name === ropeFactorsName || matrices.has(name)) continue
-    if (expected.get(name)!.length === 1) vectors.set(name, plan.add(name, columns * 4, 'weights'))
-    else for (const [key, matrix] of layOut(plan, tensor, found, maxBufferBytes)) matrices.set(key, matrix)
+    if (name === ropeFactorsName || matrices.has(name) || vectors.has(name)) continue
+    if (expected.get(name)!.length === 1) {
+      vectors.set(name, { buffer: plan.add(name, columns * 4, 'weights'), offset: 0 })
+    } else for (const [key, matrix] of layOut(plan, tensor, found, maxBufferBytes)) matrices.set(key, matrix)
   }
   const numParameters = tensors.reduce((sum, { rows, columns }) => sum + rows * columns, 0)
   return { matrices, vectors, buffers: plan.buffers, numParameters }
+}
+
+function planHeadVectors(
+  plan: BufferPlan,
+  config: ModelConfig,
+  layer: number,
+  vectors: Map<string, VectorPlace>,
+): void {
+  const all = headVectors(config)
+  if (all.length === 0) return
+  const bytes = all.reduce((sum, { length }) => sum + length * 4, 0)
+  const buffer = plan.add(all.map(({ name }) => `blk.${layer}.${name}`).join(', '), bytes, 'weights')
+  let offset = 0
+  for (const { name, length } of all) {
+    vectors.set(`blk.${layer}.${name}`, { buffer, offset })
+    offset += length * 4
+  }
 }
 
 /** Shapes by name: [rows, columns] of a matrix, [columns] of a vector. */
@@ -82,6 +109,7 @@ function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorI
       ffn_down: [dim, ffn],
     }
     for (const [name, shape] of Object.entries(layer)) shapes.set(`blk.${i}.${name}.weight`, shape)
+    for (const { name, length } of headVectors(config)) shapes.set(`blk.${i}.${name}`, [length])
   }
   return shapes
 }

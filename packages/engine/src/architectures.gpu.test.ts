@@ -1,0 +1,40 @@
+/** Parity of every architecture with transformers: fixtures/make-architectures.py. */
+import { expect, it } from 'vitest'
+import { logitsEvery, models, prompt } from '../fixtures/architectures.json'
+import llama from '../fixtures/llama-3.2.gguf?url'
+import qwen2 from '../fixtures/qwen2.5.gguf?url'
+import qwen3 from '../fixtures/qwen3.gguf?url'
+import smollm3 from '../fixtures/smollm3.gguf?url'
+import { Engine } from './index'
+
+const files = { 'llama-3.2': llama, 'qwen2.5': qwen2, qwen3, smollm3 }
+const names = Object.keys(files) as Array<keyof typeof files>
+
+const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
+
+it.each(names)('%s has the logits and the greedy ids of transformers, at any number of rows', async name => {
+  const model = new URL(files[name], location.href)
+  const engine = await Engine.load({ model, kvType: 'f32', contextLength: 128 })
+  const { greedy, logits: expected } = models[name]
+  const all = [...prompt, ...greedy.slice(0, -1)]
+  const { logits, vocab } = await engine.forward(all)
+  const errors = expected.flatMap((row, i) =>
+    row.map((value, id) => Math.abs(value - logits[i * logitsEvery * vocab + id]!)),
+  )
+  expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
+  expect(Math.max(...errors)).toBeLessThan(1e-3)
+
+  for (const speculation of ['off', { source: 'lookup', depth: 3 }] as const) {
+    const ids: number[] = []
+    for await (const { tokens } of engine.generate({ tokens: prompt, maxTokens: greedy.length, speculation }))
+      ids.push(...tokens)
+    expect(ids).toEqual(greedy)
+  }
+
+  // A row of its own has the bits that it has among others.
+  for (const length of [1, 13, all.length - 1]) {
+    const shorter = await engine.forward(all.slice(0, length))
+    expect(bits(shorter.logits)).toEqual(bits(logits.subarray(0, length * vocab)))
+  }
+  engine.dispose()
+})

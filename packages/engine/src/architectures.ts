@@ -1,0 +1,45 @@
+/** The architectures that run. They share the layer loop of llama.ts; here is what each does otherwise. */
+export interface Architecture {
+  /** RoPE pairs element i with i + dim / 2 (NeoX), not with i + 1: as GGUF files of the architecture order q and k. */
+  neox: boolean
+  /** q, k and v have biases. */
+  qkvBias?: true
+  /** Each head of q and k passes an RMSNorm before RoPE. */
+  qkNorm?: true
+  /** The last of every so many layers has no RoPE. */
+  unrotatedEvery?: number
+}
+
+export const architectures = {
+  /** Also Mistral, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry their scaled frequencies. */
+  llama: { neox: false },
+  /** Qwen2 and Qwen2.5. */
+  qwen2: { neox: true, qkvBias: true },
+  qwen3: { neox: true, qkNorm: true },
+  smollm3: { neox: false, unrotatedEvery: 4 },
+} as const satisfies Record<string, Architecture>
+
+export type ArchitectureName = keyof typeof architectures
+
+export const architectureOf = (config: { architecture: ArchitectureName }): Architecture =>
+  architectures[config.architecture]
+
+/** Vectors of a layer that lie in one buffer, as head-weights.wgsl reads them. */
+export function headVectors(config: {
+  architecture: ArchitectureName
+  heads: number
+  kvHeads: number
+  headDim: number
+}): Array<{ name: string; length: number }> {
+  const { qkvBias, qkNorm } = architectureOf(config)
+  const { heads, kvHeads, headDim } = config
+  if (qkvBias) {
+    return [
+      { name: 'attn_q.bias', length: heads * headDim },
+      { name: 'attn_k.bias', length: kvHeads * headDim },
+      { name: 'attn_v.bias', length: kvHeads * headDim },
+    ]
+  }
+  if (!qkNorm) return []
+  return ['attn_q_norm.weight', 'attn_k_norm.weight'].map(name => ({ name, length: headDim }))
+}
