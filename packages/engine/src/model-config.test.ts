@@ -38,9 +38,28 @@ describe('the shape of a model', () => {
     })
   })
 
+  it('names the architectures there are where it refuses another', () => {
+    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3']
+    expect(() => read('general.architecture', 'gemma3')).toThrowError(
+      expect.objectContaining({
+        message: `Architecture "gemma3" is not supported. Supported: ${supported.join(', ')}.`,
+        details: { key: 'general.architecture', found: 'gemma3', expected: supported },
+      }),
+    )
+  })
+
+  it('has heads as wide as the file says, in an architecture of its own prefix', () => {
+    const qwen3 = new Map<string, string | number>(
+      valid.map(([key, value]) => [key.replace('llama.', 'qwen3.'), value]),
+    )
+    qwen3.set('general.architecture', 'qwen3').set('qwen3.attention.key_length', 32)
+    expect(readModelConfig(qwen3)).toMatchObject({ headDim: 32, rope: { dim: 32, neox: true } })
+  })
+
   it.each([
     ['general.architecture', 'gpt2'],
     ['general.architecture', undefined],
+    ['general.architecture', 'toString'],
     ['llama.block_count', undefined],
     ['llama.block_count', 0],
     ['llama.block_count', 2.5],
