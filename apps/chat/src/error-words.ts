@@ -28,7 +28,7 @@ const words: Record<Code, ErrorWords> = {
   'bad-model': {
     title: 'This file cannot be used as a model',
     advice:
-      'Llama-architecture GGUF files in F32, F16, BF16, Q8_0 or Q4_0 work. A draft must share the model’s vocabulary.',
+      'GGUF files of Llama, Qwen2, Qwen3 and SmolLM3 in F32, F16, BF16, Q8_0 or Q4_0 work. A draft must share the model’s vocabulary.',
   },
   download: {
     title: 'The download failed',

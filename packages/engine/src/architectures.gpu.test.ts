@@ -23,7 +23,6 @@ it.each(names)('%s has the logits and the greedy ids of transformers, at any num
   )
   expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
   expect(Math.max(...errors)).toBeLessThan(1e-3)
-  console.log(name, Math.max(...errors))
 
   for (const speculation of ['off', { method: 'lookup', depth: 3 }] as const) {
     const ids: number[] = []

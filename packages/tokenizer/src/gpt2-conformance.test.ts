@@ -78,11 +78,12 @@ describe.skipIf(!existsSync(folder))('GPT-2 of ../shared/tokenizers (skipped whe
     expect(words('gpt-2', 'in 2019')).toEqual(['in', ' 2019'])
     expect(words('smollm', 'in 2019')).toEqual(['in', ' ', '2', '0', '1', '9'])
     expect(words('qwen2', 'in 2019')).toEqual(['in', ' ', '2', '0', '1', '9'])
-    expect(words('llama-bpe', 'in 2019')).toEqual(['in', ' ', '201', '9'])
+    for (const pre of ['llama-bpe', 'smaug-bpe'])
+      expect(words(pre, 'in 2019')).toEqual(['in', ' ', '201', '9'])
   })
 
   test('the pre-tokenizers of Llama 3 and Qwen 2 know capital contractions and line ends', () => {
-    for (const pre of ['llama3', 'qwen2']) {
+    for (const pre of ['llama3', 'smaug-bpe', 'qwen2']) {
       expect(words(pre, "WE'RE")).toEqual(['WE', "'", 'RE'])
       expect(words(pre, 'x;\n\ny')).toEqual(['x', ';', '\n\n', 'y'])
     }

@@ -35,6 +35,7 @@ const preTokenizers: Record<string, PreTokenizer> = {
   llama3,
   'llama-v3': llama3,
   'llama-bpe': llama3,
+  'smaug-bpe': { splits: llama3.splits }, // SmolLM3, too
   qwen2,
   'deepseek-r1-qwen': qwen2,
   smollm,

@@ -66,6 +66,7 @@ describe('what the file says', () => {
     expect(open(gpt2, bos).encode('ab')).toEqual([2])
     expect(open(gpt2, bos, ['ggml.add_bos_token', true]).encode('ab')).toEqual([4, 2])
     expect(open(gpt2, bos, ['ggml.pre', 'llama-bpe']).encode('ab')).toEqual([4, 2])
+    expect(open(gpt2, bos, ['ggml.pre', 'smaug-bpe']).encode('ab')).toEqual([2])
     expect(open(gpt2).encode('ab', { bos: true })).toEqual([2])
   })
 
