@@ -170,7 +170,7 @@ export function unsupportedModels(parts: ModelParts): OddModel[] {
   const arch = (architecture: MetadataValue | undefined, found: unknown): OddModel => ({
     name: `architecture ${architecture}`,
     bytes: rewritten(parts, { metadata: { 'general.architecture': architecture } }),
-    details: { key: 'general.architecture', expected: ['llama'], found },
+    details: { key: 'general.architecture', expected: ['llama', 'qwen2', 'qwen3', 'smollm3'], found },
   })
   const type = (id: number, found: string): OddModel => ({
     name: `tensor type ${found}`,

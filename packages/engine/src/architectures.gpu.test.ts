@@ -6,35 +6,52 @@ import qwen2 from '../fixtures/qwen2.5.gguf?url'
 import qwen3 from '../fixtures/qwen3.gguf?url'
 import smollm3 from '../fixtures/smollm3.gguf?url'
 import { Engine } from './index'
+import type { GenerateOptions, Speculation } from './types'
 
 const files = { 'llama-3.2': llama, 'qwen2.5': qwen2, qwen3, smollm3 }
 const names = Object.keys(files) as Array<keyof typeof files>
 
+const drafters: Speculation[] = [
+  { method: 'lookup', depth: 3 },
+  { method: 'draft', depth: 5 },
+  { method: 'tree', depth: 7, from: 'lookup' },
+]
+
 const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
 
-it.each(names)('%s has the logits and the greedy ids of transformers, at any number of rows', async name => {
-  const model = new URL(files[name], location.href)
-  const engine = await Engine.load({ model, kvType: 'f32', contextLength: 128 })
-  const { greedy, logits: expected } = models[name]
-  const all = [...prompt, ...greedy.slice(0, -1)]
-  const { logits, vocab } = await engine.forward(all)
-  const errors = expected.flatMap((row, i) =>
-    row.map((value, id) => Math.abs(value - logits[i * logitsEvery * vocab + id]!)),
-  )
-  expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
-  expect(Math.max(...errors)).toBeLessThan(1e-3)
+it.each(names)(
+  '%s has the logits and the greedy ids of transformers, at any number of rows, whoever drafts',
+  async name => {
+    const model = new URL(files[name], location.href)
+    const engine = await Engine.load({ model, draft: model, trees: true, kvType: 'f32', contextLength: 128 })
+    const { greedy, logits: expected } = models[name]
+    const all = [...prompt, ...greedy.slice(0, -1)]
+    const { logits, vocab } = await engine.forward(all)
+    const errors = expected.flatMap((row, i) =>
+      row.map((value, id) => Math.abs(value - logits[i * logitsEvery * vocab + id]!)),
+    )
+    expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
+    expect(Math.max(...errors)).toBeLessThan(1e-3)
 
-  for (const speculation of ['off', { method: 'lookup', depth: 3 }] as const) {
-    const ids: number[] = []
-    for await (const { tokens } of engine.generate({ tokens: prompt, maxTokens: greedy.length, speculation }))
-      ids.push(...tokens)
-    expect(ids).toEqual(greedy)
-  }
+    const ids = async (options: GenerateOptions) => {
+      const all: number[] = []
+      const shared = { tokens: prompt, maxTokens: greedy.length, ignoreEos: true }
+      for await (const { tokens } of engine.generate({ ...shared, ...options })) all.push(...tokens)
+      return all
+    }
+    expect(await ids({ speculation: 'off' })).toEqual(greedy)
+    // Side by side, each with a drafter of its own.
+    for (const temperature of [0, 0.8]) {
+      const alone = await ids({ temperature, seed: 7, speculation: 'off' })
+      const drafted = drafters.map(speculation => ids({ temperature, seed: 7, speculation }))
+      expect(await Promise.all(drafted)).toEqual(drafters.map(() => alone))
+    }
 
-  // A row of its own has the bits that it has among others.
-  for (const length of [1, 13, all.length - 1]) {
-    const shorter = await engine.forward(all.slice(0, length))
-    expect(bits(shorter.logits)).toEqual(bits(logits.subarray(0, length * vocab)))
-  }
-  engine.dispose()
-})
+    // A row of its own has the bits that it has among others.
+    for (const length of [1, 13, all.length - 1]) {
+      const shorter = await engine.forward(all.slice(0, length))
+      expect(bits(shorter.logits)).toEqual(bits(logits.subarray(0, length * vocab)))
+    }
+    engine.dispose()
+  },
+)
