@@ -3,7 +3,7 @@
 // One thread per quad of four columns. Token ids live on the GPU: a draft pass reads what the last one sampled.
 @group(0) @binding(1) var<storage, read> history: array<u32>;              // [sequences, CONTEXT]
 @group(0) @binding(2) var<storage, read> quants: array<vec4<u32>>;         // [tokens / 16, chunks, 16]
-@group(0) @binding(3) var<storage, read> scales: array<u32>;               // [tokens / 16, blocks / 2, 16] pairs of f16
+@group(0) @binding(3) var<storage, read> scales: array<u32>;               // [tokens / 16, words, 16]
 @group(0) @binding(4) var<storage, read_write> hidden: array<vec4<f32>>;   // [rows, columns]
 @group(0) @binding(5) var<uniform> shape: Shape;
 
@@ -26,8 +26,12 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
   for (var quad = local.x; quad < groups * 4u; quad += WORKGROUP) {
     let group = quad / 4u;
     let chunk = quants[first_chunk(token, groups) + chunk_at(group, quad % 4u / QUADS)];
+    //: if AFFINE
+    let value = affine_quad(chunk, quad % QUADS, line_of(first_scale(token, groups) + scale_at(group), group));
+    //: else
     var value = unpack_quad(chunk, quad % QUADS, factors_of(group));
     if (QUANTISED) { value *= scale_of(scales_of(scales[first_scale(token, groups) + scale_at(group)]), group); }
+    //: end
     hidden[id.x * groups * 4u + quad] = value;
   }
 }

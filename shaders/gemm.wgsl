@@ -42,8 +42,13 @@ fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u
   for (var i = thread; i < SLICE * GROUP_QUADS * WIDTH; i += THREADS) {
     let quad = i / WIDTH % GROUP_QUADS;
     let in_group = group + i / WIDTH / GROUP_QUADS;
-    let chunk = quants[first_chunk(weight_row(i % WIDTH, first_output), groups) + chunk_at(in_group, quad / QUADS)];
+    let row = weight_row(i % WIDTH, first_output);
+    let chunk = quants[first_chunk(row, groups) + chunk_at(in_group, quad / QUADS)];
+    //: if AFFINE
+    w_slice[i] = affine_quad(chunk, quad, line_of(first_scale(row, groups) + scale_at(in_group), in_group));
+    //: else
     w_slice[i] = unpack_quad(chunk, quad % QUADS, factors_of(in_group));
+    //: end
   }
   //: if QUANTISED
   for (var i = thread; i < SLICE * WIDTH; i += THREADS) {

@@ -165,13 +165,28 @@ function hash(texts: readonly string[]): string {
   return (value >>> 0).toString(16)
 }
 
+const affine = {
+  F32: false,
+  NIBBLES: true,
+  AFFINE: true,
+  GROUP_CHUNKS: 1,
+  QUADS: 4,
+  QUANTISED: false,
+} as const
+
 /** Parameters that unpack a weight format: 16-byte chunks per group of 16 columns, quads of columns per chunk. */
 export const formatParams = {
   f32: { F32: true, GROUP_CHUNKS: 4, QUADS: 1, QUANTISED: false },
   f16: { F32: false, F16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
   bf16: { F32: false, BF16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
   q8_0: { F32: false, Q8: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
-  q4_0: { F32: false, Q4: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  q4_0: { F32: false, NIBBLES: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  q4_1: { ...affine, OWN_PAIR: true, SCALE_WORDS: 2, SIDE_WORDS: 2 },
+  q5_0: { ...affine, OWN_SCALE: true, HIGH_BITS: 1, SCALE_WORDS: 1, SIDE_WORDS: 3 },
+  q5_1: { ...affine, OWN_PAIR: true, HIGH_BITS: 1, SCALE_WORDS: 2, SIDE_WORDS: 4 },
+  q4_k: { ...affine, SHARED_PAIR: true, SCALE_WORDS: 2, SIDE_WORDS: 2 },
+  q5_k: { ...affine, SHARED_PAIR: true, HIGH_BITS: 1, SCALE_WORDS: 2, SIDE_WORDS: 4 },
+  q6_k: { ...affine, SHARED_SCALE: true, HIGH_BITS: 2, SCALE_WORDS: 2, SIDE_WORDS: 6 },
 } as const satisfies Record<string, Params>
 
 export type WeightFormat = keyof typeof formatParams

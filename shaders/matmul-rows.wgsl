@@ -46,10 +46,17 @@ fn main(
       //: if QUANTISED
       let scale_$m_$r_$h = scale_of(scales_here_$m_$r, group + $hu);
       //: end
+      //: if AFFINE
+      let line_$m_$r_$h = line_of(scales_$m_$r + scale_at(group), group + $hu);
+      //: end
       //: for j in GROUP_CHUNKS
       let chunk_$m_$r_$h_$j = quants[quants_$m_$r + chunk_at(group + $hu, $ju)];
       //: for q in QUADS
+      //: if AFFINE
+      let w_$m_$r_$h_$j_$q = affine_quad(chunk_$m_$r_$h_$j, $qu, line_$m_$r_$h);
+      //: else
       let w_$m_$r_$h_$j_$q = unpack_quad(chunk_$m_$r_$h_$j, $qu, factors_$h);
+      //: end
       //: end
       //: end
       //: end

@@ -79,6 +79,13 @@ fn main(
       //: end
       //: end
       let factors = factors_of(group);
+      //: if AFFINE
+      //: for m in MATRICES
+      //: for r in OUTPUTS
+      let line_$m_$r = line_of(scales_$m_$r + scale_at(group), group);
+      //: end
+      //: end
+      //: end
       //: for j in GROUP_CHUNKS
       {
         let to_chunk = chunk_at(group, $ju);
@@ -99,7 +106,11 @@ fn main(
           //: for m in MATRICES
           //: for r in OUTPUTS
           {
+            //: if AFFINE
+            let w = affine_quad(chunk_$m_$r, $qu, line_$m_$r);
+            //: else
             let w = unpack_quad(chunk_$m_$r, $qu, factors);
+            //: end
             //: for c in TILE
             sum_$m_$r_$c = fma(w.w, v_$c.w, fma(w.z, v_$c.z, fma(w.y, v_$c.y, fma(w.x, v_$c.x, sum_$m_$r_$c))));
             //: end

@@ -1,6 +1,6 @@
 // What matmul.wgsl and gemm.wgsl share: the product's data, its shape, and what becomes of a value.
 @group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs / 16, chunks, 16]
-@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, blocks / 2, 16] pairs of f16
+@group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, words, 16]: row-packing.ts
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
 @group(0) @binding(5) var<uniform> shape: Shape;

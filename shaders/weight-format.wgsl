@@ -1,15 +1,23 @@
 // How a 16-byte chunk of a packed row becomes numbers. Layout: packages/weights/src/row-packing.ts.
 // Columns are taken in groups of 16: GROUP_CHUNKS chunks of QUADS quads of four columns in ascending order. A chunk of
-// q4_0 holds two groups, the second in the high nibbles.
+// nibbles holds two groups, the second in the high ones.
 // Shifts and masks, not / and %: a division by a constant is one, lane by lane, where nobody optimises it away.
 const F32 = true;
 const F16 = false;
 const BF16 = false;
 const Q8 = false;
-const Q4 = false;
+const NIBBLES = false;    // q4_0, and the low bits where AFFINE
 const GROUP_CHUNKS = 4u;  // 4, 2, 2, 1, 1
 const QUADS = 1u;         // 1, 2, 2, 4, 4
-const QUANTISED = false;
+const QUANTISED = false;  // a group's sum is scaled, not its weights: q8_0, q4_0
+const AFFINE = false;     // each weight is scale * number + minimum
+const OWN_PAIR = false;   // where these two are from: q4_1, q5_1
+const OWN_SCALE = false;  // q5_0
+const SHARED_PAIR = false;   // q4_k, q5_k
+const SHARED_SCALE = false;  // q6_k
+const HIGH_BITS = 0u;     // of a number, beside its low four
+const SCALE_WORDS = 1u;   // of 64 columns, in `scales`
+const SIDE_WORDS = 1u;    // those, and the words of their high bits
 const ROW_TILE = 16u;     // rows that are interleaved
 const ROW_BITS = 4u;
 
@@ -19,10 +27,10 @@ const BYTE_TO_TOP = vec4<u32>(0x1000000u, 0x10000u, 0x100u, 1u);
 const UNDO_Q8 = 5.9604644775390625e-8;  // 2^-24
 const UNDO_Q4 = 3.725290298461914e-9;   // 2^-28
 
-// Where row `row` has its first chunk, and its first pair of scales; `groups` is the row's number of columns / 16. The
+// Where row `row` has its first chunk, and its first word of scales; `groups` is the row's number of columns / 16. The
 // next one follows ROW_TILE further on.
 fn first_chunk(row: u32, groups: u32) -> u32 {
-  //: if Q4
+  //: if NIBBLES
   let chunks = groups >> 1u;
   //: else
   let chunks = groups * GROUP_CHUNKS;
@@ -30,22 +38,22 @@ fn first_chunk(row: u32, groups: u32) -> u32 {
   return (row >> ROW_BITS) * chunks * ROW_TILE + (row & (ROW_TILE - 1u));
 }
 fn first_scale(row: u32, groups: u32) -> u32 {
-  return (row >> ROW_BITS) * (groups >> 2u) * ROW_TILE + (row & (ROW_TILE - 1u));
+  return (row >> ROW_BITS) * (groups >> 2u) * SIDE_WORDS * ROW_TILE + (row & (ROW_TILE - 1u));
 }
 
-// From there to chunk j of a group, and to the pair that holds its scale.
+// From there to chunk j of a group, and to the first word of its 64 columns' scales.
 fn chunk_at(group: u32, j: u32) -> u32 {
-  //: if Q4
+  //: if NIBBLES
   return (group >> 1u) * ROW_TILE;
   //: else
   return (group * GROUP_CHUNKS + j) * ROW_TILE;
   //: end
 }
-fn scale_at(group: u32) -> u32 { return (group >> 2u) * ROW_TILE; }
+fn scale_at(group: u32) -> u32 { return (group >> 2u) * SIDE_WORDS * ROW_TILE; }
 
-// What moves a group's numbers to the top of their words. The same for all groups but those of q4_0.
+// What moves a group's numbers to the top of their words. The same for all groups but those of nibbles.
 fn factors_of(group: u32) -> vec4<u32> {
-  //: if Q4
+  //: if NIBBLES
   return BYTE_TO_TOP * (16u - 15u * (group & 1u));
   //: else
   return BYTE_TO_TOP;
@@ -67,11 +75,59 @@ fn unpack_quad(chunk: vec4<u32>, i: u32, factors: vec4<u32>) -> vec4<f32> {
   //: if Q8
   return vec4<f32>(bitcast<vec4<i32>>((vec4<u32>(chunk[i]) * factors) & vec4<u32>(0xff000000u)));
   //: end
-  //: if Q4
+  //: if NIBBLES
   return vec4<f32>(bitcast<vec4<i32>>((vec4<u32>(chunk[i]) * factors) & vec4<u32>(0xf0000000u)));
   //: end
 }
 
 // The scales of two blocks, four groups, from their word; and that of a group.
-fn scales_of(pair: u32) -> vec2<f32> { return unpack2x16float(pair) * select(UNDO_Q8, UNDO_Q4, Q4); }
+fn scales_of(pair: u32) -> vec2<f32> { return unpack2x16float(pair) * select(UNDO_Q8, UNDO_Q4, NIBBLES); }
 fn scale_of(both: vec2<f32>, group: u32) -> f32 { return select(both.x, both.y, (group & 2u) != 0u); }
+
+//: if AFFINE
+// What a group's weights have in common besides their chunk; `at` is where the words of its 64 columns begin.
+struct Line {
+  scale: vec4<f32>,  // of a number that stands in byte 0, 1, 2, 3 of its word
+  minimum: f32,
+  high: u32,         // HIGH_BITS of each quad's numbers, quad after quad, in the byte of the number
+  shift: u32,        // of the chunk: which nibbles
+}
+
+const BYTES = vec4<u32>(0xffu, 0xff00u, 0xff0000u, 0xff000000u);
+const FROM_BYTES = vec4<f32>(1.0, 0.00390625, 1.52587890625e-5, 5.9604644775390625e-8);
+
+fn line_of(at: u32, group: u32) -> Line {
+  let half = (group >> 1u) & 1u;
+  let word = scales[at];
+  //: if OWN_PAIR
+  let pair = unpack2x16float(scales[at + half * ROW_TILE]);
+  //: end
+  //: if OWN_SCALE
+  let pair = scale_of(unpack2x16float(word), group) * vec2<f32>(1.0, -16.0);
+  //: end
+  //: if SHARED_PAIR
+  let own = scales[at + ROW_TILE] >> (16u * half);
+  let pair = unpack2x16float(word) * vec2<f32>(f32(own & 0xffu), -f32((own >> 8u) & 0xffu));
+  //: end
+  //: if SHARED_SCALE
+  let own = f32(bitcast<i32>(scales[at + ROW_TILE] << (24u - 8u * (group & 3u))) >> 24u);
+  let pair = unpack2x16float(word).x * own * vec2<f32>(1.0, -32.0);
+  //: end
+  let bit = (group & 3u) * 4u * HIGH_BITS;
+  //: if HIGH_BITS
+  let high = scales[at + (SCALE_WORDS + (bit >> 3u)) * ROW_TILE] >> (bit & 7u);
+  //: else
+  const high = 0u;
+  //: end
+  return Line(pair.x * FROM_BYTES, pair.y, high, 4u * (group & 1u));
+}
+
+// Quad i of a chunk. The product is exact, so it is the same whether fma rounds it or not: the value is GGML's.
+fn affine_quad(chunk: vec4<u32>, i: u32, line: Line) -> vec4<f32> {
+  var numbers = (chunk[i] >> line.shift) & 0x0f0f0f0fu;
+  //: if HIGH_BITS
+  numbers |= ((line.high >> (HIGH_BITS * i)) & (((1u << HIGH_BITS) - 1u) * 0x01010101u)) << 4u;
+  //: end
+  return fma(vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(numbers) & BYTES)), line.scale, vec4<f32>(line.minimum));
+}
+//: end

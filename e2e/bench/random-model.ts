@@ -1,14 +1,12 @@
 /** Llamas with random weights, made on the spot: need no file and no training. */
-import { encodeRows, rowBytes, type TensorType, type WrittenTensor, writeGguf } from '@foretoken/weights'
+import { type EncodedType, encodeRows, rowBytes, type WrittenTensor, writeGguf } from '@foretoken/weights'
 import type { ModelShape } from './model-shapes.mjs'
 
 export interface RandomModelShape extends ModelShape {
   context: number
   /** Of the matrices of a small one. */
-  type: TensorType
+  type: EncodedType
 }
-
-type Format = Parameters<typeof encodeRows>[0]
 
 const defaults: RandomModelShape = {
   vocab: 16,
@@ -53,7 +51,11 @@ const ALIGNMENT = 32
  * One of any size, its matrices in the format. They are cut out of one pool of random rows, again and again, which
  * costs a kernel what other weights cost: the file takes a few megabytes of memory, whatever its length.
  */
-export function largeRandomModel(seed: number, shape: Omit<RandomModelShape, 'type'>, format: Format): Blob {
+export function largeRandomModel(
+  seed: number,
+  shape: Omit<RandomModelShape, 'type'>,
+  format: EncodedType,
+): Blob {
   const random = mulberry32(seed)
   const scale = 1 / Math.sqrt(shape.dim)
   const pools = new Map<number, Blob>()

@@ -1,5 +1,6 @@
 /** A model file in another format: matrices as asked, everything else as it is. */
 import {
+  type EncodedType,
   encodeRows,
   GgufReader,
   rowBytes,
@@ -8,12 +9,10 @@ import {
   writeGguf,
 } from '@foretoken/weights'
 
-type Format = Parameters<typeof encodeRows>[0]
-
 /** Quantised blocks hold 32 columns: a matrix with other rows keeps its format, as does every vector. */
 const BLOCK = 32
 
-export async function requantise(source: URL, format: Format): Promise<Blob> {
+export async function requantise(source: URL, format: EncodedType): Promise<Blob> {
   const reader = await GgufReader.open(source)
   const tensors = new Map<string, WrittenTensor>()
   for await (const { tensor, firstRow, numRows, data } of reader.rows()) {
@@ -24,7 +23,7 @@ export async function requantise(source: URL, format: Format): Promise<Blob> {
       tensors.set(name, { name, type, dims, data: new Uint8Array(rows * rowBytes(type, columns)) })
     }
     const values = toFloat32(tensor.type, data, numRows * columns)
-    const encoded = type === tensor.type ? data : encodeRows(type, values)
+    const encoded = type === tensor.type ? data : encodeRows(format, values)
     tensors.get(name)!.data.set(encoded, firstRow * rowBytes(type, columns))
   }
   return new Blob([writeGguf({ metadata: reader.metadata, tensors: [...tensors.values()] })])

@@ -1,11 +1,21 @@
 /** Packed weights of random values for tests. */
 import { padded, type Random } from './random'
-import { chunkColumns, chunkOf, type Format, isQuantised, ROW_TILE, type Weights } from './weight-format'
+import {
+  chunkColumns,
+  chunkOf,
+  type Format,
+  ROW_TILE,
+  sideAt,
+  sideWords,
+  type Weights,
+} from './weight-format'
 import { bitcastU32, pack2x16float } from './wgsl-builtins'
 
 /** Columns that a tensor of this format can have: whole blocks where it is quantised. */
 export function columnsFor(format: Format, columns: number): number {
-  return isQuantised(format) ? Math.ceil(columns / 32) * 32 : columns
+  // Blocks of 256 are 64 columns after 64 to a kernel.
+  const block = format.endsWith('_k') ? 64 : sideWords(format) > 0 ? 32 : 1
+  return Math.ceil(columns / block) * block
 }
 
 /** Rows [0, rows) and, with `second`, a second matrix that begins at the next whole tile. */
@@ -18,9 +28,9 @@ export function randomWeights(
 ): Weights {
   const tiles = Math.ceil(rows / ROW_TILE) * (second ? 2 : 1)
   const width = padded(columns)
-  const perChunk = chunkColumns[format]
+  const perChunk = chunkColumns(format)
   const quants = new Uint32Array((tiles * ROW_TILE * width * 4) / perChunk)
-  const scales = new Uint32Array(isQuantised(format) ? (tiles * ROW_TILE * width) / 64 : 0)
+  const scales = new Uint32Array(((tiles * ROW_TILE * width) / 64) * sideWords(format))
   const weights = { format, quants, scales, columns: width }
   for (let row = 0; row < tiles * ROW_TILE; row++) {
     if (row % (Math.ceil(rows / ROW_TILE) * ROW_TILE) >= rows) continue // padding
@@ -31,13 +41,34 @@ export function randomWeights(
         if (room > 0) quants[at + i] = word(random, format, room)
       }
     }
-    for (let column = 0; isQuantised(format) && column < columns; column += 64) {
-      const pair = Math.floor(row / ROW_TILE) * (width / 64) + column / 64
-      const high = column + 32 < columns ? random.float() * 0.1 : 0
-      scales[pair * ROW_TILE + (row % ROW_TILE)] = pack2x16float(random.float() * 0.1, high)
+    for (let column = 0; sideWords(format) > 0 && column < columns; column += 64) {
+      const words = sideOf(random, format, columns - column > 32)
+      for (const [word, value] of words.entries()) scales[sideAt(weights, row, column, word)] = value
     }
   }
   return weights
+}
+
+/** The words beside the chunks of 64 columns, the second half of which may be padding, whose weights are 0. */
+function sideOf(random: Random, format: Format, isWhole: boolean): number[] {
+  const pair = (high = true) => pack2x16float(random.float() * 0.1, high ? random.float() * 0.1 : 0)
+  const word = () => random.word()
+  switch (format) {
+    case 'q4_1':
+      return [pair(), isWhole ? pair() : 0]
+    case 'q5_0':
+      return [pair(isWhole), word(), word()]
+    case 'q5_1':
+      return [pair(), isWhole ? pair() : 0, word(), word()]
+    case 'q4_k':
+      return [pair(), word() & 0x3f3f3f3f]
+    case 'q5_k':
+      return [pair(), word() & 0x3f3f3f3f, word(), word()]
+    case 'q6_k':
+      return [pair(false), word(), word(), word(), word(), word()]
+    default:
+      return [pair(isWhole)]
+  }
 }
 
 /** A word of random elements, `room` of which are before the padding. */

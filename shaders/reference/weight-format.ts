@@ -1,14 +1,19 @@
 /** How a packed row becomes numbers: weight-format.wgsl, one element at a time. */
 import { bitcastF32, unpack2x16float } from './wgsl-builtins'
 
-export type Format = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0'
+type PlainFormat = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0'
+type AffineFormat = 'q4_1' | 'q5_0' | 'q5_1' | 'q4_k' | 'q5_k' | 'q6_k'
+export type Format = PlainFormat | AffineFormat
 
 /** Rows in tiles of 16, padded with zeros to whole tiles and to a multiple of 64 columns. */
 export interface Weights {
   format: Format
   /** [tiles, chunks of a row, rows of a tile, 4 words] */
   quants: Uint32Array<ArrayBuffer>
-  /** [tiles, pairs of blocks, rows of a tile] f16, the even block low. Only q8_0 and q4_0 have any. */
+  /**
+   * [tiles, words of a row, rows of a tile]. q8_0 and q4_0: an f16 per block, the even block low. Affine formats: per 64
+   * columns `scaleWords`, then the words of the high bits.
+   */
   scales: Uint32Array<ArrayBuffer>
   /** Columns of a row. */
   columns: number
@@ -16,8 +21,38 @@ export interface Weights {
 
 export const ROW_TILE = 16
 export const GROUP_COLUMNS = 16
-export const chunkColumns: Record<Format, number> = { f32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 }
-export const isQuantised = (format: Format): boolean => format === 'q8_0' || format === 'q4_0'
+const plainChunks: Record<PlainFormat, number> = { f32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 }
+export const chunkColumns = (format: Format): number => (isAffine(format) ? 32 : plainChunks[format])
+const isScaled = (format: Format): boolean => format === 'q8_0' || format === 'q4_0'
+
+/** Weights are scale * (number - centre) + minimum. */
+const affine: Record<AffineFormat, { scaleWords: number; highBits: number; centre: number }> = {
+  q4_1: { scaleWords: 2, highBits: 0, centre: 0 },
+  q5_0: { scaleWords: 1, highBits: 1, centre: 16 },
+  q5_1: { scaleWords: 2, highBits: 1, centre: 0 },
+  q4_k: { scaleWords: 2, highBits: 0, centre: 0 },
+  q5_k: { scaleWords: 2, highBits: 1, centre: 0 },
+  q6_k: { scaleWords: 2, highBits: 2, centre: 32 },
+}
+export const isAffine = (format: Format): format is AffineFormat => format in affine
+
+/** Words in `scales` of 64 columns. */
+export function sideWords(format: Format): number {
+  if (!isAffine(format)) return isScaled(format) ? 1 : 0
+  return affine[format].scaleWords + 2 * affine[format].highBits
+}
+
+/** Index in `scales` of a word of the 64 columns in which an element stands. */
+export function sideAt(
+  { format, columns }: Pick<Weights, 'format' | 'columns'>,
+  row: number,
+  column: number,
+  word: number,
+) {
+  const perRow = (columns / 64) * sideWords(format)
+  const at = Math.floor(row / ROW_TILE) * perRow + Math.floor(column / 64) * sideWords(format) + word
+  return at * ROW_TILE + (row % ROW_TILE)
+}
 
 /** Index in `quants` of the first word of the chunk in which an element stands. */
 export function chunkOf(
@@ -25,16 +60,17 @@ export function chunkOf(
   row: number,
   column: number,
 ) {
-  const perChunk = chunkColumns[format]
+  const perChunk = chunkColumns(format)
   const chunk = Math.floor(row / ROW_TILE) * (columns / perChunk) + Math.floor(column / perChunk)
   return (chunk * ROW_TILE + (row % ROW_TILE)) * 4
 }
 
-/** An element without its block's scale. */
+/** An element, without its block's scale where `scaleOf` has one. */
 export function unpack(weights: Weights, row: number, column: number): number {
   const { format, quants } = weights
   const at = chunkOf(weights, row, column)
-  const i = column % chunkColumns[format]
+  const i = column % chunkColumns(format)
+  if (isAffine(format)) return affineElement(weights, format, row, column)
   switch (format) {
     case 'f32':
       return bitcastF32(quants[at + i]!)
@@ -53,8 +89,40 @@ export function unpack(weights: Weights, row: number, column: number): number {
   }
 }
 
-export function scaleOf({ format, scales, columns }: Weights, row: number, column: number): number {
-  if (!isQuantised(format)) return 1
-  const pair = Math.floor(row / ROW_TILE) * (columns / 64) + Math.floor(column / 64)
-  return unpack2x16float(scales[pair * ROW_TILE + (row % ROW_TILE)]!)[(column >> 5) & 1]!
+function affineElement(weights: Weights, format: AffineFormat, row: number, column: number): number {
+  const { scaleWords, highBits, centre } = affine[format]
+  const side = (word: number) => weights.scales[sideAt(weights, row, column, word)]!
+  const i = column % 32
+  const byte = 8 * (i & 3)
+  const low =
+    (weights.quants[chunkOf(weights, row, column) + ((i % 16) >> 2)]! >>> (byte + (i < 16 ? 0 : 4))) & 15
+  const bit = ((column % 64) >> 2) * highBits
+  const high = highBits && (side(scaleWords + (bit >> 3)) >>> (byte + (bit & 7))) & ((1 << highBits) - 1)
+  const [scale, minimum] = lineOf(format, side, (column % 64) >> 4)
+  return Math.fround(scale * ((low | (high << 4)) - centre) + minimum)
+}
+
+/** Scale and minimum of group g of 64 columns. */
+function lineOf(format: AffineFormat, side: (word: number) => number, g: number): [number, number] {
+  const half = g >> 1
+  switch (format) {
+    case 'q4_1':
+    case 'q5_1':
+      return unpack2x16float(side(half))
+    case 'q5_0':
+      return [unpack2x16float(side(0))[half]!, 0]
+    case 'q4_k':
+    case 'q5_k': {
+      const own = side(1) >>> (16 * half)
+      const [scale, minimum] = unpack2x16float(side(0))
+      return [scale * (own & 255), -minimum * ((own >> 8) & 255)]
+    }
+    case 'q6_k':
+      return [unpack2x16float(side(0))[0] * ((side(1) << (24 - 8 * g)) >> 24), 0]
+  }
+}
+
+export function scaleOf(weights: Weights, row: number, column: number): number {
+  if (!isScaled(weights.format)) return 1
+  return unpack2x16float(weights.scales[sideAt(weights, row, column, 0)]!)[(column >> 5) & 1]!
 }

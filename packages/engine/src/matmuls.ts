@@ -111,7 +111,7 @@ export class Matmuls {
   ): Promise<Variant> {
     const { lanes, subgroups, plainOutputs } = this.#profile.matmul
     const format = formatParams[matrix.format]
-    const most = format.QUANTISED ? outputs : Math.min(outputs, plainOutputs)
+    const most = format.GROUP_CHUNKS === 1 ? outputs : Math.min(outputs, plainOutputs)
     const perMatrix = Math.max(1, most / matrices)
     const pipeline = await this.#gpu.pipeline(this.#kernels[kernel], {
       ...format,

@@ -5,7 +5,7 @@ import { isLaterShard } from './shard-names'
 export type FileKind = '.gguf' | '.safetensors'
 
 /** What is chosen of several, by what the name says. */
-const preferred = ['q8_0', 'q4_0', 'f16', 'bf16', 'f32']
+const preferred = ['q8_0', 'q4_0', 'q4_k_m', 'q5_k_m', 'q6_k', 'f16', 'bf16', 'f32']
 
 /** Throws `bad-model` with the names where there is none, or none to prefer. */
 export function chooseFile(names: readonly string[], kind: FileKind, folder: string): string {

@@ -5,7 +5,7 @@ import { GgufReader } from './gguf-reader'
 import type { MetadataValue } from './gguf-value'
 import { type GgufContent, type WrittenTensor, writeGguf } from './gguf-writer'
 import { encodeRows, toFloat32 } from './row-values'
-import { isQuantised, supportedTypes } from './tensor-type'
+import { isQuantised, rowBytes, supportedTypes, tensorTypes } from './tensor-type'
 
 /** A blob whose stream comes in pieces of the given lengths, over and over; 0 is an empty piece. */
 class PieceBlob extends Blob {
@@ -43,6 +43,9 @@ async function readAll(reader: GgufReader): Promise<Map<string, Uint8Array>> {
   return tensors
 }
 
+const randomBytes = (length: number, seed: number) =>
+  Uint8Array.from({ length }, (_, i) => Math.imul(i + seed, 0x9e3779b1) >>> 24)
+
 const tensor = fc
   .record({
     type: fc.constantFrom(...supportedTypes),
@@ -51,17 +54,10 @@ const tensor = fc
     seed: fc.nat(1000),
   })
   .map(({ type, blocks, others, seed }): Omit<WrittenTensor, 'name'> => {
-    const columns = isQuantised(type) ? blocks * 32 : blocks * 7
+    const columns = isQuantised(type) ? blocks * tensorTypes[type].elements : blocks * 7
     const dims = [columns, ...others]
-    const length = dims.reduce((product, dim) => product * dim, 1)
-    return {
-      type,
-      dims,
-      data: encodeRows(
-        type,
-        Float32Array.from({ length }, (_, i) => Math.sin(i + seed)),
-      ),
-    }
+    const rows = others.reduce((product, dim) => product * dim, 1)
+    return { type, dims, data: randomBytes(rows * rowBytes(type, columns), seed) }
   })
 
 const file = fc.record({

@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromBfloat16, fromFloat16 } from './float16'
 import { packedSize, packRows, paddedColumns, paddedRows, rowsPerTile } from './row-packing'
-import { encodeRows, toFloat32 } from './row-values'
-import { isQuantised, rowBytes, supportedTypes, type TensorType } from './tensor-type'
+import { type EncodedType, encodedTypes, encodeRows, toFloat32 } from './row-values'
+import { isQuantised, rowBytes, supportedTypes } from './tensor-type'
 
 type Packed = ReturnType<typeof packRows>
 
-const columnsPerChunk: Record<TensorType, number> = { f32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 }
+const columnsPerChunk: Record<EncodedType, number> = { f32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 }
 
 /** One element as a kernel would read it. */
-function unpack(type: TensorType, columns: number, { quants, scales }: Packed, row: number, column: number) {
+function unpack(type: EncodedType, columns: number, { quants, scales }: Packed, row: number, column: number) {
   const [tile, lane] = [Math.floor(row / rowsPerTile), row % rowsPerTile]
   const perChunk = columnsPerChunk[type]
   const chunk = tile * (paddedColumns(columns) / perChunk) + Math.floor(column / perChunk)
@@ -29,7 +29,7 @@ function unpack(type: TensorType, columns: number, { quants, scales }: Packed, r
 
 const matrix = fc
   .record({
-    type: fc.constantFrom(...supportedTypes),
+    type: fc.constantFrom(...encodedTypes),
     rows: fc.nat(35),
     blocks: fc.integer({ min: 1, max: 4 }),
   })
@@ -68,15 +68,31 @@ describe('packRows', () => {
   })
 
   test('groups of whole tiles side by side are the whole tensor', () => {
-    const values = Float32Array.from({ length: 2 * rowsPerTile * 96 }, (_, i) => Math.sin(i))
     for (const type of supportedTypes) {
-      const data = encodeRows(type, values)
-      const half = data.length / 2
-      const whole = packRows(type, 96, data)
-      const parts = [packRows(type, 96, data.subarray(0, half)), packRows(type, 96, data.subarray(half))]
+      const columns = type.endsWith('_k') ? 512 : 96
+      const half = rowsPerTile * rowBytes(type, columns)
+      const data = Uint8Array.from({ length: 2 * half }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24)
+      const whole = packRows(type, columns, data)
+      const { quantBytes, scaleBytes } = packedSize(type, 2 * rowsPerTile, columns)
+      expect([whole.quants.byteLength, whole.scales.byteLength]).toEqual([quantBytes, scaleBytes])
+      const parts = [data.subarray(0, half), data.subarray(half)].map(part => packRows(type, columns, part))
       expect(parts.flatMap(part => [...part.quants])).toEqual([...whole.quants])
       expect(parts.flatMap(part => [...part.scales])).toEqual([...whole.scales])
     }
+  })
+
+  test.each([
+    ['q8_0', 8.5],
+    ['q4_0', 4.5],
+    ['q4_1', 5],
+    ['q5_0', 5.5],
+    ['q5_1', 6],
+    ['q4_k', 5],
+    ['q5_k', 6],
+    ['q6_k', 7],
+  ] as const)('%s takes %d bits per weight', (type, bits) => {
+    const { quantBytes, scaleBytes } = packedSize(type, 32, 512)
+    expect((quantBytes + scaleBytes) * 8).toBe(32 * 512 * bits)
   })
 
   test('refuses bytes that are no whole rows', () => {
@@ -86,7 +102,7 @@ describe('packRows', () => {
 })
 
 describe('encodeRows', () => {
-  const steps: Record<TensorType, number> = {
+  const steps: Record<EncodedType, number> = {
     f32: 0,
     f16: 2 ** -11,
     bf16: 2 ** -8,
@@ -94,7 +110,7 @@ describe('encodeRows', () => {
     q4_0: 1 / 7,
   }
 
-  test.each(supportedTypes)('%s keeps values within its step', type => {
+  test.each(encodedTypes)('%s keeps values within its step', type => {
     fc.assert(
       fc.property(fc.float32Array({ minLength: 64, maxLength: 64, noNaN: true, min: -4, max: 4 }), values => {
         const decoded = toFloat32(type, encodeRows(type, values), 64)

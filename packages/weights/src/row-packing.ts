@@ -1,4 +1,5 @@
 import { invariant } from '@foretoken/errors'
+import { isAffine, packAffine, sideWords } from './affine-blocks'
 import { isQuantised, rowBytes, type TensorType } from './tensor-type'
 
 const columnMultiple = 64
@@ -14,11 +15,14 @@ export const paddedColumns = (columns: number) => Math.ceil(columns / columnMult
 /** Rows of a matrix on the GPU: filled up with zeros to whole tiles. */
 export const paddedRows = (rows: number) => Math.ceil(rows / rowsPerTile) * rowsPerTile
 
-const quantBits: Record<TensorType, number> = { f32: 32, f16: 16, bf16: 16, q8_0: 8, q4_0: 4 }
+const bitsOf: Partial<Record<TensorType, number>> = { f32: 32, f16: 16, bf16: 16, q8_0: 8 }
+const quantBits = (type: TensorType) => bitsOf[type] ?? 4
 
-const wordsPerRow = (type: TensorType, columns: number) => (paddedColumns(columns) * quantBits[type]) / 32
-const scaleWordsPerRow = (type: TensorType, columns: number) =>
-  isQuantised(type) ? paddedColumns(columns) / blockElements / 2 : 0
+const wordsPerRow = (type: TensorType, columns: number) => (paddedColumns(columns) * quantBits(type)) / 32
+const scaleWordsPerRow = (type: TensorType, columns: number) => {
+  const words = isAffine(type) ? sideWords(type) : isQuantised(type) ? 1 : 0
+  return (paddedColumns(columns) / columnMultiple) * words
+}
 
 /** Bytes that `packRows` makes of a [rows, columns] tensor. */
 export function packedSize(
@@ -39,8 +43,10 @@ export function packedSize(
  * quants [tiles, chunks of a row, rows of a tile, 4 words]: a chunk is 16 bytes of one row, so 4 columns of f32, 8 of f16
  * or bf16 (the low half first), 16 of q8_0 (int8, the lowest byte first), and the 32 of a q4_0 block: byte j holds
  * element j in its low nibble and element j + 16 in the high one, each a signed number, where the file has it plus 8.
+ * A chunk of the other q types is such 32 columns too: unsigned numbers, or the low four bits of longer ones.
  *
- * scales [tiles, words of a row, rows of a tile], q types only: the f16 scales of two blocks per u32, the even block low.
+ * scales [tiles, words of a row, rows of a tile], q types only: the f16 scales of two blocks per u32, the even block low;
+ * for the others what `packAffine` puts beside their low bits.
  *
  * Relies on a little-endian CPU, as WebGPU does.
  */
@@ -59,7 +65,8 @@ export function packRows(
   const rowScales = new Uint32Array(scaleWordsPerRow(type, columns))
   for (let i = 0; i < rows; i++) {
     const bytes = data.subarray(i * bytesPerRow, (i + 1) * bytesPerRow)
-    if (isQuantised(type)) splitBlocks(type, bytes, row, rowScales)
+    if (isAffine(type)) packAffine(type, viewOf(bytes), row, rowScales)
+    else if (isQuantised(type)) splitBlocks(type, bytes, row, rowScales)
     else new Uint8Array(row.buffer).set(bytes)
     interleave(row, i, chunkWords, quants)
     interleave(rowScales, i, 1, scales)
@@ -85,7 +92,7 @@ function splitBlocks(
   const source = halves(bytes)
   const quantHalves = new Uint16Array(row.buffer)
   const scaleHalves = new Uint16Array(rowScales.buffer)
-  const halvesPerBlock = (blockElements * quantBits[type]) / 16
+  const halvesPerBlock = (blockElements * quantBits(type)) / 16
   const toSigned = type === 'q4_0' ? 0x8888 : 0
   const numBlocks = source.length / (halvesPerBlock + 1)
   let from = 0
@@ -101,3 +108,5 @@ export function halves(data: Uint8Array): Uint16Array {
   const aligned = data.byteOffset % 2 === 0 ? data : data.slice()
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2)
 }
+
+export const viewOf = (data: Uint8Array) => new DataView(data.buffer, data.byteOffset, data.byteLength)

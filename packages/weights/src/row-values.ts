@@ -1,11 +1,13 @@
 import { invariant } from '@foretoken/errors'
+import { type AffineType, packAffine, sideWords, unpackAffine } from './affine-blocks'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16'
-import { halves } from './row-packing'
+import { halves, viewOf } from './row-packing'
 import { rowBytes, type TensorType } from './tensor-type'
 
 /**
  * The first `count` elements of `data` (bytes as in the file) as numbers. `count` is a whole number of
- * blocks. Quantised formats as GGML reads them: q8_0 = scale * int8, q4_0 = scale * (nibble - 8).
+ * blocks. Quantised formats as GGML reads them, to the bit: q8_0 = scale * int8, q4_0 = scale * (nibble - 8), others by
+ * affine-blocks.ts.
  */
 export function toFloat32(type: TensorType, data: Uint8Array, count: number): Float32Array<ArrayBuffer> {
   const bytes = rowBytes(type, count)
@@ -15,12 +17,17 @@ export function toFloat32(type: TensorType, data: Uint8Array, count: number): Fl
   else if (type === 'f16') values.set(Array.from(halves(data.subarray(0, bytes)), fromFloat16))
   else if (type === 'bf16') values.set(Array.from(halves(data.subarray(0, bytes)), fromBfloat16))
   else if (type === 'q8_0') readQ8(data, values)
-  else readQ4(data, values)
+  else if (type === 'q4_0') readQ4(data, values)
+  else readAffine(type, data.subarray(0, bytes), values)
   return values
 }
 
+/** What this project writes itself. */
+export const encodedTypes = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const satisfies readonly TensorType[]
+export type EncodedType = (typeof encodedTypes)[number]
+
 /** Numbers as the file's bytes, the inverse of `toFloat32` up to rounding. `values.length` is a whole number of blocks. */
-export function encodeRows(type: TensorType, values: Float32Array): Uint8Array<ArrayBuffer> {
+export function encodeRows(type: EncodedType, values: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(rowBytes(type, values.length))
   if (type === 'f32') bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   else if (type === 'f16') new Uint16Array(bytes.buffer).set(Array.from(values, toFloat16))
@@ -48,6 +55,13 @@ function readQ4(data: Uint8Array, values: Float32Array): void {
       values[block * 32 + i + 16] = scale * ((byte >> 4) - 8)
     }
   }
+}
+
+function readAffine(type: AffineType, data: Uint8Array, values: Float32Array): void {
+  const quants = new Uint32Array(values.length / 8)
+  const side = new Uint32Array(Math.ceil(values.length / 64) * sideWords(type))
+  packAffine(type, viewOf(data), quants, side)
+  unpackAffine(type, quants, side, values)
 }
 
 function writeQ8(values: Float32Array, bytes: Uint8Array): void {

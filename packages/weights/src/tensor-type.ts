@@ -1,7 +1,18 @@
 import { invariant } from '@foretoken/errors'
 
 /** Element types of a tensor that the engine can use. */
-export type TensorType = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0'
+export type TensorType =
+  | 'f32'
+  | 'f16'
+  | 'bf16'
+  | 'q8_0'
+  | 'q4_0'
+  | 'q4_1'
+  | 'q5_0'
+  | 'q5_1'
+  | 'q4_k'
+  | 'q5_k'
+  | 'q6_k'
 
 interface Block {
   /** GGML's number for the type, as it stands in a GGUF file. */
@@ -11,13 +22,22 @@ interface Block {
   bytes: number
 }
 
-/** A q block is an f16 scale, then 32 int8 (q8_0) or 16 bytes of two nibbles (q4_0). Source: GGML. */
+/**
+ * A q block is an f16 scale, then 32 int8 (q8_0) or 16 bytes of two nibbles (q4_0); the others are told of in
+ * affine-blocks.ts. Source: GGML.
+ */
 export const tensorTypes: Record<TensorType, Block> = {
   f32: { ggmlId: 0, elements: 1, bytes: 4 },
   f16: { ggmlId: 1, elements: 1, bytes: 2 },
   bf16: { ggmlId: 30, elements: 1, bytes: 2 },
   q8_0: { ggmlId: 8, elements: 32, bytes: 34 },
   q4_0: { ggmlId: 2, elements: 32, bytes: 18 },
+  q4_1: { ggmlId: 3, elements: 32, bytes: 20 },
+  q5_0: { ggmlId: 6, elements: 32, bytes: 22 },
+  q5_1: { ggmlId: 7, elements: 32, bytes: 24 },
+  q4_k: { ggmlId: 12, elements: 256, bytes: 144 },
+  q5_k: { ggmlId: 13, elements: 256, bytes: 176 },
+  q6_k: { ggmlId: 14, elements: 256, bytes: 210 },
 }
 
 export const supportedTypes = Object.keys(tensorTypes) as TensorType[]
@@ -34,15 +54,9 @@ export function rowBytes(type: TensorType, columns: number): number {
 export const typeOfGgmlId = (id: number) => supportedTypes.find(type => tensorTypes[type].ggmlId === id)
 
 const ggmlNames: Record<number, string> = {
-  3: 'Q4_1',
-  6: 'Q5_0',
-  7: 'Q5_1',
   9: 'Q8_1',
   10: 'Q2_K',
   11: 'Q3_K',
-  12: 'Q4_K',
-  13: 'Q5_K',
-  14: 'Q6_K',
   15: 'Q8_K',
   16: 'IQ2_XXS',
   17: 'IQ2_XS',
