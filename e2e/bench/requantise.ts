@@ -12,7 +12,7 @@ import {
 /** Quantised blocks hold 32 columns: a matrix with other rows keeps its format, as does every vector. */
 const BLOCK = 32
 
-export async function requantise(source: URL, format: EncodedType): Promise<Blob> {
+export async function requantise(source: URL | Blob, format: EncodedType): Promise<Blob> {
   const reader = await GgufReader.open(source)
   const tensors = new Map<string, WrittenTensor>()
   for await (const { tensor, firstRow, numRows, data } of reader.rows()) {
