@@ -9,7 +9,7 @@ export type { StorageUse, StoredModel } from './stored-models'
 /**
  * Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. Of a split
  * model ("-00001-of-00003.gguf") the address of any part, or the directory; of a directory with several models the first of
- * these types: Q8_0, Q4_0, F16, BF16, F32.
+ * these types: Q8_0, Q4_0, Q4_K_M, Q5_K_M, Q6_K, F16, BF16, F32.
  */
 export type ModelSource = 'bundled' | FileSource
 

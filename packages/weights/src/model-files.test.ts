@@ -97,6 +97,7 @@ describe('of several files', () => {
 
   test('the type decides, by its whole name', () => {
     expect(choose('m-F16.gguf', 'm-q4_0.gguf', 'm.Q8_0.gguf')).toBe('m.Q8_0.gguf')
+    expect(choose('m-F16.gguf', 'm-Q2_K.gguf', 'm-Q4_K_M.gguf')).toBe('m-Q4_K_M.gguf')
     expect(choose('m-BF16.gguf', 'm-F32.gguf')).toBe('m-BF16.gguf')
     expect(choose('m-BF16.gguf', 'm-F16.gguf')).toBe('m-F16.gguf')
   })
