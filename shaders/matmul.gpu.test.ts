@@ -109,20 +109,24 @@ describe('matmul', async () => {
     }
   })
 
-  it('gives a row the same bits for every number of rows, as body and as tail', async () => {
-    const whole = randomCase(8, { format: 'q8_0', numRows: 32, outputs: 20, k: 320 })
-    const reference = bits(await run(whole, { TILE: 1, OUTPUTS: 1, LANES: 16 }))
-    const { stride } = whole
-    for (let numRows = 1; numRows <= 32; numRows++) {
-      const first = 32 - numRows
-      const part = rowsOf(whole, first, numRows)
-      const variant = { TILE: 1 + (numRows % 4), OUTPUTS: 2, LANES: 4 }
-      expect(bits(await run(part, variant)), `${numRows} rows`).toEqual(reference.slice(first * stride))
+  const some = ['q8_0', 'q5_0', 'q5_1', 'q4_k', 'q6_k'] as const
+  it.each(some)(
+    'gives a row the same bits for every number of rows, as body and as tail: %s',
+    async format => {
+      const whole = randomCase(8, { format, numRows: 32, outputs: 20, k: 320 })
+      const reference = bits(await run(whole, { TILE: 1, OUTPUTS: 1, LANES: 16 }))
+      const { stride } = whole
+      for (let numRows = 1; numRows <= 32; numRows++) {
+        const first = 32 - numRows
+        const part = rowsOf(whole, first, numRows)
+        const variant = { TILE: 1 + (numRows % 4), OUTPUTS: 2, LANES: 4 }
+        expect(bits(await run(part, variant)), `${numRows} rows`).toEqual(reference.slice(first * stride))
 
-      const tail = bits(await run(part, { ...variant, TILE: 7 }, { bodyTile: 8 }))
-      const body = Math.floor(numRows / 8) * 8 * stride
-      expect(tail.slice(0, body)).toEqual(bits(part.y).slice(0, body))
-      expect(tail.slice(body), `${numRows} rows' tail`).toEqual(reference.slice(first * stride + body))
-    }
-  })
+        const tail = bits(await run(part, { ...variant, TILE: 7 }, { bodyTile: 8 }))
+        const body = Math.floor(numRows / 8) * 8 * stride
+        expect(tail.slice(0, body)).toEqual(bits(part.y).slice(0, body))
+        expect(tail.slice(body), `${numRows} rows' tail`).toEqual(reference.slice(first * stride + body))
+      }
+    },
+  )
 })

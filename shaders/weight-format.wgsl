@@ -111,7 +111,7 @@ fn line_of(at: u32, group: u32) -> Line {
   //: end
   //: if SHARED_SCALE
   let own = f32(bitcast<i32>(scales[at + ROW_TILE] << (24u - 8u * (group & 3u))) >> 24u);
-  let pair = unpack2x16float(word).x * own * vec2<f32>(1.0, -32.0);
+  let pair = bitcast<f32>(word) * own * vec2<f32>(1.0, -32.0);
   //: end
   let bit = (group & 3u) * 4u * HIGH_BITS;
   //: if HIGH_BITS

@@ -9,7 +9,7 @@ import {
   sideWords,
   type Weights,
 } from './weight-format'
-import { bitcastU32, pack2x16float } from './wgsl-builtins'
+import { bitcastU32, pack2x16float, unpack2x16float } from './wgsl-builtins'
 
 /** Columns that a tensor of this format can have: whole blocks where it is quantised. */
 export function columnsFor(format: Format, columns: number): number {
@@ -64,8 +64,10 @@ function sideOf(random: Random, format: Format, isWhole: boolean): number[] {
       return [pair(), word() & 0x3f3f3f3f]
     case 'q5_k':
       return [pair(), word() & 0x3f3f3f3f, word(), word()]
-    case 'q6_k':
-      return [pair(false), word(), word(), word(), word(), word()]
+    case 'q6_k': {
+      const factor = bitcastU32(unpack2x16float(pair())[0])
+      return [factor, word(), word(), word(), word(), word()]
+    }
     default:
       return [pair(isWhole)]
   }

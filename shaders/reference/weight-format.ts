@@ -118,7 +118,7 @@ function lineOf(format: AffineFormat, side: (word: number) => number, g: number)
       return [scale * (own & 255), -minimum * ((own >> 8) & 255)]
     }
     case 'q6_k':
-      return [unpack2x16float(side(0))[0] * ((side(1) << (24 - 8 * g)) >> 24), 0]
+      return [bitcastF32(side(0)) * ((side(1) << (24 - 8 * g)) >> 24), 0]
   }
 }
 

@@ -25,6 +25,8 @@ interface Form {
 
 const lowNibbles = 0x0f0f0f0f
 const oneBits = 0x01010101
+const float = new Float32Array(1)
+const floatBits = new Uint32Array(float.buffer)
 const halfOf = (word: number, half: number) => (word >>> (16 * half)) & 0xffff
 
 /** An f16 scale and an f16 minimum per 32 columns: a word. */
@@ -124,7 +126,10 @@ const affineForms: Record<AffineType, Form> = {
       }
     },
   },
-  /** A signed byte per 16 columns times the f16 factor of 256. */
+  /**
+   * A signed byte per 16 columns times the factor of 256, an f16 that is often below the least normal one: it becomes an
+   * f32, which no device takes for 0.
+   */
   q6_k: {
     highBits: 2,
     scaleWords: 2,
@@ -140,11 +145,13 @@ const affineForms: Record<AffineType, Form> = {
       }
     },
     packScales(view, at, part, words, base, half) {
-      words[base] = view.getUint16(at + 208, true)
+      float[0] = fromFloat16(view.getUint16(at + 208, true))
+      words[base] = floatBits[0]!
       words[base + 1]! |= view.getUint16(at + 192 + 2 * part, true) << (16 * half)
     },
     line(words, base, g) {
-      return [fromFloat16(words[base]!) * ((words[base + 1]! << (24 - 8 * g)) >> 24), -0]
+      floatBits[0] = words[base]!
+      return [float[0]! * ((words[base + 1]! << (24 - 8 * g)) >> 24), -0]
     },
   },
 }
