@@ -172,18 +172,19 @@ export function unsupportedModels(parts: ModelParts): OddModel[] {
     bytes: rewritten(parts, { metadata: { 'general.architecture': architecture } }),
     details: { key: 'general.architecture', expected: ['llama', 'qwen2', 'qwen3', 'smollm3'], found },
   })
+  const supported = 'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K'.split(' ')
   const type = (id: number, found: string): OddModel => ({
     name: `tensor type ${found}`,
     bytes: rewritten(parts, { tensors: [{ ...tensors[0]!, type: id }, ...tensors.slice(1)] }),
-    details: { tensor: 'token_embd.weight', found, expected: ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] },
+    details: { tensor: 'token_embd.weight', found, expected: supported },
   })
   return [
     arch('gpt2', 'gpt2'),
     arch('mamba', 'mamba'),
     arch(7, 7),
     arch(undefined, null),
-    type(12, 'Q4_K'),
-    type(14, 'Q6_K'),
+    type(10, 'Q2_K'),
+    type(15, 'Q8_K'),
     type(77, '77'),
   ]
 }
