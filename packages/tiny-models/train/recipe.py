@@ -6,6 +6,7 @@ python recipe.py [--text FOLDER] [--work FOLDER] [--models FOLDER]
 import argparse
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -74,20 +75,28 @@ def main() -> None:
 
     own = drafts.outputs(tokenizer, tales, target, args.work / "outputs.pt")
 
-    def draft_documents(round: int, rows: int) -> list[Document]:
+    def own_documents(round: int, rows: int) -> list[Document]:
+        return shuffled(own, round)
+
+    def with_tales(round: int, rows: int) -> list[Document]:
         return shuffled(own + tale_documents(tokenizer, tales, random.Random(round), rows), round)
 
-    def train_drafts(stage: str, schedule: Schedule, begun: dict[str, Weights]) -> dict[str, tuple[Shape, Weights]]:
+    def train_drafts(
+        stage: str, schedule: Schedule, make: Callable[[int, int], list[Document]], begun: dict[str, Weights]
+    ) -> dict[str, tuple[Shape, Weights]]:
         shapes = {name: DRAFTS[name] for name in begun}
         losses = drafts.draft_losses(target, shapes)
-        trained = train(stage, args.work, drafts.side_by_side(begun), schedule, draft_documents, losses)
+        trained = train(stage, args.work, drafts.side_by_side(begun), schedule, make, losses)
         return {name: (shape, drafts.one_of(trained, name)) for name, shape in shapes.items()}
 
     models = {"target": (TARGET, target)}
-    models |= train_drafts("drafts", SCRATCH_SCHEDULE, {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH})
-    wide = drafts.init_wide(target, next(pack(iter(draft_documents(0, 512)), 16, 512)))
-    models |= train_drafts("wide", WIDE_SCHEDULE, {"wide": wide})
-    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, draft_documents, drafts.head_losses(target))
+    # Who begins as layers of the target knows the tales; who begins from nothing has to learn the language from them.
+    models |= train_drafts(
+        "drafts", SCRATCH_SCHEDULE, with_tales, {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH}
+    )
+    wide = drafts.init_wide(target, next(pack(iter(own_documents(0, 512)), 16, 512)))
+    models |= train_drafts("wide", WIDE_SCHEDULE, own_documents, {"wide": wide})
+    heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
 
     for name, (shape, weights) in models.items():
         for kind in ("f16", "q8_0"):
