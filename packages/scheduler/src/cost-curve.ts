@@ -13,8 +13,11 @@ const WALK = 0.0002
 /** What a cell may shrink to at most with one step. */
 const LEAST = 0.1
 
-/** Variance of a sample's logarithm. Noise is one-sided, so late steps are doubted, the later the more. */
-export const noiseOf = (surprise: number): number => 0.003 + 1 * Math.min(1, Math.max(0, surprise)) ** 2
+/**
+ * Variance of a sample's logarithm. Noise is one-sided, so late steps are doubted, the later the more; but not so much
+ * that one which is late every time is never believed.
+ */
+export const noiseOf = (surprise: number): number => 0.003 + 0.4 * Math.min(1, Math.max(0, surprise)) ** 2
 
 export type CostTable = Array<{ rows: number; ms: number }>
 
@@ -55,7 +58,9 @@ export class CostCurve {
       return
     }
     const surprise = Math.log(ms) - cell.logMs
-    this.learn(rows, surprise, 1, this.variance(rows) + noiseOf(surprise))
+    const known = this.variance(rows)
+    const part = known / (known + noiseOf(surprise))
+    this.learn(rows, Math.exp(cell.logMs + part * surprise), part)
   }
 
   /** A step has gone by: what is not measured is known a little less. */
@@ -69,15 +74,12 @@ export class CostCurve {
     return cell ? this.#varianceOf(cell) : NEVER
   }
 
-  /**
-   * A step whose logarithm was off by `surprise`, where `variance` was expected, and of whose time the cell has a `share`.
-   * Kalman's update; what it would take the cell to explain all of the surprise is not linear in it.
-   */
-  learn(rows: number, surprise: number, share: number, variance: number): void {
-    const cell = this.#cells.get(cellOf(rows)) ?? this.#add(rows, this.at(rows), NEVER)
+  /** It is `ms`, of which a `part` between 0 and 1 was not known before. */
+  learn(rows: number, ms: number, part: number): void {
+    const before = this.at(rows)
+    const cell = this.#cells.get(cellOf(rows)) ?? this.#add(rows, before, NEVER)
     const known = this.#varianceOf(cell)
-    const part = (share ** 2 * known) / variance
-    cell.logMs += part * Math.log(Math.max(LEAST, 1 + (Math.exp(surprise) - 1) / share))
+    cell.logMs = Math.log(Math.max(LEAST * before, ms))
     cell.variance = known * (1 - part)
     cell.seenAt = this.#now
     this.#isStale = true

@@ -16,8 +16,14 @@ import type { DraftPass, Step } from './step'
 
 export type { CostTable } from './cost-curve'
 
-/** Variance that a step adds to the logarithm of the slowdown. */
-const SLOWDOWN_WALK = 0.02
+/**
+ * Variance that a step adds to the logarithm of the slowdown, and how much of it is left after a step: what lasts is the
+ * price of what runs, or one kind of step that runs all the time could never be found to be dear.
+ */
+const SLOWDOWN_WALK = 0.002
+const SLOWDOWN_RECALL = 0.97
+/** Of a step, what a part's cost may be off by however well it is known: one that was thought to be nothing too. */
+const DOUBT = 0.02
 /** A step that took longer than this many times the expected counts as so many. */
 const OUTLIER = 2
 
@@ -91,17 +97,21 @@ export class CostModel {
     }
   }
 
+  /** Kalman's update, over ms, which add up. */
   #share(parts: readonly Part[], stepMs: number): void {
     const expected = parts.reduce((sum, part) => sum + expectedMs(part), 0)
+    this.#logSlowdown *= SLOWDOWN_RECALL
+    this.#slowdownVariance = this.#slowdownVariance * SLOWDOWN_RECALL ** 2 + SLOWDOWN_WALK
     const surprise = Math.log(stepMs / expected) - this.#logSlowdown
-    this.#slowdownVariance += SLOWDOWN_WALK
-    // A part's variance shows in the step's logarithm by its share of the time, squared.
-    const shares = parts.map(part => expectedMs(part) / expected)
-    const variance = parts.reduce(
-      (sum, { curve, rows }, i) => sum + shares[i]! ** 2 * curve.variance(rows),
-      this.#slowdownVariance + noiseOf(surprise),
-    )
-    for (const [i, { curve, rows }] of parts.entries()) curve.learn(rows, surprise, shares[i]!, variance)
+    const lateMs = expected * (Math.exp(surprise) - 1)
+    // In shares of the step, squared.
+    const known = parts.map(part => (expectedMs(part) / expected) ** 2 * part.curve.variance(part.rows))
+    const doubted = known.map(variance => variance + DOUBT ** 2)
+    const variance = doubted.reduce((sum, each) => sum + each, this.#slowdownVariance + noiseOf(surprise))
+    for (const [i, { curve, rows, count }] of parts.entries()) {
+      const ms = curve.at(rows) + ((doubted[i]! / variance) * lateMs) / count
+      curve.learn(rows, ms, known[i]! / variance)
+    }
     const gain = this.#slowdownVariance / variance
     this.#logSlowdown += gain * surprise
     this.#slowdownVariance *= 1 - gain

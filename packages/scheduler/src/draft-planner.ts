@@ -37,9 +37,11 @@ export interface DraftPlannerConfig {
 export interface Prefill {
   numSequences: number
   numRows: number
+  /** Sequences that will decode once their prompts are read, in this step or not. */
+  numFilling: number
 }
 
-export const NO_PREFILL: Prefill = { numSequences: 0, numRows: 0 }
+export const NO_PREFILL: Prefill = { numSequences: 0, numRows: 0, numFilling: 0 }
 
 export class DraftPlanner {
   readonly estimates = new Estimates()
@@ -154,8 +156,8 @@ export class DraftPlanner {
   ): Situation {
     return {
       contenders: proposals.map(all => ({ offers: all.map(({ offer }) => offer) })),
-      baseTokens: decoding.length - proposals.length + numTokens,
-      baseRows: decoding.length + numRows,
+      baseTokens: decoding.length - proposals.length + prefill.numFilling + numTokens,
+      baseRows: decoding.length + prefill.numFilling + numRows,
       prefillRows: prefill.numRows,
       numDecoding: decoding.length,
       numContext: decoding.reduce((sum, s) => sum + s.length, 0),

@@ -71,9 +71,12 @@ export interface Contender {
 
 export interface Situation {
   contenders: readonly Contender[]
-  /** Tokens that the other sequences are expected to commit in this step. */
+  /**
+   * Tokens that the other sequences are expected to commit in this step. One whose prompt is being read counts as if it
+   * decoded already: the time that drafts take is taken from it as well, and what is begun now goes on in its company.
+   */
   baseTokens: number
-  /** Rows of the target pass that are there whatever is chosen: one per decoding sequence, and drafts already chosen. */
+  /** Rows of the target pass that are there whatever is chosen: one per such sequence, and drafts already chosen. */
   baseRows: number
   /** Rows of prompts in the same pass. */
   prefillRows: number

@@ -144,7 +144,11 @@ export class Scheduler {
     const numPrefillRows = filling.reduce((sum, sequence) => sum + rows.get(sequence)!, 0)
     const step = this.#newStep(false)
     for (const sequence of decoding) this.#growAhead(sequence)
-    const late = this.#drafts.plan(step, decoding, { numSequences: filling.length, numRows: numPrefillRows })
+    const late = this.#drafts.plan(step, decoding, {
+      numSequences: filling.length,
+      numRows: numPrefillRows,
+      numFilling: this.#running.filter(sequence => !sequence.decoding && !sequence.request.scoreOnly).length,
+    })
     addDecoding(step, decoding, late)
     // Scoring takes whatever sample places are left, so it comes last.
     filling.sort((a, b) => Number(a.request.scoreOnly ?? false) - Number(b.request.scoreOnly ?? false))
