@@ -83,7 +83,6 @@ describe('sixteen requests in few KV blocks', () => {
   it.each<[string, Speculation]>([
     ['off', 'off'],
     ['auto', 'auto'],
-    ['lookup', { method: 'lookup', depth: 4 }],
     ['draft', { method: 'draft', depth: 3 }],
   ])(
     'with %s',
