@@ -7,6 +7,9 @@ import { runKernel } from './run-kernel'
 import { ROW_TILE, scaleOf, unpack, type Weights } from './weight-format'
 
 export const formats = Object.keys(formatParams) as WeightFormat[]
+
+/** Of the formats of scale and minimum one of each layout: the others differ in the width of a number. */
+export const formatKinds = formats.filter(format => !['q4_1', 'q4_k'].includes(format))
 export const epilogues: readonly Epilogue[] = ['set', 'add', 'gate']
 
 export interface ProductCase {
