@@ -1,9 +1,9 @@
 /**
- * What is believed of one drafter: of all its drafts together, and of each request by itself. A request's few drafts are
- * shrunk to the drafter's mean by empirical Bayes: how far is learnt from how much finished requests differed. Where
- * some requests copy and others do not, two drafts tell which this one is; where all are alike, one stroke of bad luck
- * changes little; and where the drafter told how sure it was, that counts beside what came of it. Good and bad guesses come in runs, a copied passage or a hard one, so what follows a hit and what
- * follows a miss is counted apart.
+ * What is believed of one drafter: of all its drafts together, and of each request by itself. A request's few drafts
+ * are shrunk to the drafter's mean by empirical Bayes: how far is learnt from how much finished requests differed.
+ * Where some requests copy and others do not, two drafts tell which this one is; where all are alike, one stroke of bad
+ * luck changes little; and where the drafter told how sure it was, that counts beside what came of it. Good and bad
+ * guesses come in runs, a copied passage or a hard one, so what follows a hit and what follows a miss is counted apart.
  */
 import { Acceptance } from './acceptance'
 import { MarginPredictor } from './margin-predictor'

@@ -41,7 +41,7 @@ export class Exploration {
   #goOn(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     const { choice, stepsLeft } = this.#trial
     const choices = stepsLeft > 0 ? tried(situation, best, choice) : undefined
-    const price = choices ? priceOf(situation, best, choices) : 0
+    const price = choices ? new Prices(situation, best).of(choices) : 0
     if (!choices || price > this.#savedMs!) {
       this.#trial = { choice: OFF, stepsLeft: 0 }
       return undefined
@@ -53,8 +53,8 @@ export class Exploration {
 
   /** The thing to try that was left alone for longest, of those that can be paid for. */
   #look(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
-    const stepMs = expectedMs(situation, best)
-    const rate = goodput(situation, best)
+    const prices = new Prices(situation, best)
+    const { stepMs, rate } = prices
     const saved = Math.min(
       (this.#savedMs ?? FIRST_SAVED * stepMs) + TOLL * LOOK_EVERY * stepMs,
       MOST_SAVED * stepMs,
@@ -68,7 +68,7 @@ export class Exploration {
       if (!choices) continue
       const found = goodput(situation, choices)
       if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
-      const price = priceOf(situation, best, choices)
+      const price = prices.of(choices)
       if (price <= saved) probe = { choice, choices, price }
     }
     if (!probe) return undefined
@@ -110,11 +110,23 @@ function tried(situation: Situation, best: readonly Choice[], choice: Choice): C
   return choice.depth === 0 || choices.some(({ depth }) => depth > 0) ? choices : undefined
 }
 
-/** The time that these choices are expected to lose, in ms, beside the best ones. */
-function priceOf(situation: Situation, best: readonly Choice[], choices: readonly Choice[]): number {
-  const trial = uncommitted(situation)
-  const lostMs = expectedMs(trial, choices) * (1 - goodput(trial, choices) / goodput(situation, best))
-  return Math.max(lostMs, LEAST_PRICE * expectedMs(situation, best))
+/** What it costs to try something in place of the best choices. */
+class Prices {
+  readonly stepMs: number
+  readonly rate: number
+  readonly #trial: Situation
+
+  constructor(situation: Situation, best: readonly Choice[]) {
+    this.stepMs = expectedMs(situation, best)
+    this.rate = goodput(situation, best)
+    this.#trial = uncommitted(situation)
+  }
+
+  /** The time that these choices are expected to lose, in ms. */
+  of(choices: readonly Choice[]): number {
+    const lostMs = expectedMs(this.#trial, choices) * (1 - goodput(this.#trial, choices) / this.rate)
+    return Math.max(lostMs, LEAST_PRICE * this.stepMs)
+  }
 }
 
 /** Who only tries a draft model pays for all of its catch-up: nothing is said of the steps after. */
