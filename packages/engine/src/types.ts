@@ -2,8 +2,8 @@
 
 import type { FileSource } from '@foretoken/weights'
 
-export type { DraftAdvice, DraftCandidate } from '@foretoken/scheduler'
 export type { AppFile, HubModel } from '@foretoken/weights'
+export type { DraftAdvice, DraftCandidate } from './draft-advice'
 export type { StorageUse, StoredModel } from './stored-models'
 
 /**

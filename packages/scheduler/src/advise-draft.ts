@@ -4,20 +4,18 @@
  */
 import { MAX_DEPTH } from './policy'
 
-/** A draft model that one thinks of. */
 export interface DraftCandidate {
   name: string
-  /** One step of it, for one token, on this device. */
+  /** One step of the draft, for one token. */
   stepMs: number
-  /** S(1), S(2), …: how far its drafts survive; or the tokens of a round (TAR) as measured at one depth. */
+  /** S(1), S(2), …: how far its drafts survive; or TAR as it was measured at one depth. */
   agreement: { survival: readonly number[] } | { tar: number; depth: number }
 }
 
 export interface DraftAdvice {
   name: string
-  /** Tokens to draft per round, with the highest throughput; 0 where plain decoding is faster at every depth. */
+  /** The depth with the highest throughput; 0 where plain decoding is faster at all of them. */
   depth: number
-  /** Tokens that a round is expected to give, the target's own among them. */
   tar: number
   tokensPerS: number
   /** Over plain decoding. */
