@@ -133,7 +133,7 @@ export function plannedGoodput(traces: readonly Trace[], costs: StepCosts, tells
       const sequence = sequences[answer]!
       sequence.tokens.length = end
       if (depth === 0) return estimate.skip(sequence)
-      estimate.observe(sequence, depth, accepted, tellsMargins ? margins : undefined)
+      estimate.observe(sequence, { depth, accepted, margins: tellsMargins ? margins : undefined })
       if (end >= traces[answer]!.length) estimate.forget(sequence)
     },
   )
@@ -179,7 +179,7 @@ export function logLoss(
         count++
       }
       sequence.tokens.length += accepted + 1
-      estimate.observe(sequence, depth, accepted, tellsMargins ? margins : undefined)
+      estimate.observe(sequence, { depth, accepted, margins: tellsMargins ? margins : undefined })
     }
     estimate.forget(sequence)
   }

@@ -2,14 +2,24 @@
  * Milliseconds against rows, measured. Between neighbouring cells lies a line; where rows were measured one by one, steps
  * of the cost (tiles, workgroups) stay steps. More rows never cost less: where two cells contradict each other, the one
  * that is known better is believed.
+ *
+ * The logarithms of the cells are one Gaussian: what time changes, it changes for near numbers of rows alike, so a step
+ * that is found to be dearer makes its neighbours dearer too. Cells on their own would each keep what the device was like
+ * when they were last seen, and choices live on how neighbours compare.
  */
 
 /** Beyond so many rows, cells stand for ranges: 1/16 of an octave apart. */
 const EXACT_ROWS = 48
-/** Variances of logarithms: of a cell measured once, of one that was never measured, and what time adds with every step. */
+/**
+ * Variances of logarithms: of a cell measured once, of the least of some measurements, of one that was never measured, and
+ * what time adds with every step.
+ */
 const ONCE = 0.05
+const OFTEN = 0.003
 const NEVER = 0.3
 const WALK = 0.0002
+/** Octaves of rows over which changes are alike. */
+const REACH = 2
 /** What a cell may shrink to at most with one step. */
 const LEAST = 0.1
 
@@ -24,15 +34,15 @@ export type CostTable = Array<{ rows: number; ms: number }>
 interface Cell {
   rows: number
   logMs: number
-  /** As it was at `seenAt`. */
-  variance: number
-  seenAt: number
 }
 
 export class CostCurve {
-  readonly #cells = new Map<number, Cell>()
+  /** In the order of rows. */
+  readonly #cells: Cell[] = []
+  /** Between the logarithms of any two cells, as it was at `#knownAt`. */
+  readonly #covariance: number[][] = []
+  #knownAt = 0
   #now = 0
-  #largest = 0
   /** What was measured, made monotone; and the same for every number of rows up to the largest cell. */
   #table: CostTable = []
   #dense = new Float64Array(0)
@@ -40,27 +50,33 @@ export class CostCurve {
   #isStale = false
 
   get measured(): boolean {
-    return this.#cells.size > 0
+    return this.#cells.length > 0
   }
 
   /** Whether `rows` lie among those that were measured. */
   covers(rows: number): boolean {
-    return rows <= this.#largest && this.#cells.size > 0
+    return this.measured && rows <= this.#cells.at(-1)!.rows
   }
 
-  /** A measurement of this alone. */
-  observe(rows: number, ms: number): void {
+  /** The least of some measurements of this alone: no news changes it much. */
+  measure(rows: number, ms: number): void {
+    this.observe(rows, ms, OFTEN)
+  }
+
+  /** A measurement of this alone; `variance`: what a cell of its own begins with. */
+  observe(rows: number, ms: number, variance = ONCE): void {
     if (!(ms > 0) || !Number.isFinite(ms)) return
     this.tick()
-    const cell = this.#cells.get(cellOf(rows))
-    if (!cell) {
-      this.#add(rows, ms, ONCE)
+    const at = this.#find(rows)
+    if (at === undefined) {
+      this.#add(rows, ms, variance)
       return
     }
-    const surprise = Math.log(ms) - cell.logMs
+    const { logMs } = this.#cells[at]!
+    const surprise = Math.log(ms) - logMs
     const known = this.variance(rows)
     const part = known / (known + noiseOf(surprise))
-    this.learn(rows, Math.exp(cell.logMs + part * surprise), part)
+    this.learn(rows, Math.exp(logMs + part * surprise), part, Number.POSITIVE_INFINITY)
   }
 
   /** A step has gone by: what is not measured is known a little less. */
@@ -70,18 +86,28 @@ export class CostCurve {
 
   /** Of the logarithm of what `at` says. */
   variance(rows: number): number {
-    const cell = this.#cells.get(cellOf(rows))
-    return cell ? this.#varianceOf(cell) : NEVER
+    const at = this.#find(rows)
+    if (at === undefined) return this.#varianceBetween(rows)
+    return Math.min(NEVER, this.#covariance[at]![at]! + WALK * (this.#now - this.#knownAt))
   }
 
-  /** It is `ms`, of which a `part` between 0 and 1 was not known before. */
-  learn(rows: number, ms: number, part: number): void {
+  /**
+   * It is `ms`, of which a `part` between 0 and 1 was not known before. What is due to `doubt`, a variance of these rows
+   * alone, says nothing of their neighbours.
+   */
+  learn(rows: number, ms: number, part: number, doubt = 0): void {
     const before = this.at(rows)
-    const cell = this.#cells.get(cellOf(rows)) ?? this.#add(rows, before, NEVER)
-    const known = this.#varianceOf(cell)
-    cell.logMs = Math.log(Math.max(LEAST * before, ms))
-    cell.variance = known * (1 - part)
-    cell.seenAt = this.#now
+    const own = this.#find(rows) ?? this.#add(rows, before, this.#varianceBetween(rows))
+    this.#goOn()
+    const column = [...this.#covariance[own]!]
+    const known = column[own]!
+    for (const [i, cell] of this.#cells.entries()) {
+      if (i !== own)
+        cell.logMs += Math.log1p(Math.max(LEAST - 1, (column[i]! / (known + doubt)) * (ms / before - 1)))
+      const row = this.#covariance[i]!
+      for (let j = 0; j < row.length; j++) row[j]! -= ((part * column[i]!) / known) * column[j]!
+    }
+    this.#cells[own]!.logMs = Math.log(Math.max(LEAST * before, ms))
     this.#isStale = true
   }
 
@@ -100,7 +126,7 @@ export class CostCurve {
 
   /** The cells as measured, for `restore`. */
   measurements(): CostTable {
-    return [...this.#cells.values()].map(({ rows, logMs }) => ({ rows, ms: Math.exp(logMs) }))
+    return this.#cells.map(({ rows, logMs }) => ({ rows, ms: Math.exp(logMs) }))
   }
 
   /** Cells of an earlier session: a start that live steps correct. */
@@ -108,25 +134,71 @@ export class CostCurve {
     for (const { rows, ms } of table) this.observe(rows, ms)
   }
 
-  #add(rows: number, ms: number, variance: number): Cell {
-    const cell = { rows: cellOf(rows), logMs: Math.log(ms), variance, seenAt: this.#now }
-    this.#cells.set(cell.rows, cell)
-    this.#largest = Math.max(this.#largest, cell.rows)
-    this.#isStale = true
-    return cell
+  #find(rows: number): number | undefined {
+    const wanted = cellOf(rows)
+    const at = this.#placeOf(wanted)
+    return this.#cells[at]?.rows === wanted ? at : undefined
   }
 
-  #varianceOf({ variance, seenAt }: Cell): number {
-    return Math.min(NEVER, variance + WALK * (this.#now - seenAt))
+  /** How many cells are of fewer rows. */
+  #placeOf(rows: number): number {
+    let low = 0
+    let high = this.#cells.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#cells[middle]!.rows < rows) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** A cell of its own: what is known of the others says nothing of it. Where it stands. */
+  #add(rows: number, ms: number, variance: number): number {
+    const cell = { rows: cellOf(rows), logMs: Math.log(ms) }
+    const at = this.#placeOf(cell.rows)
+    this.#cells.splice(at, 0, cell)
+    for (const row of this.#covariance) row.splice(at, 0, 0)
+    this.#covariance.splice(at, 0, new Array<number>(this.#cells.length).fill(0))
+    this.#covariance[at]![at] = variance
+    this.#isStale = true
+    return at
+  }
+
+  /** Of what was never measured: it lies between its neighbours, anywhere. */
+  #varianceBetween(rows: number): number {
+    const place = this.#placeOf(rows)
+    const low = this.#cells[place - 1]
+    const high = this.#cells[place]
+    if (!low || !high) return NEVER
+    return Math.min(
+      NEVER,
+      Math.max(0, high.logMs - low.logMs) ** 2 / 12 +
+        Math.max(this.variance(low.rows), this.variance(high.rows)),
+    )
+  }
+
+  /** Adds what the ticks since `#knownAt` have changed. */
+  #goOn(): void {
+    const walked = WALK * (this.#now - this.#knownAt)
+    this.#knownAt = this.#now
+    if (walked === 0) return
+    const alike = this.#cells.map(({ rows }, i) => alikeness(this.#cells[Math.max(0, i - 1)]!.rows, rows))
+    for (const [i, row] of this.#covariance.entries()) {
+      row[i]! += walked
+      // Alikeness falls from neighbour to neighbour: that of two cells is the product on the way.
+      let change = walked
+      for (let j = i + 1; j < row.length; j++) {
+        change *= alike[j]!
+        row[j]! += change
+        this.#covariance[j]![i] = row[j]!
+      }
+    }
   }
 
   #rebuild(): void {
     this.#isStale = false
-    const cells = [...this.#cells.values()].sort((a, b) => a.rows - b.rows)
-    this.#table = monotone(
-      cells,
-      cells.map(cell => this.#varianceOf(cell)),
-    )
+    const variances = this.#covariance.map((row, i) => row[i]!)
+    this.#table = monotone(this.#cells, variances)
     const first = this.#table[0]!
     const last = this.#table.at(-1)!
     this.#slope = last.rows > first.rows ? (last.ms - first.ms) / (last.rows - first.rows) : 0
@@ -140,6 +212,9 @@ export class CostCurve {
     }
   }
 }
+
+/** Of changes at so many rows and at so many, from 0 to 1. */
+const alikeness = (a: number, b: number): number => 2 ** (-Math.abs(Math.log2(a / b)) / REACH)
 
 /** Each cell held between those of less variance. `cells` stand in the order of rows. */
 function monotone(cells: readonly Cell[], variances: readonly number[]): CostTable {

@@ -24,8 +24,9 @@ const SLOWDOWN_WALK = 0.002
 const SLOWDOWN_RECALL = 0.97
 /** Of a step, what a part's cost may be off by however well it is known: one that was thought to be nothing too. */
 const DOUBT = 0.02
-/** A step that took longer than this many times the expected counts as so many. */
-const OUTLIER = 2
+/** Late steps of a kind that say how late it is: at least, and at most. */
+const FEWEST = 5
+const MOST = 25
 
 export class CostModel {
   readonly target = new CostCurve()
@@ -38,7 +39,7 @@ export class CostModel {
   }
   /** The same steps in the eyes of SmartSpec, for its policy. */
   readonly latency = new LatencyModel()
-  readonly #late = { ahead: new Mean(), alone: new Mean() }
+  readonly #late = { ahead: new Median(), alone: new Median() }
   #logSlowdown = 0
   #slowdownVariance = SLOWDOWN_WALK
 
@@ -48,7 +49,8 @@ export class CostModel {
 
   /** What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. */
   get waitMs(): number {
-    return Math.max(0, this.#late.alone.value - this.#late.ahead.value)
+    const { ahead, alone } = this.#late
+    return Math.max(0, alone.value - ahead.value)
   }
 
   observeStep({ targetPass: { rows, samples }, draftPasses, isAhead }: Step, stepMs: number): void {
@@ -69,7 +71,7 @@ export class CostModel {
     if (!this.target.measured) return
     const expected = this.target.at(numRows)
     const late = isAhead ? this.#late.ahead : this.#late.alone
-    late.observe(Math.min(stepMs, OUTLIER * expected) - expected)
+    late.observe(stepMs - expected)
   }
 
   #partsOf(draftPasses: readonly DraftPass[]): Part[] {
@@ -105,12 +107,13 @@ export class CostModel {
     const surprise = Math.log(stepMs / expected) - this.#logSlowdown
     const lateMs = expected * (Math.exp(surprise) - 1)
     // In shares of the step, squared.
-    const known = parts.map(part => (expectedMs(part) / expected) ** 2 * part.curve.variance(part.rows))
+    const shares = parts.map(part => expectedMs(part) / expected)
+    const known = parts.map(({ curve, rows }, i) => shares[i]! ** 2 * curve.variance(rows))
     const doubted = known.map(variance => variance + DOUBT ** 2)
     const variance = doubted.reduce((sum, each) => sum + each, this.#slowdownVariance + noiseOf(surprise))
     for (const [i, { curve, rows, count }] of parts.entries()) {
       const ms = curve.at(rows) + ((doubted[i]! / variance) * lateMs) / count
-      curve.learn(rows, ms, known[i]! / variance)
+      curve.learn(rows, ms, known[i]! / variance, (DOUBT / shares[i]!) ** 2)
     }
     const gain = this.#slowdownVariance / variance
     this.#logSlowdown += gain * surprise
@@ -118,14 +121,18 @@ export class CostModel {
   }
 }
 
-/** Of recent values. */
-class Mean {
-  value = 0
-  #count = 0
+/** Of recent values; 0 until there are some. */
+class Median {
+  readonly #recent: number[] = []
+
+  get value(): number {
+    if (this.#recent.length < FEWEST) return 0
+    return this.#recent.toSorted((a, b) => a - b)[this.#recent.length >> 1]!
+  }
 
   observe(value: number): void {
-    this.#count = Math.min(this.#count + 1, 20)
-    this.value += (value - this.value) / this.#count
+    this.#recent.push(value)
+    if (this.#recent.length > MOST) this.#recent.shift()
   }
 }
 

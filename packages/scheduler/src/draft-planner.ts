@@ -98,8 +98,15 @@ export class DraftPlanner {
     const { sequence, numDrafted, numAccepted, stopped, margins, path } = verdict
     if (method !== 'off') {
       // Behind the answer's end a guess adds nothing, however right it is: of a draft that went on, the rest has failed.
-      if (!isTreeMethod(method)) this.estimates.observe(sequence, method, numDrafted, numAccepted, margins)
-      else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
+      if (!isTreeMethod(method)) {
+        const { evidence } = step.choices.get(sequence)!
+        this.estimates.observe(sequence, method, {
+          depth: numDrafted,
+          accepted: numAccepted,
+          margins,
+          evidence,
+        })
+      } else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
       policy?.observe?.({ method, depth: numDrafted }, numAccepted)
     }
@@ -128,8 +135,8 @@ export class DraftPlanner {
 
   /** A guess that costs nothing and was not chosen is judged all the same. */
   #followUp(sequence: Sequence, proposals: readonly Proposal[], chosen: Method | 'off'): void {
-    for (const { offer, tokens } of proposals) {
-      if (tokens && offer.method !== chosen) this.#shadows.note(sequence, offer.method, tokens)
+    for (const { offer, evidence, tokens } of proposals) {
+      if (tokens && offer.method !== chosen) this.#shadows.note(sequence, offer.method, { tokens, evidence })
     }
   }
 
@@ -188,11 +195,11 @@ class Taken {
     public free: number,
   ) {}
 
-  add(sequence: Sequence, { offer, most, add }: Proposal, wanted: number): void {
+  add(sequence: Sequence, { offer, evidence, most, add }: Proposal, wanted: number): void {
     const depth = Math.min(wanted, most, this.free)
     if (depth <= 0) return
     add(this.step, depth)
-    this.step.choices.set(sequence, { method: offer.method, depth })
+    this.step.choices.set(sequence, { method: offer.method, depth, evidence })
     this.free -= depth
     this.numRows += depth
     this.numTokens += offer.gains.slice(0, depth).reduce((sum, gain) => sum + gain, 0)

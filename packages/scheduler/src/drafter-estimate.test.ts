@@ -11,7 +11,7 @@ describe('how far guesses survive', () => {
     const estimate = new DrafterEstimate()
     expect(estimate.survival()[0]).toBeCloseTo(0.7)
     const one = sequence()
-    for (let i = 0; i < 300; i++) estimate.observe(one, 4, hashed(1, i) < 0.25 ? 4 : 0)
+    for (let i = 0; i < 300; i++) estimate.observe(one, { depth: 4, accepted: hashed(1, i) < 0.25 ? 4 : 0 })
     const survival = estimate.survival()
     expect(survival[3]).toBeGreaterThan(0.15) // not 0.25^4: the curve is not geometric
     for (let i = 1; i < survival.length; i++) expect(survival[i]).toBeLessThanOrEqual(survival[i - 1]!)
@@ -19,7 +19,7 @@ describe('how far guesses survive', () => {
 
   it('takes neither a fully accepted draft nor a short one for a failure of what came behind', () => {
     const estimate = new DrafterEstimate()
-    for (let i = 0; i < 300; i++) estimate.observe(sequence(), 1, 1)
+    for (let i = 0; i < 300; i++) estimate.observe(sequence(), { depth: 1, accepted: 1 })
     expect(estimate.survival()[0]).toBeGreaterThan(0.95)
     expect(estimate.survival()[7]).toBeGreaterThan(0.7)
   })
@@ -31,7 +31,7 @@ describe('how far guesses survive', () => {
       const u = ((i * 7919) % 4000) / 4000
       const accepted = truth.filter(survival => u < survival).length
       const depth = 1 + (i % 7)
-      estimate.observe(sequence(), depth, Math.min(depth, accepted))
+      estimate.observe(sequence(), { depth: depth, accepted: Math.min(depth, accepted) })
     }
     estimate
       .survival()
@@ -45,10 +45,10 @@ describe('how far guesses survive', () => {
     const cut = new DrafterEstimate()
     const whole = new DrafterEstimate()
     for (let i = 0; i < 50; i++) {
-      cut.observe(sequence(), 2, 2)
-      whole.observe(sequence(), 2, 2)
+      cut.observe(sequence(), { depth: 2, accepted: 2 })
+      whole.observe(sequence(), { depth: 2, accepted: 2 })
       // Two of seven accepted and then stopped: depth 2 is what was judged. Nothing judged: no observation.
-      cut.observe(sequence(), 0, 0)
+      cut.observe(sequence(), { depth: 0, accepted: 0 })
     }
     expect(cut.survival()).toEqual(whole.survival())
   })
@@ -58,7 +58,7 @@ describe('of one request', () => {
   const finished = (estimate: DrafterEstimate, accepted: (i: number) => number): void => {
     for (let r = 0; r < 40; r++) {
       const one = sequence()
-      for (let i = 0; i < 15; i++) estimate.observe(one, 4, accepted(r))
+      for (let i = 0; i < 15; i++) estimate.observe(one, { depth: 4, accepted: accepted(r) })
       estimate.forget(one)
     }
   }
@@ -69,14 +69,14 @@ describe('of one request', () => {
     const alike = new DrafterEstimate()
     for (let r = 0; r < 40; r++) {
       const one = sequence()
-      for (let i = 0; i < 16; i++) alike.observe(one, 4, [0, 1, 2, 4][i % 4]!)
+      for (let i = 0; i < 16; i++) alike.observe(one, { depth: 4, accepted: [0, 1, 2, 4][i % 4]! })
       alike.forget(one)
     }
     const drop = (estimate: DrafterEstimate): number => {
       const one = sequence()
-      estimate.observe(one, 4, 4)
+      estimate.observe(one, { depth: 4, accepted: 4 })
       const before = estimate.survival(one)[0]!
-      for (let i = 0; i < 3; i++) estimate.observe(one, 4, 0)
+      for (let i = 0; i < 3; i++) estimate.observe(one, { depth: 4, accepted: 0 })
       return before - estimate.survival(one)[0]!
     }
     expect(drop(different)).toBeGreaterThan(0.3)
@@ -86,8 +86,8 @@ describe('of one request', () => {
   it('goes back to the drafter’s mean while it is not used', () => {
     const estimate = new DrafterEstimate()
     const [bad, good] = [sequence(), sequence()]
-    for (let i = 0; i < 20; i++) estimate.observe(bad, 4, 0)
-    for (let i = 0; i < 200; i++) estimate.observe(good, 4, 4)
+    for (let i = 0; i < 20; i++) estimate.observe(bad, { depth: 4, accepted: 0 })
+    for (let i = 0; i < 200; i++) estimate.observe(good, { depth: 4, accepted: 4 })
     const before = estimate.survival(bad)[0]!
     expect(before).toBeLessThan(0.3)
     for (let i = 0; i < 2000; i++) estimate.skip(bad)
@@ -109,7 +109,7 @@ describe('margins', () => {
     const one = sequence()
     for (let i = 0; i < 800; i++) {
       const sure = (i * 31) % 100 < 50
-      estimate.observe(one, 1, sure === i % 10 > 0 ? 1 : 0, [sure ? 8 : 0.5])
+      estimate.observe(one, { depth: 1, accepted: sure === i % 10 > 0 ? 1 : 0, margins: [sure ? 8 : 0.5] })
     }
     return { estimate, one }
   }
@@ -119,7 +119,7 @@ describe('margins', () => {
     margins?: number[],
   ): { estimate: DrafterEstimate; one: Sequence; survival: () => number } => {
     const { estimate, one } = taught()
-    for (let i = 0; i < 8; i++) estimate.observe(one, 1, 1, margins)
+    for (let i = 0; i < 8; i++) estimate.observe(one, { depth: 1, accepted: 1, margins: margins })
     return { estimate, one, survival: () => estimate.survival(one)[0]! }
   }
 

@@ -21,16 +21,28 @@ const DECAY_UNUSED = { all: 0.999, one: 0.998 }
 /** How the last draft went says nothing of one that begins so many tokens later. */
 const STALE_AFTER = 2 * MAX_DEPTH
 
-/** Of drafts by how the one before went: its first token was rejected, or not. */
-type ByRun = Record<'hit' | 'miss', Acceptance>
+/** A draft of `depth` tokens of which the first `accepted` were accepted. */
+export interface Outcome {
+  depth: number
+  accepted: number
+  /** Of each token, how far the drafter's best logit was above the next one. */
+  margins?: readonly number[] | undefined
+  evidence?: number | undefined
+}
+
+/** What a drafter goes by or, where it does not tell, how the draft before went: its first token was rejected, or not. */
+type Evidence = number | 'hit' | 'miss'
 
 interface RequestEstimate {
-  byRun: ByRun
-  run: keyof ByRun
-  /** Without regard to runs. */
+  byEvidence: ByEvidence
+  run: 'hit' | 'miss'
+  /** Whatever the evidence. */
   acceptance: Acceptance
+  /** Of what `acceptance` counts, how many were to be expected by the evidence that there was. */
+  numExpected: number
   /** All its tries, none faded. */
   numTried: number
+  /** Those that were accepted, had its evidence been what it is on the average. */
   numAccepted: number
   /** The sequence's length when something was last seen of it. */
   observedAt: number
@@ -39,7 +51,7 @@ interface RequestEstimate {
 export class DrafterEstimate {
   readonly margins = new MarginPredictor()
   readonly #all = new Acceptance()
-  readonly #byRun: ByRun = { hit: new Acceptance(), miss: new Acceptance() }
+  readonly #byEvidence = new ByEvidence()
   readonly #requests = new Map<Sequence, RequestEstimate>()
   readonly #spread = new Spread()
 
@@ -47,45 +59,44 @@ export class DrafterEstimate {
     return this.#requests.size
   }
 
-  /** S(1) .. S(MAX_DEPTH), for one request or for any. Never increasing. */
-  survival(sequence?: Sequence): number[] {
+  /** S(1) .. S(MAX_DEPTH), for one request or for any, by what there is to go by. Never increasing. */
+  survival(sequence?: Sequence, evidence?: number): number[] {
     const request = sequence && this.#requests.get(sequence)
-    const mean = this.#all.rate(PRIOR.rate, PRIOR.weight)
-    const own = request ? request.acceptance.rate(mean, this.#spread.priorWeight) : mean
     const isFresh = request !== undefined && sequence!.length - request.observedAt <= STALE_AFTER
-    const all = isFresh ? this.#byRun[request.run] : this.#all
-    const meanOfRun = all.rate(mean, POSITION_WEIGHT)
-    // The request's odds against the drafter's, the same at every position.
-    const ratio = odds(own) / odds(mean)
+    const kind = evidence ?? (isFresh ? request.run : undefined)
+    const all = this.#ofKind(kind)
+    const meanOfKind = all.rate(this.#mean, POSITION_WEIGHT)
+    const own = request && (kind === undefined ? request.acceptance : request.byEvidence.of(kind))
+    const ratio = request ? this.#ratioOf(request) : 1
     const survival = new Array<number>(MAX_DEPTH)
     let last = 1
     for (let i = 0; i < MAX_DEPTH; i++) {
-      let rate = chance(ratio * odds(all.rateAt(i, meanOfRun, POSITION_WEIGHT)))
-      if (request) {
-        rate = (isFresh ? request.byRun[request.run] : request.acceptance).rateAt(i, rate, POSITION_WEIGHT)
-      }
-      last *= rate
+      const rate = chance(ratio * odds(all.rateAt(i, meanOfKind, POSITION_WEIGHT)))
+      last *= own ? own.rateAt(i, rate, POSITION_WEIGHT) : rate
       survival[i] = last
     }
     return survival
   }
 
-  /** `margins`: of each drafted token, how far the drafter's best logit was above the next one. */
-  observe(sequence: Sequence, depth: number, accepted: number, margins?: readonly number[]): void {
+  observe(sequence: Sequence, { depth, accepted, margins, evidence }: Outcome): void {
     if (depth === 0) return
     const request = this.#request(sequence)
-    for (const acceptance of [this.#all, this.#byRun[request.run]]) {
+    const kind = evidence ?? request.run
+    const numTried = Math.min(depth, accepted + 1)
+    const numExpected = numTried * this.#ofKind(kind).rate(this.#mean, POSITION_WEIGHT)
+    request.numTried += numTried
+    request.numAccepted += accepted - numExpected + numTried * this.#mean
+    request.numExpected = request.numExpected * DECAY.one + numExpected
+    for (const acceptance of [this.#all, this.#byEvidence.of(kind)]) {
       acceptance.fade(DECAY.all)
       acceptance.observe(depth, accepted)
     }
     const foretold = margins?.map(margin => this.margins.predict(margin))
-    for (const acceptance of [request.acceptance, request.byRun[request.run]]) {
+    for (const acceptance of [request.acceptance, request.byEvidence.of(kind)]) {
       acceptance.fade(DECAY.one)
       acceptance.observe(depth, accepted, foretold)
     }
     request.run = accepted > 0 ? 'hit' : 'miss'
-    request.numTried += Math.min(depth, accepted + 1)
-    request.numAccepted += accepted
     request.observedAt = sequence.length
     if (margins) this.margins.observe(margins, depth, accepted)
   }
@@ -94,30 +105,48 @@ export class DrafterEstimate {
   skip(sequence: Sequence): void {
     const request = this.#requests.get(sequence)
     if (!request) return
-    for (const acceptance of [request.acceptance, request.byRun.hit, request.byRun.miss]) {
-      acceptance.fade(DECAY_UNUSED.one)
-    }
+    request.acceptance.fade(DECAY_UNUSED.one)
+    request.byEvidence.fade(DECAY_UNUSED.one)
+    request.numExpected *= DECAY_UNUSED.one
   }
 
   /** A decision that used it for nobody. */
   skipAll(): void {
-    for (const acceptance of [this.#all, this.#byRun.hit, this.#byRun.miss]) acceptance.fade(DECAY_UNUSED.all)
+    this.#all.fade(DECAY_UNUSED.all)
+    this.#byEvidence.fade(DECAY_UNUSED.all)
   }
 
   forget(sequence: Sequence): void {
     const request = this.#requests.get(sequence)
     if (!request) return
-    this.#spread.observe(request.numTried, request.numAccepted)
+    const { numTried, numAccepted } = request
+    this.#spread.observe(numTried, Math.min(numTried, Math.max(0, numAccepted)))
     this.#requests.delete(sequence)
+  }
+
+  get #mean(): number {
+    return this.#all.rate(PRIOR.rate, PRIOR.weight)
+  }
+
+  #ofKind(kind: Evidence | undefined): Acceptance {
+    return kind === undefined ? this.#all : this.#byEvidence.of(kind)
+  }
+
+  /** The request's odds against what was to be expected of it, the same at every position. */
+  #ratioOf({ acceptance, numExpected }: RequestEstimate): number {
+    const weight = this.#spread.priorWeight
+    const own = acceptance.rate(this.#mean, weight)
+    return odds(own) / odds((this.#mean * weight + numExpected) / (weight + acceptance.numTried))
   }
 
   #request(sequence: Sequence): RequestEstimate {
     let request = this.#requests.get(sequence)
     if (!request) {
       request = {
-        byRun: { hit: new Acceptance(), miss: new Acceptance() },
+        byEvidence: new ByEvidence(),
         run: 'hit',
         acceptance: new Acceptance(),
+        numExpected: 0,
         numTried: 0,
         numAccepted: 0,
         observedAt: 0,
@@ -125,6 +154,23 @@ export class DrafterEstimate {
       this.#requests.set(sequence, request)
     }
     return request
+  }
+}
+
+class ByEvidence {
+  readonly #acceptances = new Map<Evidence, Acceptance>()
+
+  of(evidence: Evidence): Acceptance {
+    let acceptance = this.#acceptances.get(evidence)
+    if (!acceptance) {
+      acceptance = new Acceptance()
+      this.#acceptances.set(evidence, acceptance)
+    }
+    return acceptance
+  }
+
+  fade(factor: number): void {
+    for (const acceptance of this.#acceptances.values()) acceptance.fade(factor)
   }
 }
 

@@ -19,6 +19,8 @@ export interface Drafter {
 
 export interface Proposal {
   offer: Offer
+  /** What there is to go by, if that differs from guess to guess. */
+  evidence?: number | undefined
   /** Guesses that cost nothing, so that they can be judged though nobody asks for them. */
   tokens?: readonly number[]
   /** Rows that it may be given: more than it has gains for where only the verdict in flight will tell what there is. */

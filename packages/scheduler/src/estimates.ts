@@ -1,6 +1,6 @@
 /** What is believed of each drafter, how far its guesses survive, and of answers, how long they will be. */
 import { AnswerLengths } from './answer-lengths'
-import { DrafterEstimate } from './drafter-estimate'
+import { DrafterEstimate, type Outcome } from './drafter-estimate'
 import { MAX_DEPTH, METHODS, type Method } from './policy'
 import type { Sequence } from './sequence'
 import { TreeAcceptance } from './tree-acceptance'
@@ -23,8 +23,8 @@ export class Estimates {
   }
 
   /** S(1) .. S(MAX_DEPTH) of a drafter of chains, for one sequence or for any. */
-  survival(method: ChainMethod, sequence?: Sequence): number[] {
-    return this.#chains.get(method)!.survival(sequence)
+  survival(method: ChainMethod, sequence?: Sequence, evidence?: number): number[] {
+    return this.#chains.get(method)!.survival(sequence, evidence)
   }
 
   /** Chance that a child of an accepted node is accepted, by its depth and its rank among its siblings. */
@@ -46,15 +46,9 @@ export class Estimates {
     return Math.max(1, tokens / (1 + gains.reduce((sum, gain) => sum + gain, 0)))
   }
 
-  /** A draft of `depth` tokens of which the first `accepted` were accepted. */
-  observe(
-    sequence: Sequence,
-    method: ChainMethod,
-    depth: number,
-    accepted: number,
-    margins?: readonly number[],
-  ): void {
-    this.#chains.get(method)!.observe(sequence, depth, accepted, margins)
+  /** What became of a draft. */
+  observe(sequence: Sequence, method: ChainMethod, outcome: Outcome): void {
+    this.#chains.get(method)!.observe(sequence, outcome)
   }
 
   /** A tree of which the nodes on `path`, the root first, were accepted. */

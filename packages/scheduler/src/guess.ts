@@ -5,7 +5,8 @@ import type { Guess, Row, TreeNode } from './step'
 export const NO_GUESS: Guess = { tokens: [] }
 
 /** The first `count` tokens: an earlier node never follows a later one. */
-export const cutGuess = ({ tokens, parents }: Guess, count: number): Guess => ({
+export const cutGuess = ({ tokens, parents, ...rest }: Guess, count: number): Guess => ({
+  ...rest,
   tokens: tokens.slice(0, count),
   ...(parents ? { parents: parents.slice(0, count) } : {}),
 })

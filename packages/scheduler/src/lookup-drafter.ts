@@ -1,7 +1,7 @@
 import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { cutGuess } from './guess'
-import { lookup } from './lookup'
+import { longestMatch, MAX_N } from './lookup'
 import type { Sequence } from './sequence'
 import type { Guess, Step } from './step'
 
@@ -16,11 +16,15 @@ export class LookupDrafter implements Drafter {
   ) {}
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
-    const guess = cutGuess(this.guess?.(sequence, most) ?? { tokens: lookup(sequence.tokens, most) }, most)
+    const guess = cutGuess(this.guess?.(sequence, most) ?? lookUp(sequence.tokens, most), most)
     const found = guess.tokens.length
     if (found === 0) return undefined
+    // What is found for the tokens before last is a token late: another kind of guess.
+    const evidence = guess.evidence === undefined || !current ? guess.evidence : guess.evidence + MAX_N
+    const gains = this.estimates.survival(this.method, sequence, evidence).slice(0, found)
     return {
-      offer: { method: this.method, gains: this.estimates.survival(this.method, sequence).slice(0, found) },
+      offer: { method: this.method, gains },
+      evidence,
       ...(guess.parents ? {} : { tokens: guess.tokens }),
       // The tokens before last say whether there is something to be found, not how much.
       most: current ? most : found,
@@ -30,6 +34,12 @@ export class LookupDrafter implements Drafter {
       },
     }
   }
+}
+
+/** The longer the match, the surer the guess. */
+function lookUp(tokens: readonly number[], depth: number): Guess {
+  const { length, next } = longestMatch(tokens)
+  return { tokens: tokens.slice(next, next + depth), evidence: length }
 }
 
 export function addGuess(step: Step, sequence: Sequence, { tokens, parents }: Guess): void {

@@ -7,9 +7,19 @@ import { config, execute, request } from './scheduler-case'
 
 const geometric = (a: number): number[] => Array.from({ length: MAX_DEPTH }, (_, i) => a ** (i + 1))
 
+const models = new Map<number, CostModel>()
+
+function costOf(msPerRow: number): CostModel {
+  let cost = models.get(msPerRow)
+  if (!cost) {
+    cost = new CostModel()
+    for (let rows = 1; rows <= 600; rows++) cost.target.observe(rows, 1 + msPerRow * (rows - 1))
+    models.set(msPerRow, cost)
+  }
+  return cost
+}
+
 function situation(numSequences: number, gains: readonly number[], msPerRow = 0.05): Situation {
-  const cost = new CostModel()
-  for (let rows = 1; rows <= 600; rows++) cost.target.observe(rows, 1 + msPerRow * (rows - 1))
   return {
     contenders: Array.from(
       { length: numSequences },
@@ -21,7 +31,7 @@ function situation(numSequences: number, gains: readonly number[], msPerRow = 0.
     numDecoding: numSequences,
     numContext: 0,
     freeRows: 20,
-    cost,
+    cost: costOf(msPerRow),
   }
 }
 

@@ -3,16 +3,17 @@
  * come show how far it held. So off and unasked drafters are judged without a row being spent on them.
  */
 import { type ChainMethod, type Estimates, isTreeMethod } from './estimates'
+import { cutGuess } from './guess'
 import type { Method } from './policy'
 import type { Sequence } from './sequence'
+import type { Guess } from './step'
 
 /** Guesses that are followed up. */
 const MAX_TOKENS = 8
 
-interface Shadow {
+interface Shadow extends Guess {
   method: ChainMethod
   start: number
-  tokens: readonly number[]
 }
 
 export class ShadowDrafts {
@@ -21,22 +22,22 @@ export class ShadowDrafts {
   constructor(readonly estimates: Estimates) {}
 
   /** A guess of what follows the sequence's last token, that no row verifies. One at a time for each sequence. */
-  note(sequence: Sequence, method: Method, tokens: readonly number[]): void {
-    if (isTreeMethod(method) || tokens.length === 0 || this.#shadows.has(sequence)) return
-    this.#shadows.set(sequence, { method, start: sequence.length, tokens: tokens.slice(0, MAX_TOKENS) })
+  note(sequence: Sequence, method: Method, guess: Guess): void {
+    if (isTreeMethod(method) || guess.tokens.length === 0 || this.#shadows.has(sequence)) return
+    this.#shadows.set(sequence, { method, start: sequence.length, ...cutGuess(guess, MAX_TOKENS) })
   }
 
   /** The sequence has grown. */
   settle(sequence: Sequence): void {
     const shadow = this.#shadows.get(sequence)
     if (!shadow) return
-    const { method, start, tokens } = shadow
+    const { method, start, tokens, evidence } = shadow
     const known = Math.min(tokens.length, sequence.length - start)
     let held = 0
     while (held < known && tokens[held] === sequence.tokens[start + held]) held++
     if (held === known && known < tokens.length && !sequence.finishReason) return
     this.#shadows.delete(sequence)
-    this.estimates.observe(sequence, method, tokens.length, held)
+    this.estimates.observe(sequence, method, { depth: tokens.length, accepted: held, evidence })
   }
 
   forget(sequence: Sequence): void {

@@ -26,6 +26,13 @@ export interface Guess {
   tokens: readonly number[]
   /** The node that each token follows. Absent: a chain. */
   parents?: readonly number[]
+  /** What its drafter has to go by: guesses of the same evidence are judged together. Absent: nothing. */
+  evidence?: number | undefined
+}
+
+/** Who drafts for a sequence, how far, and by what evidence. */
+export interface Draft extends Choice {
+  evidence?: number | undefined
 }
 
 /** A row whose next token is drawn. */
@@ -76,7 +83,7 @@ export interface Step {
   guesses: Array<Guess & { sequence: Sequence }>
   /** Prompt lookups for the GPU to do, where the CPU does not know the tokens yet. */
   lookups: Array<{ sequence: Sequence; depth: number }>
-  choices: Map<Sequence, Choice>
+  choices: Map<Sequence, Draft>
   /** Sequences with other blocks than in the steps before. */
   tables: Sequence[]
   /** The shape of each tree that is drafted: the node that each of its nodes 1, 2, … follows, siblings side by side. */

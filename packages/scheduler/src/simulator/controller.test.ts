@@ -59,7 +59,7 @@ describe('one request', { timeout: 30_000 }, () => {
   })
 
   it('keeps to a middle depth where a longer one is dear', () => {
-    const cliff = stepsOf([17, 20, 23, 26, 29, ...new Array<number>(12).fill(60)])
+    const cliff = stepsOf([17, 20, 23, 26, 29, ...new Array<number>(12).fill(72)])
     const workload = syntheticWorkload({ promptTokens: 4, outputTokens: 600, drafters: lookup(0.9) })
     const depth = depths(alone(workload, cliff), 100, 600)
     expect(depth).toBeGreaterThan(3)

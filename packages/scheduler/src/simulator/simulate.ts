@@ -61,6 +61,8 @@ interface Served {
   firstTokenMs: number
 }
 
+/** As many as an engine times at once when it measures. */
+const DRAFT_PASSES = 4
 /** A token of the answer, and one that it has not. */
 const RIGHT = 0
 const WRONG = 1
@@ -199,10 +201,14 @@ class Simulator {
 
   /** Of lookup: as many right tokens as the workload says, and then wrong ones. */
   #guess(sequence: Sequence, depth: number): Guess {
-    const outcome = this.#served.get(sequence)!.request.outcomes.lookup
-    const right = outcome?.(sequence.length - sequence.promptLength) ?? -1
+    const { outcomes, evidence } = this.#served.get(sequence)!.request
+    const position = sequence.length - sequence.promptLength
+    const right = outcomes.lookup?.(position) ?? -1
     if (right < 0) return { tokens: [] }
-    return { tokens: GUESSES[Math.min(right, MAX_DEPTH)]!.slice(0, depth) }
+    return {
+      tokens: GUESSES[Math.min(right, MAX_DEPTH)]!.slice(0, depth),
+      evidence: evidence?.(position),
+    }
   }
 }
 
@@ -226,7 +232,7 @@ function loadOf({ targetPass, draftPasses, choices }: Step): StepLoad {
   }
 }
 
-/** What an engine measures at load, three times each: every size that one sequence can have, then half an octave apart. */
+/** What an engine measures at load, the least of three: every size that one sequence can have, then half an octave apart. */
 function measureCosts(
   cost: CostModel,
   options: { device: Device; random: Random; hasDraft: boolean; maxRows: number },
@@ -234,15 +240,14 @@ function measureCosts(
   const { device, random, hasDraft, maxRows } = options
   const sizes = Array.from({ length: MAX_DEPTH + 1 }, (_, i) => i + 1)
   for (let rows = 24; rows < maxRows * 1.5; rows = Math.ceil(rows * 1.5)) sizes.push(Math.min(rows, maxRows))
+  const least = (load: StepLoad): number => Math.min(...[1, 2, 3].map(() => device(load, random)))
+  const one = { rows: 1, numSequences: 1, numContext: 0, numDrafted: 0, draftRows: [] }
   for (const rows of sizes) {
-    for (let repeat = 0; repeat < 3; repeat++) {
-      const one = { rows, numSequences: 1, numContext: 0, numDrafted: rows > 1 ? 1 : 0, draftRows: [] }
-      cost.target.observe(rows, device(one, random))
-      if (!hasDraft) continue
-      // A draft pass beside the smallest of the target: no device runs one without the other.
-      const least = { ...one, rows: 1, numDrafted: 1 }
-      const ms = device({ ...least, draftRows: [rows] }, random)
-      cost.of('draft').observe(rows, Math.max(ms / 100, ms - device(least, random)))
-    }
+    cost.target.measure(rows, least({ ...one, rows, numDrafted: rows > 1 ? 1 : 0 }))
+    if (!hasDraft) continue
+    // Draft passes beside the smallest of the target: no device runs one without the other.
+    const draftRows = new Array<number>(DRAFT_PASSES).fill(rows)
+    const ms = least({ ...one, numDrafted: 1, draftRows })
+    cost.of('draft').measure(rows, Math.max(ms - cost.target.at(1), ms / 100) / DRAFT_PASSES)
   }
 }

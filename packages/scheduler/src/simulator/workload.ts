@@ -15,6 +15,8 @@ export interface SimulatedRequest {
   promptTokens: number
   outputTokens: number
   outcomes: Partial<Record<Method, Outcome>>
+  /** What lookup goes by at each place of the answer, where that is known. */
+  evidence?: (position: number) => number | undefined
   policy?: PolicyName
 }
 
