@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gpt2Metadata } from './gpt2-metadata'
-import { tokenizerFromGguf } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
 
 const folder = new URL('../../../../shared/tokenizers/gpt2/', import.meta.url)
 const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))

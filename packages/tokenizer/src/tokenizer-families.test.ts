@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { type FamilyFixture, familyFixtures, ggufMetadata, texts } from './family-fixture'
+import type { Tokenizer } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
+import { tokenizerFromJson } from './tokenizer-json'
+
+const fixtures = familyFixtures()
+
+const fromJson = ({ tokenizer, config }: FamilyFixture) =>
+  tokenizerFromJson({ tokenizer: JSON.stringify(tokenizer), config: JSON.stringify(config) })
+
+/** The texts for which `actual` gives another result: for all of them there is none. */
+function differences<T>(expected: (i: number) => T, actual: (text: string, i: number) => T) {
+  const pairs = texts.map((text, i) => ({ text, expected: expected(i), actual: actual(text, i) }))
+  return pairs.filter(pair => JSON.stringify(pair.expected) !== JSON.stringify(pair.actual))
+}
+
+interface Case {
+  fixture: FamilyFixture
+  source: string
+  tokenizer: Tokenizer
+  except: readonly string[]
+}
+
+const cases = fixtures.flatMap((fixture): Case[] => {
+  const json = { fixture, source: 'tokenizer.json', tokenizer: fromJson(fixture), except: [] }
+  if (!fixture.gguf) return [json]
+  const tokenizer = tokenizerFromGguf(ggufMetadata(fixture))
+  return [json, { fixture, source: 'GGUF', tokenizer, except: fixture.gguf.except ?? [] }]
+})
+
+test('there are 313 texts and ten families', () => {
+  expect(texts.length).toBe(313)
+  expect(fixtures.length).toBeGreaterThanOrEqual(10)
+})
+
+for (const { fixture, source, tokenizer, except } of cases) {
+  describe(`${fixture.name} from ${source} is what transformers gives`, () => {
+    const { plain, special, decoded, chats } = fixture
+
+    test('for texts', () => {
+      const found = differences(
+        i => plain[i],
+        text => tokenizer.encode(text),
+      )
+      expect(found.filter(({ text }) => !except.includes(text))).toEqual([])
+    })
+
+    test('for special tokens in texts', () => {
+      const found = differences(
+        i => special[i] ?? plain[i],
+        text => tokenizer.encode(text, { special: true }),
+      )
+      expect(found.filter(({ text }) => !except.includes(text))).toEqual([])
+    })
+
+    test('back to text', () => {
+      const text = (i: number) => decoded[i] ?? texts[i]
+      expect(differences(text, (_, i) => tokenizer.decode(plain[i]!, { start: true }))).toEqual([])
+    })
+
+    test('for chats', () => {
+      for (const { messages, tools, ids } of chats) {
+        const found = tokenizer.encodeChat(messages, tools)
+        expect(found.map(id => tokenizer.tokenText(id))).toEqual(ids.map(id => tokenizer.tokenText(id)))
+        expect(found).toEqual(ids)
+      }
+    })
+  })
+}
