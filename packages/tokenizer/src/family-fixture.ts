@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { ChatMessage, ChatTool } from './chat-template'
+import type { Tokenizer } from './tokenizer'
+import { tokenizerFromJson } from './tokenizer-json'
 
 /** What transformers makes of the texts with a family's tokenizer: see ../fixtures/make_fixtures.py. */
 export interface FamilyFixture {
@@ -36,6 +38,9 @@ export function familyFixtures(): FamilyFixture[] {
     .filter(name => name.endsWith('.tokens.json'))
     .map(name => ({ ...read(name, folder), name: name.replace('.tokens.json', '') }))
 }
+
+export const jsonTokenizer = ({ tokenizer, config }: FamilyFixture): Tokenizer =>
+  tokenizerFromJson({ tokenizer: JSON.stringify(tokenizer), config: JSON.stringify(config) })
 
 /** What llama.cpp's converter makes of a tokenizer.json. */
 export function ggufMetadata({ tokenizer, config, gguf }: FamilyFixture): Map<string, unknown> {
