@@ -30,6 +30,8 @@ export function readPipeline(json: Json, model: Json): Pipeline {
   }
 }
 
+const maxDepth = 8
+
 type Readers = Record<string, (step: Step, key: string) => Step[]>
 
 const asItIs = (step: Step) => [step]
@@ -90,13 +92,14 @@ const split = (pattern: string): Step => ({
 })
 
 /** A step, or the steps of a sequence, each known. */
-function flat(step: unknown, key: string, list: string, readers: Readers): Step[] {
+function flat(step: unknown, key: string, list: string, readers: Readers, depth = 0): Step[] {
   if (step === null || step === undefined) return []
+  if (depth > maxDepth) throw unsupported(key, 'Sequence', [`at most ${maxDepth} levels`])
   const { type: given, ...options } = object(step, key)
   const type = string(given, `${key}.type`)
   if (type === 'Sequence') {
     return array(options[list], `${key}.${list}`).flatMap((inner, i) =>
-      flat(inner, `${key}.${list}[${i}]`, list, readers),
+      flat(inner, `${key}.${list}[${i}]`, list, readers, depth + 1),
     )
   }
   if (!Object.hasOwn(readers, type)) throw unsupported(key, type, Object.keys(readers))

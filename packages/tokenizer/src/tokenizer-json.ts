@@ -21,6 +21,8 @@ export interface TokenizerFiles {
 
 /** Ids that no token has, at most. */
 const maxGaps = 65_536
+/** Of post-processors within each other. */
+const maxDepth = 8
 
 /** The tokenizer of a Hugging Face folder: BPE. Throws `bad-model` where it is inconsistent or not supported. */
 export function tokenizerFromJson(files: TokenizerFiles): Tokenizer {
@@ -142,7 +144,7 @@ function readMerges(model: Json, ids: ReadonlyMap<string, number>): [string, str
     const isPair = typeof left === 'string' && typeof right === 'string' && rest.length === 0
     if (isPair && ids.has(left + right)) return [left, right]
     const expected = 'two texts that make a token'
-    const found = String(merge)
+    const found = typeof merge === 'string' ? merge : typeof merge
     throw badModel(`model.merges[${i}] is "${found}", expected ${expected}.`, {
       key: 'model.merges',
       index: i,
@@ -153,11 +155,11 @@ function readMerges(model: Json, ids: ReadonlyMap<string, number>): [string, str
 }
 
 /** The token that a post-processor puts before a text. */
-function firstSpecial(step: unknown): string | undefined {
-  if (typeof step !== 'object' || step === null) return undefined
+function firstSpecial(step: unknown, depth = 0): string | undefined {
+  if (typeof step !== 'object' || step === null || depth > maxDepth) return undefined
   const { type, single, processors } = step as Step
   if (type === 'Sequence' && Array.isArray(processors)) {
-    return processors.map(firstSpecial).find(token => token !== undefined)
+    return processors.map(inner => firstSpecial(inner, depth + 1)).find(token => token !== undefined)
   }
   if (type !== 'TemplateProcessing' || !Array.isArray(single)) return undefined
   return single[0]?.SpecialToken?.id
