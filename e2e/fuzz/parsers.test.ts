@@ -11,7 +11,7 @@ import { describe, expect, test } from 'vitest'
 import { Mutator } from './mutator'
 import { ggufSeeds, safetensorsFile, safetensorsSeed, tokenizerSeeds } from './seeds'
 
-const numRuns = import.meta.env.MODE === 'fuzz' ? 100_000 : 1500
+const numRuns = Number(process.env.FORETOKEN_FUZZ ?? 1500)
 const maxMs = 1000
 const maxExtraBytes = 64 * 2 ** 20
 

@@ -53,6 +53,11 @@ export class ChatTemplate {
     this.#tokens = tokens
   }
 
+  /** Whether it tells the model of tools. */
+  get knowsTools(): boolean {
+    return /\btools\b/.test(this.#source)
+  }
+
   /**
    * The conversation up to the answer that is asked for, with the messages covered by the shields.
    * Throws `bad-request` with the template's words where it refuses the messages.
@@ -102,6 +107,23 @@ export function requireMessages(messages: readonly ChatMessage[]): void {
       value: { role: typeof role, content: typeof content },
     })
   }
+}
+
+/** Tools as a template needs them; otherwise, or where there is none that knows tools, `bad-request`. */
+export function requireTools(
+  tools: readonly ChatTool[] | undefined,
+  template: ChatTemplate | undefined,
+): void {
+  if (tools === undefined) return
+  const areTools = Array.isArray(tools) && tools.every(tool => typeof tool?.function?.name === 'string')
+  const argument = 'tools'
+  if (!areTools) {
+    const expected = 'a list of { type, function: { name, description, parameters } }'
+    throw new EngineError('bad-request', `tools must be ${expected}.`, { argument, expected })
+  }
+  if (tools.length === 0 || template?.knowsTools) return
+  const message = "The model's chat template knows no tools: the model would never hear of them."
+  throw new EngineError('bad-request', message, { argument, tools: tools.length })
 }
 
 /** The same with every text in it covered. */

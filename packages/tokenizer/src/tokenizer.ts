@@ -1,4 +1,11 @@
-import { type ChatMessage, ChatTemplate, type ChatTool, requireMessages, transcript } from './chat-template'
+import {
+  type ChatMessage,
+  ChatTemplate,
+  type ChatTool,
+  requireMessages,
+  requireTools,
+  transcript,
+} from './chat-template'
 import type { PieceEncoder } from './piece-encoder'
 import { type SpecialToken, SpecialTokens } from './special-tokens'
 import { type StreamingDecoder, streamingDecoder, utf8Decoder } from './streaming-decoder'
@@ -76,6 +83,7 @@ export class VocabularyTokenizer implements Tokenizer {
 
   encodeChat(messages: readonly ChatMessage[], tools?: readonly ChatTool[]): number[] {
     requireMessages(messages)
+    requireTools(tools, this.#template)
     if (!this.#template) return this.encode(transcript(messages))
     const parts = this.#special
       .split(this.#template.render(messages, tools))
