@@ -31,6 +31,8 @@ export function readPipeline(json: Json, model: Json): Pipeline {
 }
 
 const maxDepth = 8
+/** In characters. The longest known has 400; 30,000 take seconds to compile. */
+const maxPattern = 2000
 
 type Readers = Record<string, (step: Step, key: string) => Step[]>
 
@@ -111,7 +113,10 @@ const sequence = (list: string, steps: Step[]): Step | null =>
 
 function requirePattern(step: Step, key: string): void {
   const { String: text, Regex: regex } = object(step.pattern, `${key}.pattern`)
-  string(text ?? regex, `${key}.pattern`)
+  const { length } = string(text ?? regex, `${key}.pattern`)
+  if (length <= maxPattern) return
+  const message = `${key}.pattern of the tokenizer has ${length} characters; supported are ${maxPattern}.`
+  throw badModel(message, { key: `${key}.pattern`, expected: `at most ${maxPattern}`, found: length })
 }
 
 function unsupported(key: string, found: string, expected: readonly string[]) {

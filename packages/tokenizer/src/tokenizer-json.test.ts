@@ -31,9 +31,18 @@ describe('tokenizer.json', () => {
     const post_processor = { type: 'Sequence', processors: [level, { type: 'TemplateProcessing', single }] }
     const bos_token = { content: '<|end|>' }
     expect(open({ post_processor }, { bos_token }).encode('a')).toEqual([3, 0])
-    expect(open({ post_processor }, { bos_token, add_bos_token: false }).encode('a')).toEqual([0])
+    expect(open({ post_processor }, { bos_token, add_bos_token: false }).encode('a')).toEqual([3, 0])
     expect(open({}, { bos_token, add_bos_token: true }).encode('a')).toEqual([3, 0])
     expect(open({}, { bos_token }).encode('a')).toEqual([0])
+  })
+
+  test('ends are EOS, well-known names, and what the generation config names', () => {
+    const tokenizer = JSON.stringify(whole)
+    const config = JSON.stringify({ eos_token: 'b' })
+    expect(tokenizerFromJson({ tokenizer, config, endIds: [0] }).endIds).toEqual([0, 1, 3])
+    expect(() => tokenizerFromJson({ tokenizer, endIds: [4] })).toThrow(
+      expect.objectContaining({ code: 'bad-model', message: expect.stringContaining('names 4') }),
+    )
   })
 
   test('of several templates the default one is for conversations; a file of its own goes first', () => {
@@ -64,6 +73,11 @@ describe('tokenizer.json', () => {
       'a pattern that is none',
       { pre_tokenizer: { type: 'Split', behavior: 'Isolated', pattern: { Regex: '(' } } },
       /cannot be read/,
+    ],
+    [
+      'a pattern that takes seconds to compile',
+      { pre_tokenizer: { type: 'Split', behavior: 'Isolated', pattern: { Regex: 'a|'.repeat(1001) } } },
+      /has 2002 characters; supported are 2000/,
     ],
   ])('%s is refused', (_, changes, message) => {
     expect(() => open(changes)).toThrow(

@@ -17,6 +17,8 @@ export interface TokenizerFiles {
   chatTemplate?: string | undefined
   /** Rows of the model's embedding, where it has more than the tokenizer has tokens; those behind stand for nothing. */
   vocabSize?: number | undefined
+  /** What else ends a turn: `eos_token_id` of generation_config.json. */
+  endIds?: readonly number[] | undefined
 }
 
 /** Ids that no token has, at most. */
@@ -32,9 +34,9 @@ export function tokenizerFromJson(files: TokenizerFiles): Tokenizer {
   requireBpe(model)
   const entries = readEntries(json, model)
   const { steps, writing, addsSpace } = readPipeline(json, model)
-  const vocabulary = readVocabulary(entries, config, model, files.vocabSize ?? 0)
+  const vocabulary = readVocabulary(entries, config, model, files)
   const merges = readMerges(model, entries.ids)
-  const addsBos = firstSpecial(json.post_processor) === vocabulary.tokens[vocabulary.bosId ?? -1]
+  const addsBos = readAddsBos(json, config, vocabulary.tokens[vocabulary.bosId ?? -1])
   const encoder = new HuggingFaceEncoder(vocabulary, { ...steps, merges }, writing, addsBos, addsSpace)
   return new VocabularyTokenizer(vocabulary, encoder, files.chatTemplate ?? templateOf(config))
 }
@@ -88,8 +90,19 @@ function readEntries(json: Json, model: Json): Entries {
   return { ids, added }
 }
 
-function readVocabulary({ ids, added }: Entries, config: Json, model: Json, vocabSize: number): Vocabulary {
+function readVocabulary(
+  { ids, added }: Entries,
+  config: Json,
+  model: Json,
+  { vocabSize = 0, endIds = [] }: TokenizerFiles,
+): Vocabulary {
   const size = sizeOf(ids, added, vocabSize)
+  const wrongEnd = endIds.find(id => !Number.isInteger(id) || id < 0 || id >= size)
+  if (wrongEnd !== undefined) {
+    const expected = `ids from 0 to ${size - 1}`
+    const message = `eos_token_id names ${wrongEnd}, expected ${expected}.`
+    throw badModel(message, { key: 'eos_token_id', expected, found: wrongEnd })
+  }
   const tokens = new Array<string>(size).fill('')
   const kinds = new Array<number>(size).fill(tokenKind.unused)
   const isByte = (token: string) => model.byte_fallback === true && bytePattern.test(token)
@@ -115,8 +128,8 @@ function readVocabulary({ ids, added }: Entries, config: Json, model: Json, voca
     bosId,
     eosId,
     unknownId,
-    endIds: findEnds(tokens, kinds, bosId, [eosId]),
-    addBos: typeof config.add_bos_token === 'boolean' ? config.add_bos_token : undefined,
+    endIds: findEnds(tokens, kinds, bosId, [eosId, ...endIds]),
+    addBos: undefined,
     special: new Map(added.map(token => [token.id, token])),
   }
 }
@@ -154,15 +167,20 @@ function readMerges(model: Json, ids: ReadonlyMap<string, number>): [string, str
   })
 }
 
-/** The token that a post-processor puts before a text. */
-function firstSpecial(step: unknown, depth = 0): string | undefined {
+/** The post-processor is what runs; where there is none that puts tokens, the flag of the config says it. */
+function readAddsBos(json: Json, config: Json, bos: string | undefined): boolean {
+  const template = templateStep(json.post_processor)
+  if (!template) return bos !== undefined && config.add_bos_token === true
+  const first = Array.isArray(template.single) ? template.single[0] : undefined
+  return bos !== undefined && first?.SpecialToken?.id === bos
+}
+
+function templateStep(step: unknown, depth = 0): Step | undefined {
   if (typeof step !== 'object' || step === null || depth > maxDepth) return undefined
-  const { type, single, processors } = step as Step
-  if (type === 'Sequence' && Array.isArray(processors)) {
-    return processors.map(inner => firstSpecial(inner, depth + 1)).find(token => token !== undefined)
-  }
-  if (type !== 'TemplateProcessing' || !Array.isArray(single)) return undefined
-  return single[0]?.SpecialToken?.id
+  const { type, processors } = step as Step
+  if (type === 'TemplateProcessing') return step as Step
+  if (type !== 'Sequence' || !Array.isArray(processors)) return undefined
+  return processors.map(inner => templateStep(inner, depth + 1)).find(found => found !== undefined)
 }
 
 /** tokenizer_config.json names a token by its text, or as an added token. */
