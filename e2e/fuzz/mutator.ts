@@ -40,6 +40,8 @@ const words = [
   '(a*)*b',
 ]
 
+/** Or repeated repeats make files of 100 MB. */
+const longestText = 100_000
 const lists = ['normalizers', 'pretokenizers', 'decoders', 'processors']
 
 export class Mutator {
@@ -139,7 +141,9 @@ export class Mutator {
           processors: [old],
         }
       case 7:
-        return typeof old === 'string' ? old.repeat(this.pick([2, 100])) : this.pick(words)
+        return typeof old === 'string'
+          ? old.repeat(this.pick([2, 100])).slice(0, longestText)
+          : this.pick(words)
       default:
         return nested(old, this.pick([3, 300]), this.pick(lists))
     }
