@@ -43,11 +43,11 @@ export class HuggingFaceEncoder implements PieceEncoder {
     this.#vocabulary = vocabulary
     this.#steps = steps
     this.#library = openLibrary(steps)
-    const { tokens, kinds } = vocabulary
+    const { tokens, kinds, special } = vocabulary
     for (const [id, token] of tokens.entries()) {
       const byte = kinds[id] === tokenKind.byte ? bytePattern.exec(token) : null
       if (byte) this.#byteIds.set(Number.parseInt(byte[1]!, 16), id)
-      else if (isWritten(kinds[id])) this.#ids.set(token, id)
+      else if (isWritten(kinds[id])) this.#ids.set(special.get(id)?.text ?? token, id)
     }
     this.#merges = new RankedMerges(this.#ids, steps.merges, tokens.length)
   }

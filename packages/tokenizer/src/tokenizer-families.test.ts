@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type FamilyFixture, familyFixtures, ggufMetadata, jsonTokenizer, texts } from './family-fixture'
 import type { Tokenizer } from './tokenizer'
 import { tokenizerFromGguf } from './tokenizer-gguf'
+import { vocabularyDifference } from './vocabulary-difference'
 
 const fixtures = familyFixtures()
 
@@ -28,6 +29,11 @@ const cases = fixtures.flatMap((fixture): Case[] => {
 test('there are 313 texts and ten families', () => {
   expect(texts.length).toBe(313)
   expect(fixtures.length).toBe(process.env.FORETOKEN_TOKENIZERS ? fixtures.length : 10)
+})
+
+test.each(fixtures.filter(({ gguf }) => gguf))('$name has one vocabulary, from whichever file', fixture => {
+  const gguf = tokenizerFromGguf(ggufMetadata(fixture))
+  expect(vocabularyDifference(jsonTokenizer(fixture), gguf)).toBeUndefined()
 })
 
 for (const { fixture, source, tokenizer, except } of cases) {

@@ -21,7 +21,11 @@ const open = (changes: object = {}, config?: object, vocabSize?: number) =>
 describe('tokenizer.json', () => {
   test('ids behind its tokens, up to the rows of the model, stand for nothing', () => {
     const tokenizer = open({}, undefined, 8)
-    expect([tokenizer.vocabSize, tokenizer.tokenText(7), tokenizer.tokenBytes(7).length]).toEqual([8, '', 0])
+    expect([tokenizer.vocabSize, tokenizer.tokenText(7), tokenizer.tokenBytes(7).length]).toEqual([
+      8,
+      '[PAD7]',
+      0,
+    ])
     expect(tokenizer.encode('ab')).toEqual([2])
     expect(tokenizer.endIds).toEqual([3])
   })

@@ -3,7 +3,7 @@ import { HuggingFaceEncoder, type Step } from './hugging-face-encoder'
 import { array, boolean, type Json, number, object, optional, parseJson, string } from './json-field'
 import type { SpecialToken } from './special-tokens'
 import { readPipeline } from './text-pipeline'
-import { bytePattern } from './token-bytes'
+import { bytePattern, spaceMark } from './token-bytes'
 import { type Tokenizer, VocabularyTokenizer } from './tokenizer'
 import { findEnds, tokenKind, type Vocabulary } from './vocabulary'
 
@@ -34,7 +34,7 @@ export function tokenizerFromJson(files: TokenizerFiles): Tokenizer {
   requireBpe(model)
   const entries = readEntries(json, model)
   const { steps, writing, addsSpace } = readPipeline(json, model)
-  const vocabulary = readVocabulary(entries, config, model, files)
+  const vocabulary = readVocabulary(entries, config, model, files, writing === 'bytes')
   const merges = readMerges(model, entries.ids)
   const addsBos = readAddsBos(json, config, vocabulary.tokens[vocabulary.bosId ?? -1])
   const encoder = new HuggingFaceEncoder(vocabulary, { ...steps, merges }, writing, addsBos, addsSpace)
@@ -95,6 +95,7 @@ function readVocabulary(
   config: Json,
   model: Json,
   { vocabSize = 0, endIds = [] }: TokenizerFiles,
+  isBytes: boolean,
 ): Vocabulary {
   const size = sizeOf(ids, added, vocabSize)
   const wrongEnd = endIds.find(id => !Number.isInteger(id) || id < 0 || id >= size)
@@ -103,7 +104,8 @@ function readVocabulary(
     const message = `eos_token_id names ${wrongEnd}, expected ${expected}.`
     throw badModel(message, { key: 'eos_token_id', expected, found: wrongEnd })
   }
-  const tokens = new Array<string>(size).fill('')
+  // What llama.cpp's converter calls them: a folder and a GGUF file of one model have one vocabulary.
+  const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`)
   const kinds = new Array<number>(size).fill(tokenKind.unused)
   const isByte = (token: string) => model.byte_fallback === true && bytePattern.test(token)
   for (const [token, id] of ids) {
@@ -111,7 +113,7 @@ function readVocabulary(
     kinds[id] = isByte(token) ? tokenKind.byte : tokenKind.normal
   }
   for (const { id, text, isSpecial } of added) {
-    tokens[id] = text
+    tokens[id] = isSpecial || isBytes ? text : text.replaceAll(spaceMark, ' ')
     kinds[id] = isSpecial ? tokenKind.control : tokenKind.userDefined
   }
   const idOf = new Map(tokens.map((token, id) => [token, id]))
