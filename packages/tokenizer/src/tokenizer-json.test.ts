@@ -30,6 +30,15 @@ describe('tokenizer.json', () => {
     expect(tokenizer.endIds).toEqual([3])
   })
 
+  test('rows far beyond its tokens are refused', () => {
+    expect(() => open({}, undefined, 2 ** 31)).toThrow(
+      expect.objectContaining({
+        code: 'bad-model',
+        message: expect.stringContaining('ids go up to 2147483647'),
+      }),
+    )
+  })
+
   test('BOS is put where the post-processor or the config says so', () => {
     const single = [{ SpecialToken: { id: '<|end|>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }]
     const post_processor = { type: 'Sequence', processors: [level, { type: 'TemplateProcessing', single }] }

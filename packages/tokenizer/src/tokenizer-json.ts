@@ -21,7 +21,7 @@ export interface TokenizerFiles {
   endIds?: readonly number[] | undefined
 }
 
-/** Ids that no token has, at most. */
+/** Ids that no token has, at most: rows of an embedding are filled up to a round number. */
 const maxGaps = 65_536
 /** Of post-processors within each other. */
 const maxDepth = 8
@@ -141,7 +141,7 @@ function sizeOf(ids: ReadonlyMap<string, number>, added: readonly AddedToken[], 
   let size = vocabSize
   for (const id of ids.values()) size = Math.max(size, id + 1)
   for (const { id } of added) size = Math.max(size, id + 1)
-  const most = Math.max(vocabSize, ids.size + added.length + maxGaps)
+  const most = ids.size + added.length + maxGaps
   if (size >= 1 && size <= most) return size
   const expected = `1 to ${most} ids for ${ids.size + added.length} tokens`
   throw badModel(`The tokenizer's ids go up to ${size - 1}, expected ${expected}.`, {
