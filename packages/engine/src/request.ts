@@ -32,6 +32,7 @@ const known = new Set<keyof GenerateOptions>([
   'prompt',
   'tokens',
   'messages',
+  'tools',
   'maxTokens',
   'stop',
   'stopTokens',
@@ -146,7 +147,8 @@ function promptTokens(options: GenerateOptions, tokenizer: Tokenizer, limits: Re
 }
 
 function encodePrompt(options: GenerateOptions, tokenizer: Tokenizer): number[] {
-  const { prompt, tokens, messages } = options
+  const { prompt, tokens, messages, tools } = options
+  if (tools !== undefined && messages === undefined) throw bad('tools', tools, 'left out without messages')
   if (tokens !== undefined) {
     if (!Array.isArray(tokens)) throw bad('tokens', tokens, 'an array of token ids')
     return [...tokens]
@@ -157,10 +159,11 @@ function encodePrompt(options: GenerateOptions, tokenizer: Tokenizer): number[] 
   }
   if (!Array.isArray(messages) || messages.length === 0) throw bad('messages', messages, 'a non-empty array')
   messages.forEach((message, i) => {
-    if (typeof message?.role === 'string' && typeof message.content === 'string') return
+    const isText = typeof message?.content === 'string' || (message?.content === null && message.tool_calls)
+    if (typeof message?.role === 'string' && isText) return
     throw bad(`messages[${i}]`, message, '{ role, content }, both texts')
   })
-  return tokenizer.encodeChat(messages)
+  return tokenizer.encodeChat(messages, tools)
 }
 
 export function checkIds(tokens: readonly number[], vocab: number, argument = 'tokens'): void {

@@ -103,8 +103,27 @@ export type Verification = 'shared-noise' | 'rejection' | 'block'
 export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads'
 
 export interface ChatMessage {
-  role: 'system' | 'user' | 'assistant' | (string & {})
-  content: string
+  role: 'system' | 'user' | 'assistant' | 'tool' | (string & {})
+  /** null where an answer was nothing but tool calls. */
+  content: string | null
+  name?: string
+  /** Of an answer. */
+  tool_calls?: readonly ChatToolCall[]
+  /** Of a tool's result. */
+  tool_call_id?: string
+}
+
+export interface ChatToolCall {
+  id?: string
+  type?: 'function'
+  /** `arguments`: JSON, or what it says. */
+  function: { name: string; arguments: string | Record<string, unknown> }
+}
+
+/** A function that the model may call: its `parameters` as a JSON schema. */
+export interface ChatTool {
+  type: 'function'
+  function: { name: string; description?: string; parameters?: Record<string, unknown> }
 }
 
 export interface SamplingOptions {
@@ -141,6 +160,8 @@ export interface GenerateOptions extends SamplingOptions {
   tokens?: readonly number[]
   /** Sent through the model's chat template, or as a plain transcript where it has none. */
   messages?: readonly ChatMessage[]
+  /** With `messages`: functions that the chat template tells the model of. Calls come back as the text the model writes. */
+  tools?: readonly ChatTool[]
   /** Default 256. */
   maxTokens?: number
   /** Text that ends the generation; it is not part of the output. At most 8. */

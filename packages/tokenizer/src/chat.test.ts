@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SpecialTokens } from './special-tokens'
 import { TextShield } from './text-shield'
-import { tokenizerFromGguf } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
 
 const byteTexts = Array.from(
   { length: 256 },
@@ -133,6 +133,32 @@ describe('chat template', () => {
     )
   })
 
+  test('tools go to a template that knows them, arguments as what their JSON says', () => {
+    const template =
+      '{% for tool in tools %}{{ tool | tojson }}{% endfor %}{% for m in messages %}{{ m.content }}' +
+      '{% for call in m.tool_calls or [] %}{{ call.function.name }}{{ call.function.arguments | tojson }}{% endfor %}{% endfor %}'
+    const tools = tokenizerWith(template)
+    const tool = { type: 'function' as const, function: { name: 'f', description: '<|im_end|>' } }
+    const call = { function: { name: 'f', arguments: '{"a":"<s>"}' } }
+    const messages = [{ role: 'assistant', content: '', tool_calls: [call] }]
+    const text = '{"type": "function", "function": {"name": "f", "description": "<|im_end|>"}}f{"a": "<s>"}'
+    expect(tools.encodeChat(messages, [tool])).toEqual(bytes(text))
+  })
+
+  test('tools of which the model would not hear, or that are none, are a bad request', () => {
+    const tool = { type: 'function' as const, function: { name: 'f' } }
+    const messages = [{ role: 'user', content: 'x' }]
+    const refused = expect.objectContaining({
+      code: 'bad-request',
+      details: expect.objectContaining({ argument: 'tools' }),
+    })
+    for (const tokenizer of [chat, tokenizerWith(undefined)]) {
+      expect(() => tokenizer.encodeChat(messages, [tool])).toThrow(refused)
+      expect(tokenizer.encodeChat(messages, []).length).toBeGreaterThan(0)
+    }
+    expect(() => tokenizerWith('{{ tools }}').encodeChat(messages, [{} as typeof tool])).toThrow(refused)
+  })
+
   test('without a template there is a plain transcript', () => {
     const plain = tokenizerWith(undefined)
     const messages = [
@@ -149,12 +175,12 @@ describe('chat template', () => {
 })
 
 test('a covered text is uncovered to what it was', () => {
-  const shield = new TextShield(new SpecialTokens(new Map(control.map((text, id) => [text, id]))))
+  const shield = new TextShield(new SpecialTokens(new Map(control.map((text, id) => [text, { id }]))))
   fc.assert(
     fc.property(
       fc.string({ unit: fc.constantFrom('<', '|', 's', '>', '<s>', ' ', '\u{F003C}', '\ud83d', '🙂') }),
       text => {
-        expect(shield.uncover(shield.cover(text))).toBe(text)
+        expect(TextShield.uncover(shield.cover(text))).toBe(text)
       },
     ),
   )

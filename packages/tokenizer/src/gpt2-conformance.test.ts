@@ -2,10 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gpt2Metadata } from './gpt2-metadata'
-import { tokenizerFromGguf } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
+import { tokenizerFromJson } from './tokenizer-json'
 
 const folder = new URL('../../../../shared/tokenizers/gpt2/', import.meta.url)
-const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
+const readText = (name: string) => readFileSync(new URL(name, folder), 'utf8')
+const read = (name: string) => JSON.parse(readText(name))
 
 describe.skipIf(!existsSync(folder))('GPT-2 of ../shared/tokenizers (skipped where it is missing)', () => {
   const cases: { source: string; text: string; ids: number[] }[] = existsSync(folder)
@@ -19,6 +21,14 @@ describe.skipIf(!existsSync(folder))('GPT-2 of ../shared/tokenizers (skipped whe
   test.each(cases.map((testCase, i) => [i, testCase] as const))('case %i', (_, { text, ids }) => {
     expect(tokenizer.encode(text)).toEqual(ids)
     expect(tokenizer.decode(ids)).toBe(text)
+  })
+
+  test('all cases through tokenizer.json itself', () => {
+    const json = tokenizerFromJson({ tokenizer: readText('tokenizer.json') })
+    for (const { text, ids } of cases) {
+      expect(json.encode(text)).toEqual(ids)
+      expect(json.decode(ids, { start: true })).toBe(text)
+    }
   })
 
   test('any text survives encode and decode', () => {

@@ -1,18 +1,17 @@
 /** Two neighbours that may become one piece. */
 export interface Merge {
+  /** Place of the left one. */
   left: number
-  right: number
-  text: string
   score: number
 }
 
 const isBefore = (a: Merge, b: Merge) => a.score > b.score || (a.score === b.score && a.left < b.left)
 
 /** A binary heap: the highest score first, the leftmost among equals. */
-export class MergeQueue {
-  #heap: Merge[] = []
+export class MergeQueue<T extends Merge> {
+  #heap: T[] = []
 
-  push(merge: Merge): void {
+  push(merge: T): void {
     const heap = this.#heap
     let at = heap.length
     while (at > 0) {
@@ -24,7 +23,7 @@ export class MergeQueue {
     heap[at] = merge
   }
 
-  pop(): Merge | undefined {
+  pop(): T | undefined {
     const heap = this.#heap
     const top = heap[0]
     const last = heap.pop()

@@ -19,6 +19,16 @@ const gpt2Words = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{
 const modernWords = (digits: string) =>
   String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+const upper = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
+const lower = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
+
+/** GPT-4o's words begin anew at a capital letter. */
+const casedWords = (contractions: string, digits: string) =>
+  [`${upper}*${lower}+`, `${upper}+${lower}*`]
+    .map(letters => String.raw`[^\r\n\p{L}\p{N}]?${letters}${contractions}|`)
+    .concat(String.raw`${digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`)
+    .join('')
+
 const gpt2: PreTokenizer = { splits: [gpt2Words] }
 const smollm: PreTokenizer = { splits: [String.raw`\p{N}`, gpt2Words] }
 const llama3: PreTokenizer = {
@@ -27,6 +37,10 @@ const llama3: PreTokenizer = {
   addsBos: true,
 }
 const qwen2: PreTokenizer = { splits: [modernWords(String.raw`\p{N}`)], composes: true }
+const gpt4o: PreTokenizer = {
+  splits: [casedWords("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", String.raw`\p{N}{1,3}`)],
+}
+const tekken: PreTokenizer = { splits: [casedWords('', String.raw`\p{N}`)], ignoreMerges: true }
 
 /** By tokenizer.ggml.pre. Sources: the models' own tokenizer.json; the names are llama.cpp's. */
 const preTokenizers: Record<string, PreTokenizer> = {
@@ -40,6 +54,8 @@ const preTokenizers: Record<string, PreTokenizer> = {
   'deepseek-r1-qwen': qwen2,
   smollm,
   smollm2: smollm,
+  'gpt-4o': gpt4o, // Phi-4-mini, too
+  tekken, // Mistral Nemo and later
 }
 
 /** Throws `bad-model` for a name that is not known: other words would silently give other ids. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { tokenizerFromGguf } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
 
 type Entry = [text: string, score: number, kind: number]
 

@@ -1,10 +1,14 @@
-import { MergeQueue } from './merge-queue'
+import { type Merge, MergeQueue } from './merge-queue'
 import { booleanField, type Metadata, numbersField, required } from './metadata-field'
 import type { PieceEncoder } from './piece-encoder'
+import { bytePattern, spaceMark, tokenBytes } from './token-bytes'
 import { isWritten, requireLength, tokenKind, type Vocabulary } from './vocabulary'
 
-const spaceMark = '▁'
-const bytePattern = /^<0x([0-9A-Fa-f]{2})>$/
+interface ScoredMerge extends Merge {
+  right: number
+  /** Of both: one may meanwhile have been merged otherwise. */
+  text: string
+}
 
 /**
  * SentencePiece BPE ('llama'): neighbours whose joined text is a token are merged, the highest score
@@ -13,9 +17,9 @@ const bytePattern = /^<0x([0-9A-Fa-f]{2})>$/
  */
 export class ScoreEncoder implements PieceEncoder {
   readonly addsBos = true
+  readonly addsSpace: boolean
   #vocabulary: Vocabulary
   #scores: readonly number[]
-  #addSpacePrefix: boolean
   #idOf = new Map<string, number>()
   #byteIds = new Map<number, number>()
   #bytes = new TextEncoder()
@@ -25,23 +29,20 @@ export class ScoreEncoder implements PieceEncoder {
     this.#vocabulary = vocabulary
     this.#scores = required(numbersField(metadata, key), key)
     requireLength(this.#scores, key, vocabulary.tokens.length)
-    this.#addSpacePrefix = booleanField(metadata, 'tokenizer.ggml.add_space_prefix') ?? true
+    this.addsSpace = booleanField(metadata, 'tokenizer.ggml.add_space_prefix') ?? true
     for (const [id, token] of vocabulary.tokens.entries()) this.#register(id, token)
   }
 
-  encode(text: string, isStart: boolean): number[] {
-    const prefix = isStart && this.#addSpacePrefix ? ' ' : ''
+  /** As llama.cpp does, a text behind a special token gets its space, too. */
+  encode(text: string): number[] {
+    const prefix = this.addsSpace ? ' ' : ''
     const pieces = Array.from((prefix + text).replaceAll(' ', spaceMark))
     const merged = this.#merge(pieces)
     return merged.flatMap(piece => this.#idOf.get(piece) ?? this.#fallback(piece))
   }
 
   bytesOf(id: number): Uint8Array {
-    const token = this.#vocabulary.tokens[id]!
-    const byte = bytePattern.exec(token)
-    if (byte && this.#vocabulary.kinds[id] === tokenKind.byte)
-      return Uint8Array.of(Number.parseInt(byte[1]!, 16))
-    return this.#bytes.encode(token.replaceAll(spaceMark, ' '))
+    return tokenBytes.pieces(this.#vocabulary, id)
   }
 
   /** Text may only become tokens that stand for text: control, unused and byte tokens are left out. */
@@ -49,14 +50,14 @@ export class ScoreEncoder implements PieceEncoder {
     const kind = this.#vocabulary.kinds[id]
     const byte = bytePattern.exec(token)
     if (kind === tokenKind.byte && byte) this.#byteIds.set(Number.parseInt(byte[1]!, 16), id)
-    else if (isWritten(kind)) this.#idOf.set(token, id)
+    else if (isWritten(kind)) this.#idOf.set(token.replaceAll(' ', spaceMark), id)
   }
 
   /** `pieces` is changed: a piece that was merged into its left neighbour becomes ''. */
   #merge(pieces: string[]): string[] {
     const next = Array.from(pieces, (_, i) => i + 1)
     const previous = Array.from(pieces, (_, i) => i - 1)
-    const queue = new MergeQueue()
+    const queue = new MergeQueue<ScoredMerge>()
     const offer = (left: number, right: number) => {
       if (left < 0 || right >= pieces.length) return
       const text = pieces[left]! + pieces[right]!
@@ -66,7 +67,6 @@ export class ScoreEncoder implements PieceEncoder {
     for (let i = 0; i + 1 < pieces.length; i++) offer(i, i + 1)
     for (let merge = queue.pop(); merge; merge = queue.pop()) {
       const { left, right, text } = merge
-      // One of the two has meanwhile been merged otherwise.
       if (pieces[left] === '' || pieces[right] === '' || pieces[left]! + pieces[right]! !== text) continue
       pieces[left] = text
       pieces[right] = ''

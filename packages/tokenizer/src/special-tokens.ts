@@ -1,12 +1,25 @@
+const spacesBefore = /\p{White_Space}+$/u
+const spacesAfter = /\p{White_Space}*/uy
+
+/** A token that stands for itself in a text. */
+export interface SpecialToken {
+  id: number
+  /** What stands for it, where that is not what it stands for. */
+  text?: string
+  /** White space before it, or behind it, belongs to it. */
+  takesBefore?: boolean
+  takesAfter?: boolean
+}
+
 /** Finds the tokens that stand for themselves in a text: leftmost first, longest first. */
 export class SpecialTokens {
   readonly texts: readonly string[]
-  #idOf: ReadonlyMap<string, number>
+  #tokens: ReadonlyMap<string, SpecialToken>
   #pattern: RegExp | undefined
 
-  constructor(idOf: ReadonlyMap<string, number>) {
-    this.#idOf = idOf
-    this.texts = [...idOf.keys()].filter(text => text !== '').sort((a, b) => b.length - a.length)
+  constructor(tokens: ReadonlyMap<string, SpecialToken>) {
+    this.#tokens = tokens
+    this.texts = [...tokens.keys()].filter(text => text !== '').sort((a, b) => b.length - a.length)
     if (this.texts.length > 0) this.#pattern = new RegExp(this.texts.map(escapePattern).join('|'), 'g')
   }
 
@@ -14,13 +27,16 @@ export class SpecialTokens {
   split(text: string): (string | number)[] {
     const parts: (string | number)[] = []
     let from = 0
-    for (const match of this.#pattern ? text.matchAll(this.#pattern) : []) {
-      if (match.index > from) parts.push(text.slice(from, match.index))
-      parts.push(this.#idOf.get(match[0])!)
-      from = match.index + match[0].length
+    for (const { 0: found, index } of this.#pattern ? text.matchAll(this.#pattern) : []) {
+      if (index < from) continue
+      const { id, takesBefore, takesAfter } = this.#tokens.get(found)!
+      const before = text.slice(from, index)
+      parts.push(takesBefore ? before.replace(spacesBefore, '') : before, id)
+      spacesAfter.lastIndex = from = index + found.length
+      if (takesAfter) from += spacesAfter.exec(text)![0].length
     }
-    if (from < text.length) parts.push(text.slice(from))
-    return parts
+    parts.push(text.slice(from))
+    return parts.filter(part => part !== '')
   }
 
   /** The text with every special token changed by `replace`, until none is left. */

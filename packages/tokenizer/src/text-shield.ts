@@ -51,7 +51,7 @@ export class TextShield {
   }
 
   /** The text as it was before it was covered. */
-  uncover(text: string): string {
+  static uncover(text: string): string {
     return text.replace(standIns, character => String.fromCharCode(character.codePointAt(0)! - plane))
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { tokenizerFromGguf } from './tokenizer'
+import { tokenizerFromGguf } from './tokenizer-gguf'
 import { vocabularyDifference } from './vocabulary-difference'
 
 const llama: [string, unknown][] = [

@@ -1,19 +1,27 @@
-import { EngineError } from '@foretoken/errors'
-import { ByteLevelEncoder } from './byte-level-encoder'
-import { type ChatMessage, ChatTemplate, transcript } from './chat-template'
-import { type Metadata, stringField } from './metadata-field'
+import {
+  type ChatMessage,
+  ChatTemplate,
+  type ChatTool,
+  requireMessages,
+  requireTools,
+  transcript,
+} from './chat-template'
 import type { PieceEncoder } from './piece-encoder'
-import { ScoreEncoder } from './score-encoder'
-import { SpecialTokens } from './special-tokens'
+import { type SpecialToken, SpecialTokens } from './special-tokens'
 import { type StreamingDecoder, streamingDecoder, utf8Decoder } from './streaming-decoder'
 import { TextShield } from './text-shield'
-import { isWritten, readVocabulary, tokenKind, type Vocabulary } from './vocabulary'
+import { isWritten, tokenKind, type Vocabulary } from './vocabulary'
 
 export interface EncodeOptions {
   /** BOS first, where the model has one. Default: as the file says. */
   bos?: boolean
   /** Control tokens written in the text are read as such. Default false: they stay text. */
   special?: boolean
+}
+
+export interface DecodeOptions {
+  /** The ids begin a text: a space that `encode` put first is left out. Default false. */
+  start?: boolean
 }
 
 export interface Tokenizer {
@@ -25,25 +33,22 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeOptions): number[]
   /**
    * A conversation up to the answer that is asked for, through the model's chat template, or as a plain
-   * transcript where it has none. No message can forge a control token. Throws `bad-request` where the
-   * template refuses the messages, `bad-model` where it cannot be parsed.
+   * transcript where it has none. No message can forge a control token, and a user's or a tool's none of those
+   * that the template writes. Throws `bad-request` where the template refuses the messages, `bad-model` where it
+   * cannot be parsed.
    */
-  encodeChat(messages: readonly ChatMessage[]): number[]
+  encodeChat(messages: readonly ChatMessage[], tools?: readonly ChatTool[]): number[]
   /** Empty for control tokens and for ids outside the vocabulary. */
   tokenBytes(id: number): Uint8Array
-  /** The tokens' bytes as UTF-8; a space that `encode` put first stays. */
-  decode(ids: Iterable<number>): string
+  /** The tokens' bytes as UTF-8. */
+  decode(ids: Iterable<number>, options?: DecodeOptions): string
   decoder(): StreamingDecoder
   /** The vocabulary's entry, '' for ids outside it. */
   tokenText(id: number): string
 }
 
-/** The tokenizer that a GGUF file describes. Throws `bad-model` where it is inconsistent or not supported. */
-export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
-  return new GgufTokenizer(metadata)
-}
-
-class GgufTokenizer implements Tokenizer {
+/** Special tokens by a vocabulary, the text between them by an encoder. */
+export class VocabularyTokenizer implements Tokenizer {
   readonly vocabSize: number
   readonly bosId: number | undefined
   readonly endIds: readonly number[]
@@ -52,24 +57,19 @@ class GgufTokenizer implements Tokenizer {
   #addBos: boolean
   #userDefined: SpecialTokens
   #special: SpecialTokens
-  #shield: TextShield
   #template: ChatTemplate | undefined
 
-  constructor(metadata: Metadata) {
-    const vocabulary = readVocabulary(metadata)
+  constructor(vocabulary: Vocabulary, encoder: PieceEncoder, template: string | undefined) {
     this.#vocabulary = vocabulary
     this.vocabSize = vocabulary.tokens.length
     this.bosId = vocabulary.bosId
     this.endIds = vocabulary.endIds
-    const Encoder = vocabulary.model === 'llama' ? ScoreEncoder : ByteLevelEncoder
-    this.#encoder = new Encoder(vocabulary, metadata)
-    this.#addBos = vocabulary.addBos ?? this.#encoder.addsBos
+    this.#encoder = encoder
+    this.#addBos = vocabulary.addBos ?? encoder.addsBos
     const { control, unknown, userDefined } = tokenKind
-    this.#userDefined = this.#tokensOf(userDefined)
-    this.#special = this.#tokensOf(userDefined, control, unknown)
-    this.#shield = new TextShield(this.#tokensOf(control, unknown))
-    const source = stringField(metadata, 'tokenizer.chat_template')
-    if (source !== undefined) this.#template = new ChatTemplate(source, this.#shield, this.#templateTokens())
+    this.#userDefined = new SpecialTokens(this.#tokensOf(userDefined))
+    this.#special = new SpecialTokens(this.#tokensOf(userDefined, control, unknown))
+    if (template !== undefined) this.#template = this.#chatTemplate(template)
   }
 
   get hasChatTemplate(): boolean {
@@ -81,12 +81,13 @@ class GgufTokenizer implements Tokenizer {
     return this.#encodeParts(parts, bos)
   }
 
-  encodeChat(messages: readonly ChatMessage[]): number[] {
-    requireText(messages)
+  encodeChat(messages: readonly ChatMessage[], tools?: readonly ChatTool[]): number[] {
+    requireMessages(messages)
+    requireTools(tools, this.#template)
     if (!this.#template) return this.encode(transcript(messages))
     const parts = this.#special
-      .split(this.#template.render(messages))
-      .map(part => (typeof part === 'string' ? this.#shield.uncover(part) : part))
+      .split(this.#template.render(messages, tools))
+      .map(part => (typeof part === 'string' ? TextShield.uncover(part) : part))
     return this.#encodeParts(parts, this.#addBos && parts[0] !== this.bosId)
   }
 
@@ -95,11 +96,12 @@ class GgufTokenizer implements Tokenizer {
     return isWritten(kind) || kind === tokenKind.byte ? this.#encoder.bytesOf(id) : new Uint8Array(0)
   }
 
-  decode(ids: Iterable<number>): string {
+  decode(ids: Iterable<number>, { start = false }: DecodeOptions = {}): string {
     const decoder = utf8Decoder()
     let text = ''
     for (const id of ids) text += decoder.decode(this.tokenBytes(id), { stream: true })
-    return text + decoder.decode()
+    text += decoder.decode()
+    return start && this.#encoder.addsSpace && text.startsWith(' ') ? text.slice(1) : text
   }
 
   decoder(): StreamingDecoder {
@@ -112,41 +114,43 @@ class GgufTokenizer implements Tokenizer {
 
   #encodeParts(parts: readonly (string | number)[], bos: boolean): number[] {
     const ids = bos && this.bosId !== undefined ? [this.bosId] : []
-    let isStart = true
-    for (const part of parts) {
+    for (const [i, part] of parts.entries()) {
       if (typeof part === 'number') ids.push(part)
-      else for (const id of this.#encoder.encode(part, isStart)) ids.push(id)
-      isStart = typeof part === 'number'
+      else for (const id of this.#encoder.encode(part, i === 0)) ids.push(id)
     }
     return ids
   }
 
   /** The tokens of these kinds by the text that stands for them. */
-  #tokensOf(...kinds: number[]): SpecialTokens {
-    const idOf = new Map<string, number>()
+  #tokensOf(...kinds: number[]): Map<string, SpecialToken> {
+    const tokens = new Map<string, SpecialToken>()
     const utf8 = utf8Decoder()
     for (const [id, kind] of this.#vocabulary.kinds.entries()) {
       if (!kinds.includes(kind)) continue
+      const token = this.#vocabulary.special.get(id) ?? { id }
       const isPlain = kind === tokenKind.userDefined
-      idOf.set(isPlain ? utf8.decode(this.#encoder.bytesOf(id)) : this.tokenText(id), id)
+      const text = isPlain ? utf8.decode(this.#encoder.bytesOf(id)) : this.tokenText(id)
+      tokens.set(token.text ?? text, token)
     }
-    return new SpecialTokens(idOf)
+    return tokens
   }
 
-  #templateTokens() {
+  #chatTemplate(source: string): ChatTemplate {
+    const control = this.#tokensOf(tokenKind.control, tokenKind.unknown)
+    const structure = this.#tokensOf(tokenKind.userDefined)
+    for (const text of structure.keys()) {
+      const isStructure = looksControl.test(text) || (text.trim().length > 1 && source.includes(text))
+      if (!isStructure) structure.delete(text)
+    }
+    const shields = {
+      own: new TextShield(new SpecialTokens(control)),
+      foreign: new TextShield(new SpecialTokens(new Map([...control, ...structure]))),
+    }
     const text = (id: number | undefined) => (id === undefined ? '' : this.tokenText(id))
-    return { bos_token: text(this.bosId), eos_token: text(this.#vocabulary.eosId) }
+    const names = { bos_token: text(this.bosId), eos_token: text(this.#vocabulary.eosId) }
+    return new ChatTemplate(source, shields, names)
   }
 }
 
-function requireText(messages: readonly ChatMessage[]): void {
-  for (const [index, { role, content }] of messages.entries()) {
-    if (typeof role === 'string' && typeof content === 'string') continue
-    const expected = 'role and content, both strings'
-    throw new EngineError('bad-request', `messages[${index}] must have ${expected}.`, {
-      argument: `messages[${index}]`,
-      expected,
-      value: { role: typeof role, content: typeof content },
-    })
-  }
-}
+/** `<|...|>`, `<s>`, `[INST]`: control tokens by their looks, though their file calls them text. */
+const looksControl = /^(<[|｜].*[|｜]>|<\/?s>|<(unk|pad|bos|eos|mask)>|\[\/?[A-Z_@]+\])$/s

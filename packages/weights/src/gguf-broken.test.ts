@@ -104,8 +104,16 @@ describe('lies of the header', () => {
     for (const value of [['x'], [1], [[1]]]) {
       const bytes = writeGguf({ metadata: [['key', value]], tensors: [] })
       bytes.set(length, Buffer.from(bytes).indexOf('key') + 11)
-      await expectBad(bytes, /array length|ends inside its header/, { key: 'key' })
+      await expectBad(bytes, /array length|arrays are too long/, { key: 'key' })
     }
+  })
+
+  test('arrays that would take far more memory than the file', () => {
+    const bytes = writeGguf({
+      metadata: [['k', { type: 'u8', value: new Array(2 ** 21 + 1).fill(1) }]],
+      tensors: [],
+    })
+    return expectBad(bytes, /arrays are too long/, { key: 'k', found: 2 ** 21 + 1 })
   })
 
   test('arrays nested without end', () =>

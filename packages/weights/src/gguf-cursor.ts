@@ -6,6 +6,8 @@ export type Parse<T> = Generator<number, T, Uint8Array>
 
 const maxHeaderBytes = 512 * 2 ** 20
 const maxStringBytes = 64 * 2 ** 20
+/** Of all arrays. Gemma's tokenizer has 1.3 million; each takes more room than its bytes in the file. */
+const maxElements = 2 ** 21
 
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -14,6 +16,8 @@ export class GgufCursor {
   offset = 0
   /** What is being read, for messages: a metadata key or a tensor's name. */
   subject: { key?: string; tensor?: string } = {}
+
+  #elements = 0
 
   /** @param fileBytes the file's size where it is certain */
   constructor(readonly fileBytes: number | undefined) {}
@@ -43,6 +47,14 @@ export class GgufCursor {
     const length = yield* this.count('a string length', limit)
     const bytes = yield* this.bytes(length)
     return text.decode(bytes)
+  }
+
+  /** The length of an array: with all before it, no more than a header has reason to hold. */
+  *length(): Parse<number> {
+    const length = yield* this.count('an array length')
+    this.#elements += length
+    if (this.#elements <= maxElements) return length
+    throw this.error(`the arrays are too long`, `at most ${maxElements} elements`, this.#elements)
   }
 
   /** Throws unless `count` more bytes can be there. */

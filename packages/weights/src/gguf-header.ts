@@ -114,7 +114,7 @@ function* parseArray(cursor: GgufCursor, depth: number): Parse<MetadataValue[]> 
   const typeId = yield* cursor.u32()
   const type = valueTypes[typeId]
   if (type === undefined) throw cursor.unknownType(typeId, valueTypes)
-  const length = yield* cursor.count('an array length')
+  const length = yield* cursor.length()
   if (type === 'string' || type === 'array') {
     cursor.require(length * (type === 'string' ? 8 : 12))
     const values: MetadataValue[] = []
