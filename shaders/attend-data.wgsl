@@ -83,14 +83,25 @@ fn quad_1(chunk: vec4<u32>) -> vec4<f32> { return vec4<f32>(unpack2x16float(chun
 fn quad_0(chunk: vec4<u32>) -> vec4<f32> { return bitcast<vec4<f32>>(chunk); }
 //: end
 
+// The first split that any row of a tile sees.
+fn first_split_of(tile: Tile) -> u32 {
+  var first = first_split(row_at(tile.first).position);
+  //: if WINDOW
+  for (var r = 1u; r < tile.rows; r++) { first = min(first, first_split(row_at(tile.first + r).position)); }
+  //: end
+  return first;
+}
+
+// `&` where `&&` would be a branch per row and position: SwiftShader compiles some of those for minutes.
 fn sees(row: Row, slot: u32, start: u32) -> bool {
   //: if TREE
-  if (slot < row.base) { return slot < start + BLOCK; }
+  if (slot < row.base) { return (slot < start + BLOCK) & in_window(slot, row.position); }
   let node = slot - row.base;
   let position = row.base + countOneBits(row.mask & ((1u << (node & 31u)) - 1u));
-  return node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u && position - start < BLOCK;
+  let is_own = node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u && position - start < BLOCK;
+  return is_own & in_window(position, row.position);
   //: else
-  return slot <= row.position;
+  return (slot <= row.position) & in_window(slot, row.position);
   //: end
 }
 

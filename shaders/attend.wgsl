@@ -45,10 +45,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   //: end
   //: end
   //: end
-  for (var split = 0u; split < tile.splits; split++) {
+  for (var split = first_split_of(tile); split < tile.splits; split++) {
   //: else
   let split = group.y;
-  if (split >= tile.splits) { return; }
+  if (split < first_split_of(tile) || split >= tile.splits) { return; }
   //: end
     let start = split * BLOCK;
     let k_at = plane_at(table + split, kv_head);

@@ -29,6 +29,7 @@ import rope from './rope.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
 import silu from './silu.wgsl?raw'
+import slidingWindow from './sliding-window.wgsl?raw'
 import softmaxFold from './softmax-fold.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
@@ -90,18 +91,18 @@ export const kernels = {
   },
   attend: {
     name: 'attend',
-    source: step + softmaxFold + attendCached + attendData + attend,
+    source: step + softmaxFold + slidingWindow + attendCached + attendData + attend,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'write'],
   },
   /** Of rows that are not in the cache yet: it does what rope-append does as well. */
   attendAppending: {
     name: 'attend-appending',
-    source: step + softmaxFold + headWeights + rope + attendAppend + attendData + attend,
+    source: step + softmaxFold + slidingWindow + headWeights + rope + attendAppend + attendData + attend,
     bindings: ['step', 'write', 'write', 'read', 'write', 'uniform', 'write', 'read', 'read'],
   },
   merge: {
     name: 'merge',
-    source: step + softmaxFold + merge,
+    source: step + softmaxFold + slidingWindow + merge,
     bindings: ['step', 'read', 'write', 'uniform'],
   },
   adjustLogits: {

@@ -8,10 +8,12 @@ export interface Architecture {
   qkNorm?: true
   /** The last of every so many layers has no RoPE. */
   unrotatedEvery?: number
+  /** The last of every so many layers sees all positions, where the others have a sliding window. */
+  globalEvery?: number
 }
 
 export const architectures = {
-  /** Also Mistral, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry their scaled frequencies. */
+  /** Also Mistral with its window, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry scaled frequencies. */
   llama: { neox: false },
   /** Qwen2 and Qwen2.5. */
   qwen2: { neox: true, qkvBias: true },
@@ -23,6 +25,10 @@ export type ArchitectureName = keyof typeof architectures
 
 export const architectureOf = (config: { architecture: ArchitectureName }): Architecture =>
   architectures[config.architecture]
+
+/** Whether a layer, counted from 0, is the last of every so many. */
+export const isLastOf = (layer: number, every: number | undefined): boolean =>
+  every !== undefined && (layer + 1) % every === 0
 
 /** Vectors of a layer that lie in one buffer, as head-weights.wgsl reads them. */
 export function headVectors(config: {

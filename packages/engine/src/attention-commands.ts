@@ -3,6 +3,7 @@ import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { chunksOf, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import { architectureOf } from './architectures'
+import type { AttendVariant } from './attention'
 import type { Command, Variant } from './command'
 import { floatBits, type LlamaBuilder } from './llama'
 import { qkvColumns } from './llama-buffers'
@@ -13,6 +14,8 @@ export interface LayerAttention {
   /** Biases of q, k and v, or norms of q and k. */
   headWeights: GPUBuffer | undefined
   rotates: boolean
+  /** Positions that its rows see; 0: all. */
+  window: number
 }
 
 /** The grid of commands that have a plan instead. */
@@ -24,28 +27,25 @@ const unplanned: Variant['grid'] = () => [0, 0]
  */
 export function attentionCommands(builder: LlamaBuilder, layer: LayerAttention): Array<Promise<Command>> {
   const { attention } = builder
-  const { cache } = layer
   const { heads, headDim } = builder.config
   const { attended } = builder.activations
   return [
     ropeAppend(builder, layer),
     ...(attention.appending.length > 0 ? [attendAppending(builder, layer)] : []),
     builder.command('attend', {
-      ...attendSpec(builder, cache, attention.parts),
-      variants: attention.splitting,
+      ...attendSpec(builder, layer, attention.parts, attention.splitting),
       planned: (variants, plan) => attention.split(variants, plan),
     }),
     builder.command('merge', {
-      params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
+      params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE, WINDOW: layer.window },
       buffers: [attention.parts, attended],
       shape: [heads, paddedColumns(heads * headDim)],
       grid: unplanned,
       planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
     }),
     builder.command('attend', {
-      ...attendSpec(builder, cache, attended),
+      ...attendSpec(builder, layer, attended, attention.walking),
       label: 'attend-walk',
-      variants: attention.walking,
       planned: (variants, plan) => attention.walk(variants, plan),
     }),
   ]
@@ -74,22 +74,20 @@ function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Comma
 
 function attendAppending(builder: LlamaBuilder, layer: LayerAttention): Promise<Command> {
   const { attention, ropeTable, activations } = builder
-  const variants = attention.appending.map(({ params, ...variant }) => {
-    return { ...variant, params: { ...params, ...ropeParams(builder, layer) } }
-  })
   return builder.command('attendAppending', {
-    ...attendSpec(builder, layer.cache, activations.attended),
+    ...attendSpec(builder, layer, activations.attended, attention.appending, ropeParams(builder, layer)),
     label: 'attend-append',
     scratch: [attention.memory, ropeTable, headWeights(builder, layer)],
-    variants,
     planned: (compiled, plan) => attention.append(compiled, plan),
   })
 }
 
 function attendSpec(
   { attention, config, activations, resident }: LlamaBuilder,
-  cache: GPUBuffer,
+  { cache, window }: LayerAttention,
   out: GPUBuffer,
+  variants: readonly AttendVariant[],
+  more: Params = {},
 ) {
   const { heads, kvHeads, headDim } = config
   const strides = [qkvColumns(config), heads * headDim].map(paddedColumns)
@@ -99,6 +97,9 @@ function attendSpec(
     scratch: [attention.memory],
     shape: [kvHeads, ...strides, floatBits(1 / Math.sqrt(headDim))],
     grid: unplanned,
+    variants: variants.map(({ params, ...variant }) => {
+      return { ...variant, params: { ...params, ...more, WINDOW: window } }
+    }),
   }
 }
 

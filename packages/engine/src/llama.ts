@@ -6,7 +6,7 @@
 import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
-import { architectureOf } from './architectures'
+import { architectureOf, isLastOf } from './architectures'
 import { type AttendVariant, Attention } from './attention'
 import { attentionCommands, type LayerAttention } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
@@ -148,12 +148,19 @@ export class LlamaBuilder {
   }
 
   #layerAttention(layer: number): LayerAttention {
-    const { unrotatedEvery = 0 } = architectureOf(this.config)
+    const { unrotatedEvery, globalEvery } = architectureOf(this.config)
     return {
+      window: isLastOf(layer, globalEvery) ? 0 : this.#window,
       cache: this.#caches[layer]!,
       headWeights: this.weights.layers[layer]!.headWeights,
-      rotates: unrotatedEvery === 0 || (layer + 1) % unrotatedEvery !== 0,
+      rotates: !isLastOf(layer, unrotatedEvery),
     }
+  }
+
+  /** 0 where no sequence grows longer than it. */
+  get #window(): number {
+    const { window = 0 } = this.config
+    return window < this.resident.sizes.contextLength ? window : 0
   }
 
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {

@@ -48,6 +48,11 @@ describe('the shape of a model', () => {
     )
   })
 
+  it('has a sliding window where the file tells one', () => {
+    expect(read('llama.attention.sliding_window', 100).window).toBe(100)
+    expect(read('llama.attention.sliding_window', 0).window).toBeUndefined()
+  })
+
   it('has heads as wide as the file says, in an architecture of its own prefix', () => {
     const qwen3 = new Map<string, string | number>(
       valid.map(([key, value]) => [key.replace('llama.', 'qwen3.'), value]),
@@ -69,6 +74,7 @@ describe('the shape of a model', () => {
     ['llama.attention.head_count', -4],
     ['llama.attention.head_count_kv', 3],
     ['llama.attention.key_length', 15],
+    ['llama.attention.sliding_window', 2.5],
     ['llama.rope.dimension_count', 18],
     ['llama.rope.scaling.type', 'yarn'],
     ['llama.context_length', Number.NaN],

@@ -15,6 +15,8 @@ export interface ModelConfig {
   vocab: number
   context: number
   normEpsilon: number
+  /** Positions that a layer with a sliding window sees, its own among them. */
+  window?: number
   rope: { dim: number; base: number; neox: boolean }
 }
 
@@ -30,6 +32,9 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
       expected: 'a positive number',
     })
   }
+  /** 0 is how some files say that there is none. */
+  const optional = <Key extends string>(field: Key, key: string): { [K in Key]?: number } =>
+    metadata.get(`${architecture}.${key}`) ? ({ [field]: number(key) } as { [K in Key]?: number }) : {}
   refuseScaling(metadata, architecture)
 
   const dim = number('embedding_length')
@@ -47,6 +52,7 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
     vocab: number('vocab_size', Array.isArray(tokens) ? tokens.length : undefined),
     context: number('context_length'),
     normEpsilon: number('attention.layer_norm_rms_epsilon'),
+    ...optional('window', 'attention.sliding_window'),
     rope: {
       dim: number('rope.dimension_count', headDim),
       base: number('rope.freq_base', 10000),
@@ -80,7 +86,7 @@ function refuseScaling(metadata: Metadata, architecture: string): void {
 }
 
 function checkShape(config: ModelConfig, architecture: string): void {
-  const { dim, heads, kvHeads, headDim, rope, layers, ffn, vocab, context } = config
+  const { dim, heads, kvHeads, headDim, rope, layers, ffn, vocab, context, window = 0 } = config
   const demand = (holds: boolean, key: string, found: number, expected: string): void => {
     if (holds) return
     const name = `${architecture}.${key}`
@@ -95,6 +101,7 @@ function checkShape(config: ModelConfig, architecture: string): void {
     demand(Number.isInteger(value) && value < 2 ** 24, key, value, 'a whole number below 2^24')
   }
   demand(context >= MIN_CONTEXT, 'context_length', context, `at least ${MIN_CONTEXT}`)
+  demand(Number.isInteger(window), 'attention.sliding_window', window, 'a whole number')
   demand(layers <= 512, 'block_count', layers, 'at most 512')
   demand(Number.isInteger(heads) && heads <= 1024, 'attention.head_count', heads, 'a whole number up to 1024')
   demand(
