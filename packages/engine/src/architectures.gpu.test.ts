@@ -3,13 +3,23 @@ import { expect, it } from 'vitest'
 import { logitsEvery, models } from '../fixtures/architectures.json'
 import llama from '../fixtures/llama-3.2.gguf?url'
 import mistral from '../fixtures/mistral.gguf?url'
+import phi3 from '../fixtures/phi-3.gguf?url'
+import phi4 from '../fixtures/phi-4-mini.gguf?url'
 import qwen2 from '../fixtures/qwen2.5.gguf?url'
 import qwen3 from '../fixtures/qwen3.gguf?url'
 import smollm3 from '../fixtures/smollm3.gguf?url'
 import { Engine } from './index'
 import type { GenerateOptions, Speculation } from './types'
 
-const files = { 'llama-3.2': llama, mistral, 'qwen2.5': qwen2, qwen3, smollm3 }
+const files = {
+  'llama-3.2': llama,
+  mistral,
+  'phi-3': phi3,
+  'phi-4-mini': phi4,
+  'qwen2.5': qwen2,
+  qwen3,
+  smollm3,
+}
 const names = Object.keys(files) as Array<keyof typeof files>
 
 const drafters: Speculation[] = [

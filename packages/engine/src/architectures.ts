@@ -8,6 +8,8 @@ export interface Architecture {
   qkNorm?: true
   /** The last of every so many layers has no RoPE. */
   unrotatedEvery?: number
+  /** Tensors of a layer that hold several matrices one below the other. */
+  stacked?: Record<string, readonly string[]>
   /** The last of every so many layers sees all positions, where the others have a sliding window. */
   globalEvery?: number
 }
@@ -19,6 +21,11 @@ export const architectures = {
   qwen2: { neox: true, qkvBias: true },
   qwen3: { neox: true, qkNorm: true },
   smollm3: { neox: false, unrotatedEvery: 4 },
+  /** Phi-3, Phi-3.5 and Phi-4-mini, with their LongRoPE. */
+  phi3: {
+    neox: true,
+    stacked: { attn_qkv: ['attn_q', 'attn_k', 'attn_v'], ffn_up: ['ffn_gate', 'ffn_up'] },
+  },
 } as const satisfies Record<string, Architecture>
 
 export type ArchitectureName = keyof typeof architectures

@@ -20,6 +20,7 @@ import { type MatmulOptions, Matmuls } from './matmuls'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
+import { ropeFactors, ropeTable } from './rope-table'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -108,7 +109,9 @@ export class LlamaBuilder {
     this.#matmuls = new Matmuls(gpu, this.#kernels, resident, options.deviceProfile ?? deviceProfile(gpu))
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
-    const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
+    const { contextLength } = resident.sizes
+    const factors = ropeFactors(config, contextLength, weights.ropeFactors)
+    const table = ropeTable(config.rope, contextLength, factors)
     gpu.device.queue.writeBuffer(this.ropeTable, 0, table)
   }
 
@@ -346,25 +349,6 @@ async function only(
   commands: Promise<Command | Command[]>,
 ): Promise<Command[]> {
   return [await commands].flat().map(command => ({ ...command, when }))
-}
-
-/** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */
-export function ropeTable(
-  config: Pick<ModelConfig, 'rope'>,
-  context: number,
-  factors: Float32Array | undefined,
-): Float32Array<ArrayBuffer> {
-  const { dim, base } = config.rope
-  const half = dim / 2
-  const table = new Float32Array(context * half * 2)
-  for (let i = 0; i < half; i++) {
-    const frequency = base ** ((-2 * i) / dim) / (factors?.[i] ?? 1)
-    for (let position = 0; position < context; position++) {
-      table[(position * half + i) * 2] = Math.cos(position * frequency)
-      table[(position * half + i) * 2 + 1] = Math.sin(position * frequency)
-    }
-  }
-  return table
 }
 
 export function floatBits(value: number): number {

@@ -208,7 +208,7 @@ function weightsOf(
     }
   })
   const [head] = take('head', 0)
-  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: undefined }
+  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: new Map() }
   return { weights, kindOf }
 }
 

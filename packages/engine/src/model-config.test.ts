@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { ropeTable } from './llama'
 import { readModelConfig } from './model-config'
 
 const valid: Array<[string, string | number]> = [
@@ -39,7 +38,7 @@ describe('the shape of a model', () => {
   })
 
   it('names the architectures there are where it refuses another', () => {
-    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3']
+    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3']
     expect(() => read('general.architecture', 'gemma3')).toThrowError(
       expect.objectContaining({
         message: `Architecture "gemma3" is not supported. Supported: ${supported.join(', ')}.`,
@@ -51,6 +50,16 @@ describe('the shape of a model', () => {
   it('has a sliding window where the file tells one', () => {
     expect(read('llama.attention.sliding_window', 100).window).toBe(100)
     expect(read('llama.attention.sliding_window', 0).window).toBeUndefined()
+  })
+
+  it('scales RoPE linearly and refuses what it does not know', () => {
+    const scaled = (type: string) =>
+      readModelConfig(
+        new Map([...valid, ['llama.rope.scaling.type', type], ['llama.rope.scaling.factor', 8]]),
+      ).rope
+    expect(scaled('linear')).toMatchObject({ scale: 8 })
+    expect(scaled('none')).not.toHaveProperty('scale')
+    expect(read('llama.rope.scaling.factor', 8).rope).toMatchObject({ scale: 8 })
   })
 
   it('has heads as wide as the file says, in an architecture of its own prefix', () => {
@@ -87,10 +96,4 @@ describe('the shape of a model', () => {
       }),
     )
   })
-})
-
-it('computes RoPE angles in double precision, divided by the file’s factors', () => {
-  const table = ropeTable({ rope: { dim: 4, base: 10000, neox: false } }, 3, Float32Array.of(1, 8))
-  const angles = [0, 1, 2].flatMap(position => [position, (position * 0.01) / 8])
-  expect([...table]).toEqual(angles.flatMap(a => [Math.fround(Math.cos(a)), Math.fround(Math.sin(a))]))
 })

@@ -17,8 +17,21 @@ export interface ModelConfig {
   normEpsilon: number
   /** Positions that a layer with a sliding window sees, its own among them. */
   window?: number
-  rope: { dim: number; base: number; neox: boolean }
+  rope: {
+    dim: number
+    base: number
+    neox: boolean
+    /** Divides all frequencies. */
+    scale?: number
+    /** Of the rotated vectors, against those before. */
+    magnitude?: number
+    /** Beyond it, frequencies are those for long contexts. */
+    originalContext?: number
+  }
 }
+
+/** The second is meant where a file has a factor and no type. */
+const scalings = ['none', 'linear', 'longrope'] as const
 
 export function readModelConfig(metadata: Metadata): ModelConfig {
   const architecture = readArchitecture(metadata)
@@ -35,7 +48,7 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
   /** 0 is how some files say that there is none. */
   const optional = <Key extends string>(field: Key, key: string): { [K in Key]?: number } =>
     metadata.get(`${architecture}.${key}`) ? ({ [field]: number(key) } as { [K in Key]?: number }) : {}
-  refuseScaling(metadata, architecture)
+  const scaling = readScaling(metadata, architecture)
 
   const dim = number('embedding_length')
   const heads = number('attention.head_count')
@@ -57,6 +70,9 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
       dim: number('rope.dimension_count', headDim),
       base: number('rope.freq_base', 10000),
       neox: architectures[architecture].neox,
+      ...(scaling === 'linear' ? optional('scale', 'rope.scaling.factor') : {}),
+      ...optional('magnitude', 'rope.scaling.attn_factor'),
+      ...optional('originalContext', 'rope.scaling.original_context_length'),
     },
   }
   checkShape(config, architecture)
@@ -74,14 +90,16 @@ function readArchitecture(metadata: Metadata): ArchitectureName {
   )
 }
 
-function refuseScaling(metadata: Metadata, architecture: string): void {
+/** LongRoPE is all in its factors. */
+function readScaling(metadata: Metadata, architecture: string): (typeof scalings)[number] {
   const key = `${architecture}.rope.scaling.type`
-  const scaling = metadata.get(key)
-  if (scaling === undefined || scaling === 'none') return
+  const scaling = metadata.get(key) ?? 'linear'
+  const known = scalings.find(each => each === scaling)
+  if (known) return known
   throw new EngineError('bad-model', `RoPE scaling "${String(scaling)}" is not supported.`, {
     key,
     found: scaling,
-    expected: 'none',
+    expected: scalings,
   })
 }
 

@@ -12,7 +12,9 @@ import { headVectors } from './architectures'
 import type { PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
-import { type Matrix, ropeFactorsName, type WeightLayout } from './weight-layout'
+import { type RopeFactors, ropeFactorNames } from './rope-table'
+import { unstackedRows } from './stacked-tensors'
+import type { Matrix, WeightLayout } from './weight-layout'
 
 export interface LayerWeights {
   attnNorm: GPUBuffer
@@ -34,8 +36,7 @@ export interface ModelWeights {
   outputNorm: GPUBuffer
   /** The embedding again where the file ties them. */
   head: Matrix
-  /** Divisors of the RoPE frequencies, where the file has them (Llama 3.1). */
-  ropeFactors: Float32Array | undefined
+  ropeFactors: RopeFactors
 }
 
 /** Uploads held in flight before the queue is awaited: bounds the staging memory. */
@@ -49,13 +50,14 @@ export async function uploadWeights(
   layout: WeightLayout,
   signal?: AbortSignal,
 ): Promise<ModelWeights> {
-  return assemble(config, await uploadTensors(gpu, reader, layout, signal))
+  const rows = () => unstackedRows(config, reader.rows())
+  return assemble(config, await uploadTensors(gpu, { rows }, layout, signal))
 }
 
 interface Tensors {
   matrices: ReadonlyMap<string, Matrix>
   vectors: ReadonlyMap<string, GPUBuffer>
-  ropeFactors: Float32Array | undefined
+  ropeFactors: RopeFactors
 }
 
 export async function uploadTensors(
@@ -66,7 +68,7 @@ export async function uploadTensors(
 ): Promise<Tensors> {
   const matrices = new Map([...layout.matrices].map(([name, matrix]) => [name, onGpu(matrix, gpu)]))
   const vectors = new Map([...layout.vectors].map(([name, { buffer }]) => [name, gpu.buffer(buffer)]))
-  let ropeFactors: Float32Array | undefined
+  const ropeFactors = new Map<string, Float32Array>()
   let pending = 0
   for await (const group of reader.rows()) {
     throwIfAborted(signal, 'upload')
@@ -75,7 +77,7 @@ export async function uploadTensors(
     if (matrix) write(gpu, matrix, group)
     else {
       const values = toFloat32(tensor.type, data, tensor.columns)
-      if (tensor.name === ropeFactorsName) ropeFactors = values
+      if (ropeFactorNames.includes(tensor.name)) ropeFactors.set(tensor.name, values)
       else {
         const { offset } = layout.vectors.get(tensor.name)!
         gpu.device.queue.writeBuffer(vectors.get(tensor.name)!, offset, values)
