@@ -15,6 +15,7 @@ const BLOCKS_PER_SEQUENCE = 8u;
 const BLOCK = 64u;                // slots per KV block, positions per split
 const WALK = false;
 const TREE = false;               // rows may have masks
+const SCORE_CAP = 0;              // of soft_cap; 0: scores are taken as they are
 const SPAN = 64u;                 // slots of a split: with TREE its positions reach 32 further
 
 // How the work is spread: a thread takes so many rows and heads, for POSITIONS positions or one chunk of dimensions.

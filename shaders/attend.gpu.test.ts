@@ -24,9 +24,10 @@ interface Model {
   headDim: number
   kvF16: boolean
   window?: number
+  scoreCap?: number
 }
 
-function sizesOf({ group, kvHeads, headDim, kvF16, window = 0 }: Model): AttendSizes {
+function sizesOf({ group, kvHeads, headDim, kvF16, window = 0, scoreCap = 0 }: Model): AttendSizes {
   const heads = group * kvHeads
   return {
     heads,
@@ -35,6 +36,7 @@ function sizesOf({ group, kvHeads, headDim, kvF16, window = 0 }: Model): AttendS
     kvF16,
     blocksPerSequence,
     window,
+    scoreCap,
     stride: padded((heads + 2 * kvHeads) * headDim),
     outStride: padded(heads * headDim),
   }
@@ -70,6 +72,7 @@ describe('attend and merge', () => {
       headDim: fc.constantFrom(6, 8, 12, 64, 80),
       kvF16: fc.boolean(),
       window: fc.constantFrom(0, 1, 40, 64, 100),
+      scoreCap: fc.constantFrom(0, 2, 50),
     })
     const property = fc.asyncProperty(
       fc.record({
@@ -124,7 +127,7 @@ const models: Model[] = [
   { group: 3, kvHeads: 1, headDim: 64, kvF16: true },
   { group: 1, kvHeads: 3, headDim: 8, kvF16: false, window: 100 },
   { group: 7, kvHeads: 1, headDim: 80, kvF16: false },
-  { group: 4, kvHeads: 2, headDim: 128, kvF16: true, window: 20 },
+  { group: 4, kvHeads: 2, headDim: 128, kvF16: true, window: 20, scoreCap: 5 },
   { group: 9, kvHeads: 1, headDim: 6, kvF16: true },
 ]
 

@@ -2,6 +2,7 @@
  * out[row, head] = softmax(q · K / sqrt(headDim)) · V over the slots that the row sees, split by split: attend.wgsl.
  * A split is 64 positions; inside it the committed slots come first, then the row's nodes of a draft tree.
  */
+import { softCap } from './activation'
 import { BLOCK, chunksPerHead, type KvLayout, readKv } from './kv-layout'
 import { NUM_ROWS, type Row, rowAt } from './step'
 import { fma } from './wgsl-builtins'
@@ -18,6 +19,8 @@ export interface AttendSizes extends KvLayout {
   blocksPerSequence: number
   /** A row sees the last so many positions; 0: all. */
   window?: number
+  /** Of scores; 0: none. */
+  scoreCap?: number
 }
 
 export interface AttendInputs {
@@ -103,7 +106,7 @@ function seenSlots(row: Required<Row>, split: number, sizes: AttendSizes): numbe
 
 function partOf(inputs: AttendInputs, sizes: AttendSizes, r: number, head: number, split: number): Part {
   const { step, q, kv, blocks } = inputs
-  const { headDim, heads, kvHeads, stride, blocksPerSequence } = sizes
+  const { headDim, heads, kvHeads, stride, blocksPerSequence, scoreCap = 0 } = sizes
   const row = rowAt(step, r)
   const kvHead = Math.floor(head / (heads / kvHeads))
   const scale = f32(1 / Math.sqrt(headDim))
@@ -113,7 +116,10 @@ function partOf(inputs: AttendInputs, sizes: AttendSizes, r: number, head: numbe
     return block * BLOCK + (slot % BLOCK)
   })
   const scores = slots.map(slot =>
-    query.reduce((dot, x, dim) => fma(x, readKv(kv, sizes, 'k', slot, kvHead, dim), dot), 0),
+    softCap(
+      query.reduce((dot, x, dim) => fma(x, readKv(kv, sizes, 'k', slot, kvHead, dim), dot), 0),
+      scoreCap,
+    ),
   )
   const top = Math.max(...scores)
   const weights = scores.map(score => f32(Math.exp(f32(score - top))))

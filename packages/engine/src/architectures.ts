@@ -12,7 +12,20 @@ export interface Architecture {
   stacked?: Record<string, readonly string[]>
   /** The last of every so many layers sees all positions, where the others have a sliding window. */
   globalEvery?: number
+  /** RoPE base of the layers that have the window. */
+  localRopeBase?: number
+  /** Attention and feed-forward end with an RMSNorm before they join the residual stream. */
+  postNorms?: true
+  /** The gate's activation; SiLU if nothing else is said. */
+  activation?: 'gelu'
+  /** Embeddings are multiplied by the root of their length. */
+  scalesEmbedding?: true
+  /** A model of so many layers divides scores by the root of dim / heads, not of a head's: its file does not tell. */
+  layersOfWideScale?: number
 }
+
+/** What the Gemmas share. */
+const gemma = { neox: true, postNorms: true, activation: 'gelu', scalesEmbedding: true } as const
 
 export const architectures = {
   /** Also Mistral with its window, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry scaled frequencies. */
@@ -26,6 +39,8 @@ export const architectures = {
     neox: true,
     stacked: { attn_qkv: ['attn_q', 'attn_k', 'attn_v'], ffn_up: ['ffn_gate', 'ffn_up'] },
   },
+  /** Gemma 3, text: of its sizes the 27B has 62 layers. */
+  gemma3: { ...gemma, qkNorm: true, globalEvery: 6, localRopeBase: 10_000, layersOfWideScale: 62 },
 } as const satisfies Record<string, Architecture>
 
 export type ArchitectureName = keyof typeof architectures

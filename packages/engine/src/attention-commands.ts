@@ -14,6 +14,7 @@ export interface LayerAttention {
   /** Biases of q, k and v, or norms of q and k. */
   headWeights: GPUBuffer | undefined
   rotates: boolean
+  ropeTable: GPUBuffer
   /** Positions that its rows see; 0: all. */
   window: number
 }
@@ -63,9 +64,9 @@ function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Comma
       BLOCK: BLOCK_SIZE,
       WORKGROUP: builder.gpu.isSoftware ? 16 : 64,
     },
-    buffers: [builder.ropeTable, builder.activations.qkv, layer.cache],
+    buffers: [layer.ropeTable, builder.activations.qkv, layer.cache],
     shape: [heads, kvHeads, paddedColumns(qkvColumns(builder.config))],
-    scratch: [headWeights(builder, layer)],
+    scratch: [headWeights(layer)],
     grid: unplanned,
     planned: ([variant], { append }, numRows) =>
       append ? undefined : { pipeline: variant!.pipeline, grid: [numRows, 1, 1] },
@@ -73,11 +74,11 @@ function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Comma
 }
 
 function attendAppending(builder: LlamaBuilder, layer: LayerAttention): Promise<Command> {
-  const { attention, ropeTable, activations } = builder
+  const { attention, activations } = builder
   return builder.command('attendAppending', {
     ...attendSpec(builder, layer, activations.attended, attention.appending, ropeParams(builder, layer)),
     label: 'attend-append',
-    scratch: [attention.memory, ropeTable, headWeights(builder, layer)],
+    scratch: [attention.memory, layer.ropeTable, headWeights(layer)],
     planned: (compiled, plan) => attention.append(compiled, plan),
   })
 }
@@ -89,23 +90,22 @@ function attendSpec(
   variants: readonly AttendVariant[],
   more: Params = {},
 ) {
-  const { heads, kvHeads, headDim } = config
+  const { heads, kvHeads, headDim, attentionScale, scoreCap = 0 } = config
   const strides = [qkvColumns(config), heads * headDim].map(paddedColumns)
   return {
     params: {},
     buffers: [activations.qkv, cache, resident.blocks, out],
     scratch: [attention.memory],
-    shape: [kvHeads, ...strides, floatBits(1 / Math.sqrt(headDim))],
+    shape: [kvHeads, ...strides, floatBits(attentionScale)],
     grid: unplanned,
     variants: variants.map(({ params, ...variant }) => {
-      return { ...variant, params: { ...params, ...more, WINDOW: window } }
+      return { ...variant, params: { ...params, ...more, WINDOW: window, SCORE_CAP: scoreCap } }
     }),
   }
 }
 
 /** Where there are none something must be bound all the same; it is not read. */
-const headWeights = (builder: LlamaBuilder, layer: LayerAttention): GPUBuffer =>
-  layer.headWeights ?? builder.ropeTable
+const headWeights = (layer: LayerAttention): GPUBuffer => layer.headWeights ?? layer.ropeTable
 
 function ropeParams({ config }: LlamaBuilder, { rotates }: LayerAttention): Params {
   const { qkvBias = false, qkNorm = false } = architectureOf(config)

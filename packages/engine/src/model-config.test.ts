@@ -33,16 +33,17 @@ describe('the shape of a model', () => {
       vocab: 300,
       context: 256,
       normEpsilon: 1e-5,
+      attentionScale: 1 / 4,
       rope: { dim: 16, base: 10000, neox: false },
     })
   })
 
   it('names the architectures there are where it refuses another', () => {
-    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3']
-    expect(() => read('general.architecture', 'gemma3')).toThrowError(
+    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma3']
+    expect(() => read('general.architecture', 'falcon')).toThrowError(
       expect.objectContaining({
-        message: `Architecture "gemma3" is not supported. Supported: ${supported.join(', ')}.`,
-        details: { key: 'general.architecture', found: 'gemma3', expected: supported },
+        message: `Architecture "falcon" is not supported. Supported: ${supported.join(', ')}.`,
+        details: { key: 'general.architecture', found: 'falcon', expected: supported },
       }),
     )
   })
@@ -60,6 +61,32 @@ describe('the shape of a model', () => {
     expect(scaled('linear')).toMatchObject({ scale: 8 })
     expect(scaled('none')).not.toHaveProperty('scale')
     expect(read('llama.rope.scaling.factor', 8).rope).toMatchObject({ scale: 8 })
+  })
+
+  it('has the scale of scores that a Gemma’s file does not tell', () => {
+    const gemma = (layers: number, more: Array<[string, number]> = []) =>
+      readModelConfig(
+        new Map([
+          ...valid.map(([key, value]): [string, string | number] => [
+            key.replace('llama.', 'gemma3.'),
+            value,
+          ]),
+          ['general.architecture', 'gemma3'],
+          ['gemma3.attention.key_length', 32],
+          ['gemma3.block_count', layers],
+          ...more,
+        ]),
+      )
+    expect(gemma(26)).toMatchObject({ attentionScale: 1 / Math.sqrt(32), globalEvery: 6 })
+    expect(gemma(26).rope).toMatchObject({ localBase: 10_000 })
+    expect(gemma(62).attentionScale).toBe(1 / Math.sqrt(64 / 4))
+    const told: Array<[string, number]> = [
+      ['gemma3.attention.scale', 0.5],
+      ['gemma3.attention.sliding_window_pattern', 4],
+      ['gemma3.rope.freq_base_swa', 500],
+    ]
+    const all = { attentionScale: 0.5, globalEvery: 4, rope: { localBase: 500 } }
+    expect(gemma(62, told)).toMatchObject(all)
   })
 
   it('has heads as wide as the file says, in an architecture of its own prefix', () => {

@@ -1,7 +1,7 @@
 /** The shape of a model, read from its metadata and checked. */
 import { EngineError } from '@foretoken/errors'
 import type { Metadata } from '@foretoken/weights'
-import { type ArchitectureName, architectures } from './architectures'
+import { type ArchitectureName, architectureOf, architectures } from './architectures'
 import { MIN_CONTEXT } from './trial'
 
 export interface ModelConfig {
@@ -17,9 +17,18 @@ export interface ModelConfig {
   normEpsilon: number
   /** Positions that a layer with a sliding window sees, its own among them. */
   window?: number
+  /** Of every so many layers the last sees all positions all the same. */
+  globalEvery?: number
+  /** What scores are multiplied by. */
+  attentionScale: number
+  /** Soft-capping of scores and of logits. */
+  scoreCap?: number
+  logitCap?: number
   rope: {
     dim: number
     base: number
+    /** Of layers that have a window, where it is another. */
+    localBase?: number
     neox: boolean
     /** Divides all frequencies. */
     scale?: number
@@ -50,13 +59,16 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
     metadata.get(`${architecture}.${key}`) ? ({ [field]: number(key) } as { [K in Key]?: number }) : {}
   const scaling = readScaling(metadata, architecture)
 
+  const { neox, globalEvery, localRopeBase, layersOfWideScale } = architectureOf({ architecture })
+  const layers = number('block_count')
+  const isWide = layers === layersOfWideScale
   const dim = number('embedding_length')
   const heads = number('attention.head_count')
   const headDim = number('attention.key_length', dim / heads)
   const tokens = metadata.get('tokenizer.ggml.tokens')
   const config: ModelConfig = {
     architecture,
-    layers: number('block_count'),
+    layers,
     dim,
     heads,
     kvHeads: number('attention.head_count_kv', heads),
@@ -66,10 +78,16 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
     context: number('context_length'),
     normEpsilon: number('attention.layer_norm_rms_epsilon'),
     ...optional('window', 'attention.sliding_window'),
+    ...(globalEvery ? { globalEvery } : {}),
+    ...optional('globalEvery', 'attention.sliding_window_pattern'),
+    attentionScale: number('attention.scale', 1 / Math.sqrt(isWide ? dim / heads : headDim)),
+    ...optional('scoreCap', 'attn_logit_softcapping'),
+    ...optional('logitCap', 'final_logit_softcapping'),
     rope: {
       dim: number('rope.dimension_count', headDim),
       base: number('rope.freq_base', 10000),
-      neox: architectures[architecture].neox,
+      ...(localRopeBase ? { localBase: number('rope.freq_base_swa', localRopeBase) } : {}),
+      neox,
       ...(scaling === 'linear' ? optional('scale', 'rope.scaling.factor') : {}),
       ...optional('magnitude', 'rope.scaling.attn_factor'),
       ...optional('originalContext', 'rope.scaling.original_context_length'),

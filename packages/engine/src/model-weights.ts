@@ -24,6 +24,9 @@ export interface LayerWeights {
   k: Matrix
   v: Matrix
   output: Matrix
+  /** Norms of what attention and feed-forward give, where the architecture has them. */
+  attnPostNorm?: GPUBuffer | undefined
+  ffnPostNorm?: GPUBuffer | undefined
   ffnNorm: GPUBuffer
   gate: Matrix
   up: Matrix
@@ -124,7 +127,8 @@ function write({ device }: Gpu, matrix: Matrix, { tensor, firstRow, numRows, dat
 
 function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tensors): ModelWeights {
   const matrix = (name: string): Matrix => matrices.get(`${name}.weight`)!
-  const vector = (name: string): GPUBuffer => vectors.get(`${name}.weight`)!
+  const maybe = (name: string): GPUBuffer | undefined => vectors.get(`${name}.weight`)
+  const vector = (name: string): GPUBuffer => maybe(name)!
   const firstOfHeads = headVectors(config)[0]?.name
   return {
     embedding: matrix('token_embd'),
@@ -138,6 +142,8 @@ function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tenso
       k: matrix(`blk.${i}.attn_k`),
       v: matrix(`blk.${i}.attn_v`),
       output: matrix(`blk.${i}.attn_output`),
+      attnPostNorm: maybe(`blk.${i}.post_attention_norm`),
+      ffnPostNorm: maybe(`blk.${i}.post_ffw_norm`),
       ffnNorm: vector(`blk.${i}.ffn_norm`),
       gate: matrix(`blk.${i}.ffn_gate`),
       up: matrix(`blk.${i}.ffn_up`),

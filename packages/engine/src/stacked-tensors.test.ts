@@ -14,6 +14,7 @@ const config: ModelConfig = {
   vocab: 64,
   context: 256,
   normEpsilon: 1e-6,
+  attentionScale: 1 / Math.sqrt(8),
   rope: { dim: 8, base: 10000, neox: true },
 }
 

@@ -1,7 +1,7 @@
 /** Where a model's tensors go on the GPU: checked against its shape and laid out from the header alone. */
 import { EngineError } from '@foretoken/errors'
 import { packedSize, paddedRows, rowsPerTile, type TensorInfo } from '@foretoken/weights'
-import { headVectors } from './architectures'
+import { architectureOf, headVectors } from './architectures'
 import { BufferPlan, type PlannedBuffer } from './buffer-plan'
 import type { ModelConfig } from './model-config'
 import { ropeFactorNames } from './rope-table'
@@ -87,6 +87,7 @@ function planHeadVectors(
 /** Shapes by name: [rows, columns] of a matrix, [columns] of a vector. */
 function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorInfo>): Map<string, number[]> {
   const { dim, vocab, ffn, layers } = config
+  const { postNorms } = architectureOf(config)
   const qDim = config.heads * config.headDim
   const kvDim = config.kvHeads * config.headDim
   const shapes = new Map<string, number[]>([
@@ -106,6 +107,7 @@ function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorI
       ffn_gate: [ffn, dim],
       ffn_up: [ffn, dim],
       ffn_down: [dim, ffn],
+      ...(postNorms ? { post_attention_norm: [dim], post_ffw_norm: [dim] } : {}),
     }
     for (const [name, shape] of Object.entries(layer)) shapes.set(`blk.${i}.${name}.weight`, shape)
     for (const { name, length } of headVectors(config)) shapes.set(`blk.${i}.${name}`, [length])
