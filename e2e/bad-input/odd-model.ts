@@ -172,7 +172,7 @@ export function unsupportedModels(parts: ModelParts): OddModel[] {
     bytes: rewritten(parts, { metadata: { 'general.architecture': architecture } }),
     details: {
       key: 'general.architecture',
-      expected: ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma3'],
+      expected: ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma2', 'gemma3'],
       found,
     },
   })

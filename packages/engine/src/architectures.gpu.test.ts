@@ -1,6 +1,7 @@
 /** Parity of every architecture with transformers: fixtures/make-architectures.py. */
 import { expect, it } from 'vitest'
 import { logitsEvery, models } from '../fixtures/architectures.json'
+import gemma2 from '../fixtures/gemma-2.gguf?url'
 import gemma3 from '../fixtures/gemma-3.gguf?url'
 import llama from '../fixtures/llama-3.2.gguf?url'
 import mistral from '../fixtures/mistral.gguf?url'
@@ -18,6 +19,7 @@ const files = {
   'phi-3': phi3,
   'phi-4-mini': phi4,
   'qwen2.5': qwen2,
+  'gemma-2': gemma2,
   'gemma-3': gemma3,
   qwen3,
   smollm3,

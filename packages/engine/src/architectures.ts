@@ -39,6 +39,8 @@ export const architectures = {
     neox: true,
     stacked: { attn_qkv: ['attn_q', 'attn_k', 'attn_v'], ffn_up: ['ffn_gate', 'ffn_up'] },
   },
+  /** Of its sizes the 27B has 46 layers. */
+  gemma2: { ...gemma, globalEvery: 2, layersOfWideScale: 46 },
   /** Gemma 3, text: of its sizes the 27B has 62 layers. */
   gemma3: { ...gemma, qkNorm: true, globalEvery: 6, localRopeBase: 10_000, layersOfWideScale: 62 },
 } as const satisfies Record<string, Architecture>

@@ -39,7 +39,7 @@ describe('the shape of a model', () => {
   })
 
   it('names the architectures there are where it refuses another', () => {
-    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma3']
+    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma2', 'gemma3']
     expect(() => read('general.architecture', 'falcon')).toThrowError(
       expect.objectContaining({
         message: `Architecture "falcon" is not supported. Supported: ${supported.join(', ')}.`,
@@ -111,6 +111,7 @@ describe('the shape of a model', () => {
     ['llama.attention.head_count_kv', 3],
     ['llama.attention.key_length', 15],
     ['llama.attention.sliding_window', 2.5],
+    ['llama.attention.sliding_window_pattern', 2.5],
     ['llama.rope.dimension_count', 18],
     ['llama.rope.scaling.type', 'yarn'],
     ['llama.context_length', Number.NaN],

@@ -122,7 +122,19 @@ function readScaling(metadata: Metadata, architecture: string): (typeof scalings
 }
 
 function checkShape(config: ModelConfig, architecture: string): void {
-  const { dim, heads, kvHeads, headDim, rope, layers, ffn, vocab, context, window = 0 } = config
+  const {
+    dim,
+    heads,
+    kvHeads,
+    headDim,
+    rope,
+    layers,
+    ffn,
+    vocab,
+    context,
+    window = 0,
+    globalEvery = 1,
+  } = config
   const demand = (holds: boolean, key: string, found: number, expected: string): void => {
     if (holds) return
     const name = `${architecture}.${key}`
@@ -138,6 +150,8 @@ function checkShape(config: ModelConfig, architecture: string): void {
   }
   demand(context >= MIN_CONTEXT, 'context_length', context, `at least ${MIN_CONTEXT}`)
   demand(Number.isInteger(window), 'attention.sliding_window', window, 'a whole number')
+  const pattern = 'attention.sliding_window_pattern'
+  demand(Number.isInteger(globalEvery), pattern, globalEvery, 'a whole number')
   demand(layers <= 512, 'block_count', layers, 'at most 512')
   demand(Number.isInteger(heads) && heads <= 1024, 'attention.head_count', heads, 'a whole number up to 1024')
   demand(
