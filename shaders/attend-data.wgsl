@@ -106,6 +106,14 @@ fn sees(row: Row, slot: u32, start: u32) -> bool {
   //: end
 }
 
+fn capped(score: f32) -> f32 {
+  //: if SCORE_CAP
+  return soft_cap(score, SCORE_CAP);
+  //: else
+  return score;
+  //: end
+}
+
 fn is_live(tile: Tile, row: u32, head: u32) -> bool { return row < tile.rows && head < GROUP; }
 
 fn q_quad(at: u32) -> vec4<f32> {

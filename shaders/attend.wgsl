@@ -100,10 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       //: for h in SCORE_HEADS
       var top_score_$r_$h = LOWEST;
       //: for p in POSITIONS
-      //: if SCORE_CAP
-      score_$p_$r_$h = soft_cap(score_$p_$r_$h, SCORE_CAP);
-      //: end
-      score_$p_$r_$h = select(LOWEST, score_$p_$r_$h, seen_$p_$r);
+      score_$p_$r_$h = select(LOWEST, capped(score_$p_$r_$h), seen_$p_$r);
       top_score_$r_$h = max(top_score_$r_$h, score_$p_$r_$h);
       //: end
       memory[thread_tops + (score_query + $ru * HEADS + $hu) * POSITION_THREADS + lane] = top_score_$r_$h;
