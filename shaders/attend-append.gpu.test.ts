@@ -13,7 +13,7 @@ const context = 320
 
 const models: Model[] = [
   { group: 3, kvHeads: 1, headDim: 64, ropeDim: 64, kvF16: true, neox: false, before: 'QKV_BIAS' },
-  { group: 2, kvHeads: 4, headDim: 8, ropeDim: 8, kvF16: false, neox: true, before: 'QK_NORM' },
+  { group: 2, kvHeads: 4, headDim: 8, ropeDim: 8, kvF16: false, neox: true, before: 'QK_NORM', window: 40 },
   { group: 7, kvHeads: 1, headDim: 80, ropeDim: 40, kvF16: true, neox: true, before: 'QK_NORM' },
   { group: 1, kvHeads: 2, headDim: 6, ropeDim: 4, kvF16: false, neox: false },
 ]
@@ -27,6 +27,7 @@ interface Model {
   neox: boolean
   /** What happens to heads before they rotate. */
   before?: 'QKV_BIAS' | 'QK_NORM'
+  window?: number
 }
 
 /** Positions around every border of splits, each sequence at its own. */
@@ -43,11 +44,12 @@ const rowsAt = fc.uniqueArray(fc.nat(numSequences - 1), { minLength: 1 }).chain(
 
 it('attend-appending leaves the bits of rope-append, attend and merge, in its output and in the cache', async () => {
   const property = fc.asyncProperty(fc.constantFrom(...models), rowsAt, fc.nat(), async (model, at, seed) => {
-    const { group, kvHeads, headDim, ropeDim, kvF16, neox, before } = model
+    const { group, kvHeads, headDim, ropeDim, kvF16, neox, before, window = 0 } = model
     const heads = group * kvHeads
     const columns = (heads + 2 * kvHeads) * headDim
     const [stride, outStride] = [padded(columns), padded(heads * headDim)]
-    const sizes: AttendSizes = { heads, kvHeads, headDim, kvF16, blocksPerSequence: 5, stride, outStride }
+    const strides = { stride, outStride }
+    const sizes: AttendSizes = { heads, kvHeads, headDim, kvF16, blocksPerSequence: 5, window, ...strides }
     const random = new Random(seed)
     const cache = randomCache(random, sizes, numSequences)
     const rows = at.map(row => ({ ...row, slot: placeOf(cache, sizes, row.sequence, row.position) }))
@@ -62,7 +64,7 @@ it('attend-appending leaves the bits of rope-append, attend and merge, in its ou
     const shape = attendShape(sizes, { rows: 1, walk: true, tree: false, append: true }, true)!
     await runKernel({
       kernel: kernels.attendAppending,
-      params: { ...shape.params, ...rope },
+      params: { ...shape.params, ...rope, WINDOW: window },
       data: [
         step,
         ownQkv,

@@ -15,6 +15,7 @@ const BLOCKS_PER_SEQUENCE = 8u;
 const BLOCK = 64u;                // slots per KV block, positions per split
 const WALK = false;
 const TREE = false;               // rows may have masks
+const SCORE_CAP = 0;              // of soft_cap; 0: scores are taken as they are
 const SPAN = 64u;                 // slots of a split: with TREE its positions reach 32 further
 
 // How the work is spread: a thread takes so many rows and heads, for POSITIONS positions or one chunk of dimensions.
@@ -83,14 +84,33 @@ fn quad_1(chunk: vec4<u32>) -> vec4<f32> { return vec4<f32>(unpack2x16float(chun
 fn quad_0(chunk: vec4<u32>) -> vec4<f32> { return bitcast<vec4<f32>>(chunk); }
 //: end
 
+// The first split that any row of a tile sees.
+fn first_split_of(tile: Tile) -> u32 {
+  var first = first_split(row_at(tile.first).position);
+  //: if WINDOW
+  for (var r = 1u; r < tile.rows; r++) { first = min(first, first_split(row_at(tile.first + r).position)); }
+  //: end
+  return first;
+}
+
+// `&` where `&&` would be a branch per row and position: SwiftShader compiles some of those for minutes.
 fn sees(row: Row, slot: u32, start: u32) -> bool {
   //: if TREE
-  if (slot < row.base) { return slot < start + BLOCK; }
+  if (slot < row.base) { return (slot < start + BLOCK) & in_window(slot, row.position); }
   let node = slot - row.base;
   let position = row.base + countOneBits(row.mask & ((1u << (node & 31u)) - 1u));
-  return node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u && position - start < BLOCK;
+  let is_own = node < 32u && ((row.mask >> (node & 31u)) & 1u) == 1u && position - start < BLOCK;
+  return is_own & in_window(position, row.position);
   //: else
-  return slot <= row.position;
+  return (slot <= row.position) & in_window(slot, row.position);
+  //: end
+}
+
+fn capped(score: f32) -> f32 {
+  //: if SCORE_CAP
+  return soft_cap(score, SCORE_CAP);
+  //: else
+  return score;
   //: end
 }
 

@@ -23,9 +23,11 @@ interface Model {
   kvHeads: number
   headDim: number
   kvF16: boolean
+  window?: number
+  scoreCap?: number
 }
 
-function sizesOf({ group, kvHeads, headDim, kvF16 }: Model): AttendSizes {
+function sizesOf({ group, kvHeads, headDim, kvF16, window = 0, scoreCap = 0 }: Model): AttendSizes {
   const heads = group * kvHeads
   return {
     heads,
@@ -33,6 +35,8 @@ function sizesOf({ group, kvHeads, headDim, kvF16 }: Model): AttendSizes {
     headDim,
     kvF16,
     blocksPerSequence,
+    window,
+    scoreCap,
     stride: padded((heads + 2 * kvHeads) * headDim),
     outStride: padded(heads * headDim),
   }
@@ -67,6 +71,8 @@ describe('attend and merge', () => {
       kvHeads: fc.integer({ min: 1, max: 2 }),
       headDim: fc.constantFrom(6, 8, 12, 64, 80),
       kvF16: fc.boolean(),
+      window: fc.constantFrom(0, 1, 40, 64, 100),
+      scoreCap: fc.constantFrom(0, 2, 50),
     })
     const property = fc.asyncProperty(
       fc.record({
@@ -119,9 +125,9 @@ describe('attend and merge', () => {
 
 const models: Model[] = [
   { group: 3, kvHeads: 1, headDim: 64, kvF16: true },
-  { group: 1, kvHeads: 3, headDim: 8, kvF16: false },
+  { group: 1, kvHeads: 3, headDim: 8, kvF16: false, window: 100 },
   { group: 7, kvHeads: 1, headDim: 80, kvF16: false },
-  { group: 4, kvHeads: 2, headDim: 128, kvF16: true },
+  { group: 4, kvHeads: 2, headDim: 128, kvF16: true, window: 20, scoreCap: 5 },
   { group: 9, kvHeads: 1, headDim: 6, kvF16: true },
 ]
 
@@ -156,7 +162,7 @@ const rowsFrom = (sequence: number, start: number, count: number): Row[] =>
 
 const borders = [0, 1, 62, 63, 64, 65, 66, 126, 127, 128, 129, 191, 192, 193, 255, 256]
 
-describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16', model => {
+describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16, window: $window', model => {
   const book = new Book(model)
   const variants = variantsOf(book.sizes)
   const alone = new Map<string, Promise<Uint32Array>>()

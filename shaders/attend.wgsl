@@ -45,10 +45,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   //: end
   //: end
   //: end
-  for (var split = 0u; split < tile.splits; split++) {
+  for (var split = first_split_of(tile); split < tile.splits; split++) {
   //: else
   let split = group.y;
-  if (split >= tile.splits) { return; }
+  if (split < first_split_of(tile) || split >= tile.splits) { return; }
   //: end
     let start = split * BLOCK;
     let k_at = plane_at(table + split, kv_head);
@@ -100,7 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       //: for h in SCORE_HEADS
       var top_score_$r_$h = LOWEST;
       //: for p in POSITIONS
-      score_$p_$r_$h = select(LOWEST, score_$p_$r_$h, seen_$p_$r);
+      score_$p_$r_$h = select(LOWEST, capped(score_$p_$r_$h), seen_$p_$r);
       top_score_$r_$h = max(top_score_$r_$h, score_$p_$r_$h);
       //: end
       memory[thread_tops + (score_query + $ru * HEADS + $hu) * POSITION_THREADS + lane] = top_score_$r_$h;

@@ -1,4 +1,4 @@
-// hidden[row, column] = embedding[the row's token, column]
+// hidden[row, column] = SCALE * embedding[the row's token, column]
 // A table that no binding holds comes in parts: each has its dispatch, which leaves the other parts' rows alone.
 // One thread per quad of four columns. Token ids live on the GPU: a draft pass reads what the last one sampled.
 @group(0) @binding(1) var<storage, read> history: array<u32>;              // [sequences, CONTEXT]
@@ -14,6 +14,7 @@ struct Shape {
   tokens: u32,
 }
 
+const SCALE = 1.0;
 const CONTEXT = 512u;
 const WORKGROUP = 64u;
 
@@ -32,6 +33,6 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
     var value = unpack_quad(chunk, quad % QUADS, factors_of(group));
     if (QUANTISED) { value *= scale_of(scales_of(scales[first_scale(token, groups) + scale_at(group)]), group); }
     //: end
-    hidden[id.x * groups * 4u + quad] = value;
+    hidden[id.x * groups * 4u + quad] = value * SCALE;
   }
 }

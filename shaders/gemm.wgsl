@@ -150,7 +150,7 @@ fn main(
       let output = first_output + $ru * (BN / TN) + local.x;
       if (row < num_rows && output < shape.outputs) {
         //: if PAIRED
-        store(row, output, silu(total_0_$r_$c) * total_1_$r_$c);
+        store(row, output, activation(total_0_$r_$c) * total_1_$r_$c);
         //: else
         store(row, output, total_0_$r_$c);
         //: end

@@ -3,6 +3,7 @@
  * dynamic offset: the section of the pass.
  */
 import accept from './accept.wgsl?raw'
+import activation from './activation.wgsl?raw'
 import adjustLogits from './adjust-logits.wgsl?raw'
 import attend from './attend.wgsl?raw'
 import attendAppend from './attend-append.wgsl?raw'
@@ -29,6 +30,8 @@ import rope from './rope.wgsl?raw'
 import ropeAppend from './rope-append.wgsl?raw'
 import sample from './sample.wgsl?raw'
 import silu from './silu.wgsl?raw'
+import slidingWindow from './sliding-window.wgsl?raw'
+import softCap from './soft-cap.wgsl?raw'
 import softmaxFold from './softmax-fold.wgsl?raw'
 import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
@@ -70,17 +73,17 @@ export const kernels = {
   },
   matmul: {
     name: 'matmul',
-    source: step + weightFormat + silu + product + matmul,
+    source: step + weightFormat + silu + softCap + activation + product + matmul,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   matmulRows: {
     name: 'matmul-rows',
-    source: step + weightFormat + silu + product + matmulRows,
+    source: step + weightFormat + silu + softCap + activation + product + matmulRows,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   gemm: {
     name: 'gemm',
-    source: step + weightFormat + silu + product + gemm,
+    source: step + weightFormat + silu + softCap + activation + product + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   ropeAppend: {
@@ -90,18 +93,19 @@ export const kernels = {
   },
   attend: {
     name: 'attend',
-    source: step + softmaxFold + attendCached + attendData + attend,
+    source: step + softmaxFold + slidingWindow + softCap + attendCached + attendData + attend,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'write'],
   },
   /** Of rows that are not in the cache yet: it does what rope-append does as well. */
   attendAppending: {
     name: 'attend-appending',
-    source: step + softmaxFold + headWeights + rope + attendAppend + attendData + attend,
+    source:
+      step + softmaxFold + slidingWindow + softCap + headWeights + rope + attendAppend + attendData + attend,
     bindings: ['step', 'write', 'write', 'read', 'write', 'uniform', 'write', 'read', 'read'],
   },
   merge: {
     name: 'merge',
-    source: step + softmaxFold + merge,
+    source: step + softmaxFold + slidingWindow + merge,
     bindings: ['step', 'read', 'write', 'uniform'],
   },
   adjustLogits: {

@@ -121,7 +121,7 @@ fn main(
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
-      let value = silu(total_0_$r[row]) * total_1_$r[row];
+      let value = activation(total_0_$r[row]) * total_1_$r[row];
       //: else
       let value = total_0_$r[row];
       //: end

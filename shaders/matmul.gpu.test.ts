@@ -50,6 +50,8 @@ describe('matmul', async () => {
         ),
         epilogue: fc.constantFrom(...epilogues),
         isPaired: fc.boolean(),
+        gelu: fc.boolean(),
+        cap: fc.constantFrom(0, 30),
         numRows: fc.integer({ min: 1, max: 11 }),
         outputs: fc.integer({ min: 1, max: 70 }),
         column: fc.nat(20),
@@ -71,7 +73,7 @@ describe('matmul', async () => {
 
   it.each(formatKinds)('gives a row the same bits where rows pass by: %s', async format => {
     for (const isPaired of [false, true]) {
-      const whole = randomCase(9, { format, numRows: 21, outputs: 37, k: 600, isPaired })
+      const whole = randomCase(9, { format, numRows: 21, outputs: 37, k: 600, isPaired, gelu: isPaired })
       const reference = bits(await run(whole, { TILE: 2, OUTPUTS: 1, LANES: 16 }))
       for (const [OUTPUTS, HELD] of [
         [1, 4],

@@ -1,5 +1,5 @@
-// y[row, output] (+)= sum over k of weight[output, k] * x[row, k]; with two matrices y = silu(first) * second
-// (SwiGLU: Shazeer, 2002.05202)
+// y[row, output] (+)= sum over k of weight[output, k] * x[row, k]; with two matrices y = activation(first) * second
+// (SwiGLU, GeGLU: Shazeer, 2002.05202)
 //
 // One order of additions for every number of rows (DESIGN.md section 2): K is cut into segments whose length depends on
 // K alone; inside a segment each group of 16 columns is a chain of fma, scaled once; groups, then segments are added in
@@ -170,7 +170,7 @@ fn main(
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
-      let value = silu(total_0_$r_$c) * total_1_$r_$c;
+      let value = activation(total_0_$r_$c) * total_1_$r_$c;
       //: else
       let value = total_0_$r_$c;
       //: end

@@ -17,11 +17,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let splits = row_at(group.y).position / BLOCK + 1u;
   let part_quads = PART_HEAD / 4u + QUADS;
   let next = step[NUM_ROWS] * heads * part_quads;
-  var at = (group.y * heads + head) * part_quads;
+  let first = first_split(row_at(group.y).position);
+  var at = (group.y * heads + head) * part_quads + first * next;
   var top = LOWEST;
   var total = 0.0;
   var value = vec4<f32>(0.0);
-  for (var split = 0u; split < splits; split++) {
+  for (var split = first; split < splits; split++) {
     let sums = parts[at];
     let f = fold(top, sums.x);
     top = f.top;

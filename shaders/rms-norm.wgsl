@@ -1,4 +1,4 @@
-// y[row] = x[row] / sqrt(mean(x[row]²) + epsilon) * weight      (Zhang and Sennrich, 1910.07467)
+// y[row] (+)= x[row] / sqrt(mean(x[row]²) + epsilon) * weight      (Zhang and Sennrich, 1910.07467)
 // One workgroup per row. The order of the sum depends on the number of columns alone.
 @group(0) @binding(1) var<storage, read> x: array<f32>;               // [rows, stride]
 @group(0) @binding(2) var<storage, read> weight: array<f32>;          // [columns]
@@ -6,6 +6,7 @@
 @group(0) @binding(4) var<uniform> shape: vec4<u32>;                  // columns, stride, epsilon (f32 bits)
 
 const GATHER = false; // true: one output row per sample, read from the sample's row
+const ADD = false;    // true: y += ..., a residual connection behind a norm
 const WORKGROUP = 64u;
 const SAMPLE_WORDS = 12u;
 
@@ -29,6 +30,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 
   let scale = 1.0 / sqrt(total / f32(columns) + bitcast<f32>(shape.z));
   for (var i = local.x; i < columns; i += WORKGROUP) {
-    y[to_at + i] = x[from_at + i] * scale * weight[i];
+    let value = x[from_at + i] * scale * weight[i];
+    //: if ADD
+    y[to_at + i] += value;
+    //: else
+    y[to_at + i] = value;
+    //: end
   }
 }

@@ -44,10 +44,11 @@ describe('embed', () => {
         const step = writeStep(randomRows(random, numRows, 3, context))
         const hidden = new Float32Array(numRows * weights.columns).fill(7)
         const expected = hidden.slice()
-        embed(step, history, weights, expected, { vocab, context, first, tokens })
+        const scale = seed % 2 ? 1 : 5.656854249492381
+        embed(step, history, weights, expected, { vocab, context, first, tokens, scale })
         await runKernel({
           kernel: kernels.embed,
-          params: { ...formatParams[format], CONTEXT: context },
+          params: { ...formatParams[format], CONTEXT: context, SCALE: scale },
           data: [
             step,
             history,
@@ -69,8 +70,13 @@ describe('embed', () => {
 describe('rms-norm', () => {
   it('agrees with its reference', async () => {
     const property = fc.asyncProperty(
-      fc.record({ ...shapes, gather: fc.boolean(), amplitude: fc.constantFrom(1e-3, 1, 100) }),
-      async ({ seed, numRows, columns, gather, amplitude, section }) => {
+      fc.record({
+        ...shapes,
+        gather: fc.boolean(),
+        add: fc.boolean(),
+        amplitude: fc.constantFrom(1e-3, 1, 100),
+      }),
+      async ({ seed, numRows, columns, gather, add, amplitude, section }) => {
         const random = new Random(seed)
         const stride = padded(columns)
         const numSamples = random.integer(1, 12)
@@ -78,17 +84,18 @@ describe('rms-norm', () => {
         const step = writeStep(randomRows(random, numRows, 1, 8), samples)
         const x = random.matrix(numRows, columns, stride, amplitude)
         const weight = random.matrix(1, columns, columns)
-        const y = new Float32Array((gather ? numSamples : numRows) * stride)
+        const outRows = gather ? numSamples : numRows
+        const y = random.matrix(outRows, columns, stride)
         const expected = y.slice()
-        rmsNorm(step, x, weight, expected, { columns, stride, epsilon: 1e-5, gather })
+        rmsNorm(step, x, weight, expected, { columns, stride, epsilon: 1e-5, gather, add })
         await runKernel({
           kernel: kernels.rmsNorm,
-          params: { GATHER: gather },
+          params: { GATHER: gather, ADD: add },
           data: [step, x, weight, y, new Uint32Array([columns, stride, bitcastU32(1e-5), 0])],
           groups: [y.length / stride],
           stepOffset: section * 256,
         })
-        expectClose(y, expected, { relative: 1e-6 })
+        expectClose(y, expected, { relative: 1e-6, absolute: add ? 1e-5 : 0 })
       },
     )
     await fc.assert(property, { numRuns: 40 })

@@ -170,7 +170,11 @@ export function unsupportedModels(parts: ModelParts): OddModel[] {
   const arch = (architecture: MetadataValue | undefined, found: unknown): OddModel => ({
     name: `architecture ${architecture}`,
     bytes: rewritten(parts, { metadata: { 'general.architecture': architecture } }),
-    details: { key: 'general.architecture', expected: ['llama', 'qwen2', 'qwen3', 'smollm3'], found },
+    details: {
+      key: 'general.architecture',
+      expected: ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma2', 'gemma3'],
+      found,
+    },
   })
   const supported = 'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K'.split(' ')
   const type = (id: number, found: string): OddModel => ({

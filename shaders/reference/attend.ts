@@ -2,6 +2,7 @@
  * out[row, head] = softmax(q · K / sqrt(headDim)) · V over the slots that the row sees, split by split: attend.wgsl.
  * A split is 64 positions; inside it the committed slots come first, then the row's nodes of a draft tree.
  */
+import { softCap } from './activation'
 import { BLOCK, chunksPerHead, type KvLayout, readKv } from './kv-layout'
 import { NUM_ROWS, type Row, rowAt } from './step'
 import { fma } from './wgsl-builtins'
@@ -16,6 +17,10 @@ export interface AttendSizes extends KvLayout {
   stride: number
   outStride: number
   blocksPerSequence: number
+  /** A row sees the last so many positions; 0: all. */
+  window?: number
+  /** Of scores; 0: none. */
+  scoreCap?: number
 }
 
 export interface AttendInputs {
@@ -40,7 +45,7 @@ export function attend(inputs: AttendInputs, out: Float32Array, sizes: AttendSiz
   for (let r = 0; r < inputs.step[NUM_ROWS]!; r++) {
     const row = rowAt(inputs.step, r)
     for (let head = 0; head < sizes.heads; head++) {
-      const parts = Array.from({ length: splitsOf(row) }, (_, split) => partOf(inputs, sizes, r, head, split))
+      const parts = splitsOf(row, sizes).map(split => partOf(inputs, sizes, r, head, split))
       out.set(foldParts(parts).subarray(0, sizes.headDim), r * sizes.outStride + head * sizes.headDim)
     }
   }
@@ -50,7 +55,7 @@ export function attend(inputs: AttendInputs, out: Float32Array, sizes: AttendSiz
 export function attendParts(inputs: AttendInputs, parts: Float32Array, sizes: AttendSizes): void {
   const numRows = inputs.step[NUM_ROWS]!
   for (let r = 0; r < numRows; r++) {
-    for (let split = 0; split < splitsOf(rowAt(inputs.step, r)); split++) {
+    for (const split of splitsOf(rowAt(inputs.step, r), sizes)) {
       for (let head = 0; head < sizes.heads; head++) {
         const { top, sum, values } = partOf(inputs, sizes, r, head, split)
         parts.set(
@@ -68,7 +73,7 @@ export function merge(step: Uint32Array, parts: Float32Array, out: Float32Array,
   const floats = partFloats(sizes)
   for (let r = 0; r < numRows; r++) {
     for (let head = 0; head < sizes.heads; head++) {
-      const own = Array.from({ length: splitsOf(rowAt(step, r)) }, (_, split) => {
+      const own = splitsOf(rowAt(step, r), sizes).map(split => {
         const at = ((split * numRows + r) * sizes.heads + head) * floats
         return { top: parts[at]!, sum: parts[at + 1]!, values: parts.subarray(at + PART_HEAD, at + floats) }
       })
@@ -77,11 +82,22 @@ export function merge(step: Uint32Array, parts: Float32Array, out: Float32Array,
   }
 }
 
-const splitsOf = ({ position }: Row) => Math.floor(position / BLOCK) + 1
+/** The first position that a row sees. */
+const firstSeen = ({ position }: Row, { window = 0 }: AttendSizes) =>
+  window === 0 ? 0 : Math.max(0, position + 1 - window)
+
+/** Those of which the row sees something, ascending. */
+function splitsOf(row: Row, sizes: AttendSizes): number[] {
+  const first = Math.floor(firstSeen(row, sizes) / BLOCK)
+  const end = Math.floor(row.position / BLOCK) + 1
+  return Array.from({ length: end - first }, (_, i) => first + i)
+}
 
 /** The slots of a split that the row sees, in the order of their positions. */
-function seenSlots({ position, tree: { base, mask } }: Required<Row>, split: number): number[] {
-  const [start, end] = [split * BLOCK, (split + 1) * BLOCK]
+function seenSlots(row: Required<Row>, split: number, sizes: AttendSizes): number[] {
+  const { position, tree } = row
+  const { base, mask } = tree
+  const [start, end] = [Math.max(split * BLOCK, firstSeen(row, sizes)), (split + 1) * BLOCK]
   const nodes = Array.from({ length: 32 }, (_, j) => j).filter(j => (mask >>> j) & 1)
   const slots = [...Array.from({ length: base }, (_, slot) => slot), ...nodes.map(j => base + j)]
   if (slots.length !== position + 1) throw new Error(`A row at ${position} sees ${slots.length} slots.`)
@@ -90,17 +106,20 @@ function seenSlots({ position, tree: { base, mask } }: Required<Row>, split: num
 
 function partOf(inputs: AttendInputs, sizes: AttendSizes, r: number, head: number, split: number): Part {
   const { step, q, kv, blocks } = inputs
-  const { headDim, heads, kvHeads, stride, blocksPerSequence } = sizes
+  const { headDim, heads, kvHeads, stride, blocksPerSequence, scoreCap = 0 } = sizes
   const row = rowAt(step, r)
   const kvHead = Math.floor(head / (heads / kvHeads))
   const scale = f32(1 / Math.sqrt(headDim))
   const query = q.subarray(r * stride + head * headDim, r * stride + (head + 1) * headDim).map(x => x * scale)
-  const slots = seenSlots(row, split).map(slot => {
+  const slots = seenSlots(row, split, sizes).map(slot => {
     const block = blocks[row.sequence * blocksPerSequence + Math.floor(slot / BLOCK)]!
     return block * BLOCK + (slot % BLOCK)
   })
   const scores = slots.map(slot =>
-    query.reduce((dot, x, dim) => fma(x, readKv(kv, sizes, 'k', slot, kvHead, dim), dot), 0),
+    softCap(
+      query.reduce((dot, x, dim) => fma(x, readKv(kv, sizes, 'k', slot, kvHead, dim), dot), 0),
+      scoreCap,
+    ),
   )
   const top = Math.max(...scores)
   const weights = scores.map(score => f32(Math.exp(f32(score - top))))

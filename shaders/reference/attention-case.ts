@@ -58,7 +58,7 @@ export async function runAttention(
   variant: Variant,
   section = 0,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { heads, kvHeads, headDim, stride, outStride } = sizes
+  const { heads, kvHeads, headDim, stride, outStride, window: WINDOW = 0, scoreCap = 0 } = sizes
   const shape = attendShape(sizes, variant, variant.software)
   if (!shape) throw new Error(`No shape for ${JSON.stringify({ ...sizes, ...variant })}.`)
   const step = writeStep(rows, [], [], variant.rows)
@@ -73,13 +73,13 @@ export async function runAttention(
   const words = new Uint32Array([kvHeads, stride, outStride, bitcastU32(1 / Math.sqrt(headDim))])
   await runKernel({
     kernel: kernels.attend,
-    params: shape.params,
+    params: { ...shape.params, WINDOW, SCORE_CAP: scoreCap },
     data: [step, q, kv, blocks, attendOut, words, memory],
     groups: [kvHeads * shape.slices, layers, tiles],
     stepOffset: section * 256,
   })
   if (variant.walk) return out
-  const params = mergeParams(sizes)
+  const params = { ...mergeParams(sizes), WINDOW }
   await runKernel({
     kernel: kernels.merge,
     params,

@@ -9,6 +9,7 @@ export interface EmbedSizes {
   /** The first token of this part of the table, and how many it has. */
   first: number
   tokens: number
+  scale: number
 }
 
 export function embed(
@@ -16,7 +17,7 @@ export function embed(
   history: Uint32Array, // [sequences, context]
   weights: Weights, // [tokens of the part, columns]
   hidden: Float32Array, // [rows, columns]
-  { vocab, context, first, tokens }: EmbedSizes,
+  { vocab, context, first, tokens, scale }: EmbedSizes,
 ): void {
   const { columns } = weights
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
@@ -24,7 +25,8 @@ export function embed(
     const token = Math.min(history[row.sequence * context + row.tokenAt!]!, vocab - 1) - first
     if (token < 0 || token >= tokens) continue
     for (let column = 0; column < columns; column++) {
-      hidden[r * columns + column] = unpack(weights, token, column) * scaleOf(weights, token, column)
+      hidden[r * columns + column] =
+        Math.fround(unpack(weights, token, column) * scaleOf(weights, token, column)) * Math.fround(scale)
     }
   }
 }

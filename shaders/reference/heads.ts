@@ -1,5 +1,5 @@
 /** Medusa heads, their products apart: keep-state.wgsl, head-input.wgsl, head-state.wgsl. */
-import { silu } from './silu'
+import { silu } from './activation'
 import {
   NUM_ROWS,
   NUM_SAMPLES,

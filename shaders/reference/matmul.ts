@@ -1,9 +1,9 @@
-/** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or silu(first) * second: matmul.wgsl. */
-import { silu } from './silu'
+/** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or activation(first) * second: matmul.wgsl. */
+import { gelu, silu, softCap } from './activation'
 import { GROUP_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
 import { fma } from './wgsl-builtins'
 
-/** What becomes of a value v: y = v, y += v, y = silu(v) * y. */
+/** What becomes of a value v: y = v, y += v, y = activation(v) * y. */
 export type Epilogue = 'set' | 'add' | 'gate'
 
 export interface MatmulSizes {
@@ -16,6 +16,9 @@ export interface MatmulSizes {
   epilogue: Epilogue
   /** Row of a second matrix's output 0, where there is one. */
   second?: number
+  gelu?: boolean
+  /** Of what is stored; 0: none. */
+  cap?: number
 }
 
 /** Columns of a segment: they depend on K alone, at most 16 segments, none shorter than 256. */
@@ -25,17 +28,19 @@ export function matmul(
   weights: Weights, // [outputs, K]
   x: Float32Array, // [rows, K]
   y: Float32Array, // [rows, stride]
-  { numRows, outputs, stride, column, epilogue, second }: MatmulSizes,
+  { numRows, outputs, stride, column, epilogue, second, gelu: isGelu = false, cap = 0 }: MatmulSizes,
 ): void {
   const { columns } = weights
+  const activation = isGelu ? gelu : silu
   for (let row = 0; row < numRows; row++) {
     const values = x.subarray(row * columns, (row + 1) * columns)
     for (let output = 0; output < outputs; output++) {
       const first = dot(weights, output, values)
-      const value =
-        second === undefined ? first : Math.fround(silu(first) * dot(weights, second + output, values))
+      const product =
+        second === undefined ? first : Math.fround(activation(first) * dot(weights, second + output, values))
+      const value = softCap(product, cap)
       const at = row * stride + column + output
-      y[at] = { set: value, add: y[at]! + value, gate: silu(value) * y[at]! }[epilogue]
+      y[at] = { set: value, add: y[at]! + value, gate: activation(value) * y[at]! }[epilogue]
     }
   }
 }

@@ -22,6 +22,8 @@ export interface ProductCase {
   column: number
   epilogue: Epilogue
   second?: number
+  gelu?: boolean
+  cap?: number
 }
 
 export interface Sizes {
@@ -32,10 +34,22 @@ export interface Sizes {
   column?: number
   epilogue?: Epilogue
   isPaired?: boolean
+  gelu?: boolean
+  cap?: number
 }
 
 export function randomCase(seed: number, sizes: Sizes): ProductCase {
-  const { format, numRows, outputs, k, column = 0, epilogue = 'set', isPaired = false } = sizes
+  const {
+    format,
+    numRows,
+    outputs,
+    k,
+    column = 0,
+    epilogue = 'set',
+    isPaired = false,
+    gelu = false,
+    cap = 0,
+  } = sizes
   const random = new Random(seed)
   const columns = columnsFor(format, k)
   const stride = padded(column + outputs)
@@ -48,6 +62,8 @@ export function randomCase(seed: number, sizes: Sizes): ProductCase {
     stride,
     column,
     epilogue,
+    gelu,
+    cap,
     ...(isPaired ? { second: Math.ceil(outputs / ROW_TILE) * ROW_TILE } : {}),
   }
 }
@@ -76,7 +92,7 @@ export async function runProduct(
   test: ProductCase,
   { count = 0, stepOffset = 0, bodyTile = 0 }: Placing = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { weights, x, y, numRows, outputs, stride, column, epilogue, second } = test
+  const { weights, x, y, numRows, outputs, stride, column, epilogue, second, gelu = false, cap = 0 } = test
   const result = y.slice()
   const step = new Uint32Array(8)
   step[count] = numRows
@@ -86,6 +102,8 @@ export async function runProduct(
     kernel,
     params: {
       ...formatParams[weights.format],
+      GELU: gelu,
+      LOGIT_CAP: cap,
       ...params,
       ...(second === undefined ? {} : { PAIRED: true, MATRICES: 2 }),
     },

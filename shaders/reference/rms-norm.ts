@@ -10,6 +10,8 @@ export interface RmsNormSizes {
   epsilon: number
   /** One output row per sample, read from the sample's row. */
   gather: boolean
+  /** y += ... */
+  add?: boolean
 }
 
 export function rmsNorm(
@@ -17,7 +19,7 @@ export function rmsNorm(
   x: Float32Array, // [rows, stride]
   weight: Float32Array, // [columns]
   y: Float32Array, // [rows, stride]
-  { columns, stride, epsilon, gather }: RmsNormSizes,
+  { columns, stride, epsilon, gather, add = false }: RmsNormSizes,
 ): void {
   const numRows = gather ? step[NUM_SAMPLES]! : step[NUM_ROWS]!
   for (let row = 0; row < numRows; row++) {
@@ -34,7 +36,8 @@ export function rmsNorm(
     const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
     const scale = Math.fround(1 / Math.fround(Math.sqrt(mean)))
     for (const [i, value] of values.entries()) {
-      y[row * stride + i] = Math.fround(value * scale) * weight[i]!
+      const normed = Math.fround(value * scale) * weight[i]!
+      y[row * stride + i] = add ? y[row * stride + i]! + normed : normed
     }
   }
 }

@@ -1,14 +1,29 @@
 /** Parity of every architecture with transformers: fixtures/make-architectures.py. */
 import { expect, it } from 'vitest'
-import { logitsEvery, models, prompt } from '../fixtures/architectures.json'
+import { logitsEvery, models } from '../fixtures/architectures.json'
+import gemma2 from '../fixtures/gemma-2.gguf?url'
+import gemma3 from '../fixtures/gemma-3.gguf?url'
 import llama from '../fixtures/llama-3.2.gguf?url'
+import mistral from '../fixtures/mistral.gguf?url'
+import phi3 from '../fixtures/phi-3.gguf?url'
+import phi4 from '../fixtures/phi-4-mini.gguf?url'
 import qwen2 from '../fixtures/qwen2.5.gguf?url'
 import qwen3 from '../fixtures/qwen3.gguf?url'
 import smollm3 from '../fixtures/smollm3.gguf?url'
 import { Engine } from './index'
 import type { GenerateOptions, Speculation } from './types'
 
-const files = { 'llama-3.2': llama, 'qwen2.5': qwen2, qwen3, smollm3 }
+const files = {
+  'llama-3.2': llama,
+  mistral,
+  'phi-3': phi3,
+  'phi-4-mini': phi4,
+  'qwen2.5': qwen2,
+  'gemma-2': gemma2,
+  'gemma-3': gemma3,
+  qwen3,
+  smollm3,
+}
 const names = Object.keys(files) as Array<keyof typeof files>
 
 const drafters: Speculation[] = [
@@ -24,7 +39,7 @@ it.each(names)(
   async name => {
     const model = new URL(files[name], location.href)
     const engine = await Engine.load({ model, draft: model, trees: true, kvType: 'f32', contextLength: 128 })
-    const { greedy, logits: expected } = models[name]
+    const { prompt, greedy, logits: expected } = models[name]
     const all = [...prompt, ...greedy.slice(0, -1)]
     const { logits, vocab } = await engine.forward(all)
     const errors = expected.flatMap((row, i) =>

@@ -8,21 +8,51 @@ export interface Architecture {
   qkNorm?: true
   /** The last of every so many layers has no RoPE. */
   unrotatedEvery?: number
+  /** Tensors of a layer that hold several matrices one below the other. */
+  stacked?: Record<string, readonly string[]>
+  /** The last of every so many layers sees all positions, where the others have a sliding window. */
+  globalEvery?: number
+  /** RoPE base of the layers that have the window. */
+  localRopeBase?: number
+  /** Attention and feed-forward end with an RMSNorm before they join the residual stream. */
+  postNorms?: true
+  /** The gate's activation; SiLU if nothing else is said. */
+  activation?: 'gelu'
+  /** Embeddings are multiplied by the root of their length. */
+  scalesEmbedding?: true
+  /** A model of so many layers divides scores by the root of dim / heads, not of a head's: its file does not tell. */
+  layersOfWideScale?: number
 }
 
+/** What the Gemmas share. */
+const gemma = { neox: true, postNorms: true, activation: 'gelu', scalesEmbedding: true } as const
+
 export const architectures = {
-  /** Also Mistral, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry their scaled frequencies. */
+  /** Also Mistral with its window, TinyLlama, SmolLM2, and Llama 3.1 and 3.2, whose files carry scaled frequencies. */
   llama: { neox: false },
   /** Qwen2 and Qwen2.5. */
   qwen2: { neox: true, qkvBias: true },
   qwen3: { neox: true, qkNorm: true },
   smollm3: { neox: false, unrotatedEvery: 4 },
+  /** Phi-3, Phi-3.5 and Phi-4-mini, with their LongRoPE. */
+  phi3: {
+    neox: true,
+    stacked: { attn_qkv: ['attn_q', 'attn_k', 'attn_v'], ffn_up: ['ffn_gate', 'ffn_up'] },
+  },
+  /** Of its sizes the 27B has 46 layers. */
+  gemma2: { ...gemma, globalEvery: 2, layersOfWideScale: 46 },
+  /** Gemma 3, text: of its sizes the 27B has 62 layers. */
+  gemma3: { ...gemma, qkNorm: true, globalEvery: 6, localRopeBase: 10_000, layersOfWideScale: 62 },
 } as const satisfies Record<string, Architecture>
 
 export type ArchitectureName = keyof typeof architectures
 
 export const architectureOf = (config: { architecture: ArchitectureName }): Architecture =>
   architectures[config.architecture]
+
+/** Whether a layer, counted from 0, is the last of every so many. */
+export const isLastOf = (layer: number, every: number | undefined): boolean =>
+  every !== undefined && (layer + 1) % every === 0
 
 /** Vectors of a layer that lie in one buffer, as head-weights.wgsl reads them. */
 export function headVectors(config: {

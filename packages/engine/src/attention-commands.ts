@@ -3,6 +3,7 @@ import { BLOCK_SIZE } from '@foretoken/scheduler'
 import { chunksOf, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import { architectureOf } from './architectures'
+import type { AttendVariant } from './attention'
 import type { Command, Variant } from './command'
 import { floatBits, type LlamaBuilder } from './llama'
 import { qkvColumns } from './llama-buffers'
@@ -13,6 +14,9 @@ export interface LayerAttention {
   /** Biases of q, k and v, or norms of q and k. */
   headWeights: GPUBuffer | undefined
   rotates: boolean
+  ropeTable: GPUBuffer
+  /** Positions that its rows see; 0: all. */
+  window: number
 }
 
 /** The grid of commands that have a plan instead. */
@@ -24,28 +28,25 @@ const unplanned: Variant['grid'] = () => [0, 0]
  */
 export function attentionCommands(builder: LlamaBuilder, layer: LayerAttention): Array<Promise<Command>> {
   const { attention } = builder
-  const { cache } = layer
   const { heads, headDim } = builder.config
   const { attended } = builder.activations
   return [
     ropeAppend(builder, layer),
     ...(attention.appending.length > 0 ? [attendAppending(builder, layer)] : []),
     builder.command('attend', {
-      ...attendSpec(builder, cache, attention.parts),
-      variants: attention.splitting,
+      ...attendSpec(builder, layer, attention.parts, attention.splitting),
       planned: (variants, plan) => attention.split(variants, plan),
     }),
     builder.command('merge', {
-      params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE },
+      params: { ...attention.mergeParams, BLOCK: BLOCK_SIZE, WINDOW: layer.window },
       buffers: [attention.parts, attended],
       shape: [heads, paddedColumns(heads * headDim)],
       grid: unplanned,
       planned: (variants, plan, numRows) => attention.merge(variants, plan, numRows),
     }),
     builder.command('attend', {
-      ...attendSpec(builder, cache, attended),
+      ...attendSpec(builder, layer, attended, attention.walking),
       label: 'attend-walk',
-      variants: attention.walking,
       planned: (variants, plan) => attention.walk(variants, plan),
     }),
   ]
@@ -63,9 +64,9 @@ function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Comma
       BLOCK: BLOCK_SIZE,
       WORKGROUP: builder.gpu.isSoftware ? 16 : 64,
     },
-    buffers: [builder.ropeTable, builder.activations.qkv, layer.cache],
+    buffers: [layer.ropeTable, builder.activations.qkv, layer.cache],
     shape: [heads, kvHeads, paddedColumns(qkvColumns(builder.config))],
-    scratch: [headWeights(builder, layer)],
+    scratch: [headWeights(layer)],
     grid: unplanned,
     planned: ([variant], { append }, numRows) =>
       append ? undefined : { pipeline: variant!.pipeline, grid: [numRows, 1, 1] },
@@ -73,38 +74,38 @@ function ropeAppend(builder: LlamaBuilder, layer: LayerAttention): Promise<Comma
 }
 
 function attendAppending(builder: LlamaBuilder, layer: LayerAttention): Promise<Command> {
-  const { attention, ropeTable, activations } = builder
-  const variants = attention.appending.map(({ params, ...variant }) => {
-    return { ...variant, params: { ...params, ...ropeParams(builder, layer) } }
-  })
+  const { attention, activations } = builder
   return builder.command('attendAppending', {
-    ...attendSpec(builder, layer.cache, activations.attended),
+    ...attendSpec(builder, layer, activations.attended, attention.appending, ropeParams(builder, layer)),
     label: 'attend-append',
-    scratch: [attention.memory, ropeTable, headWeights(builder, layer)],
-    variants,
+    scratch: [attention.memory, layer.ropeTable, headWeights(layer)],
     planned: (compiled, plan) => attention.append(compiled, plan),
   })
 }
 
 function attendSpec(
   { attention, config, activations, resident }: LlamaBuilder,
-  cache: GPUBuffer,
+  { cache, window }: LayerAttention,
   out: GPUBuffer,
+  variants: readonly AttendVariant[],
+  more: Params = {},
 ) {
-  const { heads, kvHeads, headDim } = config
+  const { heads, kvHeads, headDim, attentionScale, scoreCap = 0 } = config
   const strides = [qkvColumns(config), heads * headDim].map(paddedColumns)
   return {
     params: {},
     buffers: [activations.qkv, cache, resident.blocks, out],
     scratch: [attention.memory],
-    shape: [kvHeads, ...strides, floatBits(1 / Math.sqrt(headDim))],
+    shape: [kvHeads, ...strides, floatBits(attentionScale)],
     grid: unplanned,
+    variants: variants.map(({ params, ...variant }) => {
+      return { ...variant, params: { ...params, ...more, WINDOW: window, SCORE_CAP: scoreCap } }
+    }),
   }
 }
 
 /** Where there are none something must be bound all the same; it is not read. */
-const headWeights = (builder: LlamaBuilder, layer: LayerAttention): GPUBuffer =>
-  layer.headWeights ?? builder.ropeTable
+const headWeights = (layer: LayerAttention): GPUBuffer => layer.headWeights ?? layer.ropeTable
 
 function ropeParams({ config }: LlamaBuilder, { rotates }: LayerAttention): Params {
   const { qkvBias = false, qkNorm = false } = architectureOf(config)

@@ -98,7 +98,7 @@ export async function buildHeads(
   planned: PlannedHeads,
 ): Promise<Heads> {
   const { states, input, products, output } = builder.gpu.buffers({ ...planned })
-  const { normed, logits } = builder.activations
+  const { normed } = builder.activations
   const { verdicts } = builder.resident
   const stride = paddedColumns(builder.config.dim)
   const shape = [stride, matrices.length]
@@ -115,7 +115,7 @@ export async function buildHeads(
       over: 'samples',
       grid: one,
     }),
-    builder.matmul(builder.weights.head, output, logits, { over: 'samples' }),
+    builder.toLogits(output),
     ...builder.draw(true),
   ])
   const keep = await builder.command('keepState', {

@@ -26,6 +26,8 @@ export interface PlannedLlama {
   activations: Activations<PlannedBuffer>
   caches: PlannedBuffer[]
   ropeTable: PlannedBuffer
+  /** Of layers that have a window, where theirs is another. */
+  localRopeTable: PlannedBuffer | undefined
   attention: PlannedAttention
 }
 
@@ -58,6 +60,7 @@ function planLlama(
   const { maxRows, numBlocks, contextLength } = sizes
   const rows = (label: string, count: number, columns: number): PlannedBuffer =>
     plan.add(label, count * paddedColumns(columns) * 4, 'work')
+  const ropeTable = (label: string): PlannedBuffer => plan.add(label, contextLength * rope.dim * 4, 'work')
   const cacheBytes = kvBlockBytes(config, kvType) * numBlocks
   return {
     activations: {
@@ -69,7 +72,8 @@ function planLlama(
       logits,
     },
     caches: Array.from({ length: layers }, (_, i) => plan.add(`KV ${i}`, cacheBytes, 'kv')),
-    ropeTable: plan.add('rope table', contextLength * rope.dim * 4, 'work'),
+    ropeTable: ropeTable('rope table'),
+    localRopeTable: rope.localBase === undefined ? undefined : ropeTable('local rope table'),
     attention,
   }
 }

@@ -6,7 +6,7 @@
 import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
-import { architectureOf } from './architectures'
+import { architectureOf, isLastOf } from './architectures'
 import { type AttendVariant, Attention } from './attention'
 import { attentionCommands, type LayerAttention } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
@@ -20,6 +20,7 @@ import { type MatmulOptions, Matmuls } from './matmuls'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
+import { ropeFactors, ropeTable } from './rope-table'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -88,7 +89,7 @@ export async function buildLlama(
 export class LlamaBuilder {
   readonly activations: Activations
   readonly attention: Attention
-  readonly ropeTable: GPUBuffer
+  readonly #ropeTables: { global: GPUBuffer; local: GPUBuffer }
   readonly #caches: GPUBuffer[]
   readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
@@ -103,40 +104,53 @@ export class LlamaBuilder {
   ) {
     this.activations = gpu.buffers(planned.activations)
     this.#caches = planned.caches.map(cache => gpu.buffer(cache))
-    this.ropeTable = gpu.buffer(planned.ropeTable)
     this.#kernels = { ...kernels, ...options.kernels }
     this.#matmuls = new Matmuls(gpu, this.#kernels, resident, options.deviceProfile ?? deviceProfile(gpu))
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
-    const table = ropeTable(config, resident.sizes.contextLength, weights.ropeFactors)
-    gpu.device.queue.writeBuffer(this.ropeTable, 0, table)
+    this.#ropeTables = this.#fillRopeTables(planned)
+  }
+
+  #fillRopeTables({ ropeTable: planned, localRopeTable }: PlannedLlama): {
+    global: GPUBuffer
+    local: GPUBuffer
+  } {
+    const { gpu, config, weights } = this
+    const { contextLength } = this.resident.sizes
+    const { localBase, scale: _, ...rope } = config.rope
+    const factors = ropeFactors(config, contextLength, weights.ropeFactors)
+    const global = gpu.buffer(planned)
+    gpu.device.queue.writeBuffer(global, 0, ropeTable(config.rope, contextLength, factors))
+    if (!localRopeTable || localBase === undefined) return { global, local: global }
+    // What stretches RoPE for long contexts leaves a window alone.
+    const local = gpu.buffer(localRopeTable)
+    const base = { ...rope, base: localBase }
+    gpu.device.queue.writeBuffer(local, 0, ropeTable(base, contextLength, undefined))
+    return { global, local }
   }
 
   /** One pass: tokens of the rows in, one token per sample out. */
   forward(): Array<Promise<Command | Command[]>> {
     const { hidden, normed, qkv, attended, gated, logits } = this.activations
-    const { embedding, layers, outputNorm, head } = this.weights
+    const { embedding, layers, outputNorm } = this.weights
     return [
       this.#embed(embedding, hidden),
       ...layers.flatMap((layer, i) => [
         this.#norm(hidden, layer.attnNorm, normed),
         ...this.#qkv(layer, normed, qkv),
         ...attentionCommands(this, this.#layerAttention(i)),
-        this.matmul(layer.output, attended, hidden, { epilogue: 'add' }),
+        ...this.#join(layer.output, attended, layer.attnPostNorm),
         this.#norm(hidden, layer.ffnNorm, normed),
         ...this.#gateUp(layer, normed, gated),
-        this.matmul(layer.down, gated, hidden, { epilogue: 'add' }),
+        ...this.#join(layer.down, gated, layer.ffnPostNorm),
       ]),
       // From here on only the rows whose next token is drawn.
       this.#norm(hidden, outputNorm, normed, { GATHER: true }),
-      this.matmul(head, normed, logits, { over: 'samples' }),
+      this.toLogits(normed),
       ...this.draw(this.options.isDraft ?? false),
       only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
-      only(
-        pass => wantsLogProbs(pass) && adjustsLogits(pass),
-        this.matmul(head, normed, logits, { over: 'samples' }),
-      ),
+      only(pass => wantsLogProbs(pass) && adjustsLogits(pass), this.toLogits(normed)),
       only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }
@@ -148,19 +162,29 @@ export class LlamaBuilder {
   }
 
   #layerAttention(layer: number): LayerAttention {
-    const { unrotatedEvery = 0 } = architectureOf(this.config)
+    const { unrotatedEvery } = architectureOf(this.config)
+    const isGlobal = isLastOf(layer, this.config.globalEvery)
     return {
+      window: isGlobal ? 0 : this.#window,
+      ropeTable: isGlobal ? this.#ropeTables.global : this.#ropeTables.local,
       cache: this.#caches[layer]!,
       headWeights: this.weights.layers[layer]!.headWeights,
-      rotates: unrotatedEvery === 0 || (layer + 1) % unrotatedEvery !== 0,
+      rotates: !isLastOf(layer, unrotatedEvery),
     }
+  }
+
+  /** 0 where no sequence grows longer than it. */
+  get #window(): number {
+    const { window = 0 } = this.config
+    return window < this.resident.sizes.contextLength ? window : 0
   }
 
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
     const { history, params } = this.resident
+    const scale = architectureOf(this.config).scalesEmbedding ? Math.sqrt(this.config.dim) : 1
     const ofPart = ({ format, columns, start, rows, quants, scales }: MatrixPart): Promise<Command> =>
       this.command('embed', {
-        params: { ...formatParams[format], CONTEXT: params.CONTEXT },
+        params: { ...formatParams[format], CONTEXT: params.CONTEXT, SCALE: scale },
         buffers: [history, quants, scales, hidden],
         shape: [paddedColumns(columns) / GROUP_COLUMNS, table.rows, start, rows],
         grid: tiles => [tiles, 1],
@@ -203,11 +227,24 @@ export class LlamaBuilder {
     ]
   }
 
+  /** The product joins the residual stream, by way of a norm where there is one. */
+  #join(matrix: Matrix, x: GPUBuffer, norm: GPUBuffer | undefined): Array<Promise<Command | Command[]>> {
+    const { hidden, normed } = this.activations
+    if (!norm) return [this.matmul(matrix, x, hidden, { epilogue: 'add' })]
+    return [this.matmul(matrix, x, normed), this.#norm(normed, norm, hidden, { ADD: true })]
+  }
+
+  toLogits(x: GPUBuffer): Promise<Command[]> {
+    const params = { LOGIT_CAP: this.config.logitCap ?? 0 }
+    return this.matmul(this.weights.head, x, this.activations.logits, { over: 'samples', params })
+  }
+
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
+    const params = { GELU: architectureOf(this.config).activation === 'gelu' }
     // Only matrices of one part each share buffers.
     const second = up.parts[0]!
-    if (gate.parts[0]!.quants === second.quants) return [this.matmul(gate, x, y, { second })]
-    return [this.matmul(up, x, y), this.matmul(gate, x, y, { epilogue: 'gate' })]
+    if (gate.parts[0]!.quants === second.quants) return [this.matmul(gate, x, y, { second, params })]
+    return [this.matmul(up, x, y), this.matmul(gate, x, y, { epilogue: 'gate', params })]
   }
 
   moveKv(): Array<Promise<Command>> {
@@ -339,25 +376,6 @@ async function only(
   commands: Promise<Command | Command[]>,
 ): Promise<Command[]> {
   return [await commands].flat().map(command => ({ ...command, when }))
-}
-
-/** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */
-export function ropeTable(
-  config: Pick<ModelConfig, 'rope'>,
-  context: number,
-  factors: Float32Array | undefined,
-): Float32Array<ArrayBuffer> {
-  const { dim, base } = config.rope
-  const half = dim / 2
-  const table = new Float32Array(context * half * 2)
-  for (let i = 0; i < half; i++) {
-    const frequency = base ** ((-2 * i) / dim) / (factors?.[i] ?? 1)
-    for (let position = 0; position < context; position++) {
-      table[(position * half + i) * 2] = Math.cos(position * frequency)
-      table[(position * half + i) * 2 + 1] = Math.sin(position * frequency)
-    }
-  }
-  return table
 }
 
 export function floatBits(value: number): number {

@@ -9,6 +9,7 @@ import type { MemoryRequest } from './memory-plan'
 import { type ModelConfig, readModelConfig } from './model-config'
 import { type ModelWeights, uploadTensors, uploadWeights } from './model-weights'
 import { contextLengthOf, type Settings } from './settings'
+import { unstack } from './stacked-tensors'
 import type { EngineOptions, LoadProgress, ModelSource } from './types'
 import { type Matrix, planWeights, type WeightLayout } from './weight-layout'
 
@@ -134,7 +135,7 @@ async function openModel(
         },
       )
     }
-    const layout = planWeights(config, reader.tensors, context.maxBufferBytes)
+    const layout = planWeights(config, unstack(config, reader.tensors), context.maxBufferBytes)
     const name = String(reader.metadata.get('general.name') ?? reader.name)
     const format = mainFormat(reader)
     const bytes = last.offset + last.bytes

@@ -208,13 +208,15 @@ function weightsOf(
     }
   })
   const [head] = take('head', 0)
-  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: undefined }
+  const weights = { embedding: head!, layers, outputNorm: norm, head: head!, ropeFactors: new Map() }
   return { weights, kindOf }
 }
 
 function configOf(shape: MatrixShape, layers: number): ModelConfig {
   const rope = { dim: shape.headDim, base: 10_000, neox: false }
-  return { ...shape, architecture: 'llama', layers, context: CONTEXT, normEpsilon: 1e-5, rope }
+  const attentionScale = 1 / Math.sqrt(shape.headDim)
+  const rest = { context: CONTEXT, normEpsilon: 1e-5, attentionScale, rope }
+  return { ...shape, architecture: 'llama', layers, ...rest }
 }
 
 /** The commands that every pass runs: a head that only some passes need is the same once more. */

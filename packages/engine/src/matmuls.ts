@@ -14,7 +14,7 @@ import type { Gpu } from './gpu'
 import type { Resident } from './resident'
 import type { MatrixPart } from './weight-layout'
 
-/** What becomes of a value v: y = v, y += v, y = silu(v) * y. By their numbers in matmul.wgsl. */
+/** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
 const epilogues = ['set', 'add', 'gate'] as const
 
 export interface MatmulOptions {
@@ -24,6 +24,8 @@ export interface MatmulOptions {
   column?: number
   stride?: number
   second?: MatrixPart
+  /** Parameters of what becomes of a value. */
+  params?: Params
   /** What it reads, where that is not the matrix as it stands. */
   weights?: readonly MatrixPart[]
 }
@@ -43,7 +45,7 @@ export class Matmuls {
     this.#profile = profile
   }
 
-  /** With `second` y = silu(x times the matrix) * (x times the second). */
+  /** With `second` y = activation(x times the matrix) * (x times the second). */
   async command(
     matrix: MatrixPart,
     x: GPUBuffer,
@@ -56,6 +58,7 @@ export class Matmuls {
       column = 0,
       stride = paddedColumns(matrix.rows),
       second,
+      params = {},
     } = options
     const { tiles, passing, prefill } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
@@ -75,11 +78,11 @@ export class Matmuls {
     const buffers = [matrix.quants, matrix.scales, x, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
     const variants = [
-      ...tiles.map(tile => this.#tile(tile, matrix, matrices)),
-      ...(passing ? [this.#passing(passing, matrix, matrices)] : []),
+      ...tiles.map(tile => this.#tile(tile, params, matrix, matrices)),
+      ...(passing ? [this.#passing(passing, params, matrix, matrices)] : []),
     ]
     // Samples are few, but when a prompt is scored.
-    const filling = prefill && over === 'rows' ? this.#prefill(prefill, matrix, matrices) : undefined
+    const filling = prefill && over === 'rows' ? this.#prefill(prefill, params, matrix, matrices) : undefined
     return {
       label: 'matmul',
       bindGroup: bind(0),
@@ -91,14 +94,19 @@ export class Matmuls {
     }
   }
 
-  #tile({ rows, outputs }: MatmulTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
+  #tile({ rows, outputs }: MatmulTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {
     const { slices } = this.#profile.matmul
-    const params = { TILE: rows, SLICES: slices, SPLIT: slices > 1 }
+    const params = { ...more, TILE: rows, SLICES: slices, SPLIT: slices > 1 }
     return this.#variant('matmul', rows, outputs, params, matrix, matrices)
   }
 
-  #passing({ rows, outputs, held }: PassingRows, matrix: MatrixPart, matrices: number): Promise<Variant> {
-    return this.#variant('matmulRows', rows, outputs, { ROWS: rows, HELD: held }, matrix, matrices)
+  #passing(
+    { rows, outputs, held }: PassingRows,
+    more: Params,
+    matrix: MatrixPart,
+    matrices: number,
+  ): Promise<Variant> {
+    return this.#variant('matmulRows', rows, outputs, { ...more, ROWS: rows, HELD: held }, matrix, matrices)
   }
 
   async #variant(
@@ -127,10 +135,11 @@ export class Matmuls {
   }
 
   /** The same product over the same bindings, for passes of many rows. */
-  async #prefill(tile: PrefillTile, matrix: MatrixPart, matrices: number): Promise<Variant> {
+  async #prefill(tile: PrefillTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {
     const { rows, outputs, threadRows, threadOutputs, slice } = tile
     const pipeline = await this.#gpu.pipeline(this.#kernels.gemm, {
       ...formatParams[matrix.format],
+      ...more,
       BM: rows,
       BN: outputs / matrices,
       TM: threadRows,

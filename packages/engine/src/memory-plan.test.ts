@@ -30,6 +30,7 @@ const shape = (values: Partial<ModelConfig>): ModelConfig => {
     ffn: 4 * dim,
     vocab: 512,
     context: 4096,
+    attentionScale: 1 / Math.sqrt(headDim),
     normEpsilon: 1e-5,
     rope: { dim: headDim, base: 10000, neox: false },
     ...values,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { ropeTable } from './llama'
 import { readModelConfig } from './model-config'
 
 const valid: Array<[string, string | number]> = [
@@ -34,18 +33,60 @@ describe('the shape of a model', () => {
       vocab: 300,
       context: 256,
       normEpsilon: 1e-5,
+      attentionScale: 1 / 4,
       rope: { dim: 16, base: 10000, neox: false },
     })
   })
 
   it('names the architectures there are where it refuses another', () => {
-    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3']
-    expect(() => read('general.architecture', 'gemma3')).toThrowError(
+    const supported = ['llama', 'qwen2', 'qwen3', 'smollm3', 'phi3', 'gemma2', 'gemma3']
+    expect(() => read('general.architecture', 'falcon')).toThrowError(
       expect.objectContaining({
-        message: `Architecture "gemma3" is not supported. Supported: ${supported.join(', ')}.`,
-        details: { key: 'general.architecture', found: 'gemma3', expected: supported },
+        message: `Architecture "falcon" is not supported. Supported: ${supported.join(', ')}.`,
+        details: { key: 'general.architecture', found: 'falcon', expected: supported },
       }),
     )
+  })
+
+  it('has a sliding window where the file tells one', () => {
+    expect(read('llama.attention.sliding_window', 100).window).toBe(100)
+    expect(read('llama.attention.sliding_window', 0).window).toBeUndefined()
+  })
+
+  it('scales RoPE linearly and refuses what it does not know', () => {
+    const scaled = (type: string) =>
+      readModelConfig(
+        new Map([...valid, ['llama.rope.scaling.type', type], ['llama.rope.scaling.factor', 8]]),
+      ).rope
+    expect(scaled('linear')).toMatchObject({ scale: 8 })
+    expect(scaled('none')).not.toHaveProperty('scale')
+    expect(read('llama.rope.scaling.factor', 8).rope).toMatchObject({ scale: 8 })
+  })
+
+  it('has the scale of scores that a Gemma’s file does not tell', () => {
+    const gemma = (layers: number, more: Array<[string, number]> = []) =>
+      readModelConfig(
+        new Map([
+          ...valid.map(([key, value]): [string, string | number] => [
+            key.replace('llama.', 'gemma3.'),
+            value,
+          ]),
+          ['general.architecture', 'gemma3'],
+          ['gemma3.attention.key_length', 32],
+          ['gemma3.block_count', layers],
+          ...more,
+        ]),
+      )
+    expect(gemma(26)).toMatchObject({ attentionScale: 1 / Math.sqrt(32), globalEvery: 6 })
+    expect(gemma(26).rope).toMatchObject({ localBase: 10_000 })
+    expect(gemma(62).attentionScale).toBe(1 / Math.sqrt(64 / 4))
+    const told: Array<[string, number]> = [
+      ['gemma3.attention.scale', 0.5],
+      ['gemma3.attention.sliding_window_pattern', 4],
+      ['gemma3.rope.freq_base_swa', 500],
+    ]
+    const all = { attentionScale: 0.5, globalEvery: 4, rope: { localBase: 500 } }
+    expect(gemma(62, told)).toMatchObject(all)
   })
 
   it('has heads as wide as the file says, in an architecture of its own prefix', () => {
@@ -69,6 +110,8 @@ describe('the shape of a model', () => {
     ['llama.attention.head_count', -4],
     ['llama.attention.head_count_kv', 3],
     ['llama.attention.key_length', 15],
+    ['llama.attention.sliding_window', 2.5],
+    ['llama.attention.sliding_window_pattern', 2.5],
     ['llama.rope.dimension_count', 18],
     ['llama.rope.scaling.type', 'yarn'],
     ['llama.context_length', Number.NaN],
@@ -81,10 +124,4 @@ describe('the shape of a model', () => {
       }),
     )
   })
-})
-
-it('computes RoPE angles in double precision, divided by the file’s factors', () => {
-  const table = ropeTable({ rope: { dim: 4, base: 10000, neox: false } }, 3, Float32Array.of(1, 8))
-  const angles = [0, 1, 2].flatMap(position => [position, (position * 0.01) / 8])
-  expect([...table]).toEqual(angles.flatMap(a => [Math.fround(Math.cos(a)), Math.fround(Math.sin(a))]))
 })

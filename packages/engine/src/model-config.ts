@@ -1,7 +1,7 @@
 /** The shape of a model, read from its metadata and checked. */
 import { EngineError } from '@foretoken/errors'
 import type { Metadata } from '@foretoken/weights'
-import { type ArchitectureName, architectures } from './architectures'
+import { type ArchitectureName, architectureOf, architectures } from './architectures'
 import { MIN_CONTEXT } from './trial'
 
 export interface ModelConfig {
@@ -15,8 +15,32 @@ export interface ModelConfig {
   vocab: number
   context: number
   normEpsilon: number
-  rope: { dim: number; base: number; neox: boolean }
+  /** Positions that a layer with a sliding window sees, its own among them. */
+  window?: number
+  /** Of every so many layers the last sees all positions all the same. */
+  globalEvery?: number
+  /** What scores are multiplied by. */
+  attentionScale: number
+  /** Soft-capping of scores and of logits. */
+  scoreCap?: number
+  logitCap?: number
+  rope: {
+    dim: number
+    base: number
+    /** Of layers that have a window, where it is another. */
+    localBase?: number
+    neox: boolean
+    /** Divides all frequencies. */
+    scale?: number
+    /** Of the rotated vectors, against those before. */
+    magnitude?: number
+    /** Beyond it, frequencies are those for long contexts. */
+    originalContext?: number
+  }
 }
+
+/** The second is meant where a file has a factor and no type. */
+const scalings = ['none', 'linear', 'longrope'] as const
 
 export function readModelConfig(metadata: Metadata): ModelConfig {
   const architecture = readArchitecture(metadata)
@@ -30,15 +54,21 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
       expected: 'a positive number',
     })
   }
-  refuseScaling(metadata, architecture)
+  /** 0 is how some files say that there is none. */
+  const optional = <Key extends string>(field: Key, key: string): { [K in Key]?: number } =>
+    metadata.get(`${architecture}.${key}`) ? ({ [field]: number(key) } as { [K in Key]?: number }) : {}
+  const scaling = readScaling(metadata, architecture)
 
+  const { neox, globalEvery, localRopeBase, layersOfWideScale } = architectureOf({ architecture })
+  const layers = number('block_count')
+  const isWide = layers === layersOfWideScale
   const dim = number('embedding_length')
   const heads = number('attention.head_count')
   const headDim = number('attention.key_length', dim / heads)
   const tokens = metadata.get('tokenizer.ggml.tokens')
   const config: ModelConfig = {
     architecture,
-    layers: number('block_count'),
+    layers,
     dim,
     heads,
     kvHeads: number('attention.head_count_kv', heads),
@@ -47,10 +77,20 @@ export function readModelConfig(metadata: Metadata): ModelConfig {
     vocab: number('vocab_size', Array.isArray(tokens) ? tokens.length : undefined),
     context: number('context_length'),
     normEpsilon: number('attention.layer_norm_rms_epsilon'),
+    ...optional('window', 'attention.sliding_window'),
+    ...(globalEvery ? { globalEvery } : {}),
+    ...optional('globalEvery', 'attention.sliding_window_pattern'),
+    attentionScale: number('attention.scale', 1 / Math.sqrt(isWide ? dim / heads : headDim)),
+    ...optional('scoreCap', 'attn_logit_softcapping'),
+    ...optional('logitCap', 'final_logit_softcapping'),
     rope: {
       dim: number('rope.dimension_count', headDim),
       base: number('rope.freq_base', 10000),
-      neox: architectures[architecture].neox,
+      ...(localRopeBase ? { localBase: number('rope.freq_base_swa', localRopeBase) } : {}),
+      neox,
+      ...(scaling === 'linear' ? optional('scale', 'rope.scaling.factor') : {}),
+      ...optional('magnitude', 'rope.scaling.attn_factor'),
+      ...optional('originalContext', 'rope.scaling.original_context_length'),
     },
   }
   checkShape(config, architecture)
@@ -68,19 +108,33 @@ function readArchitecture(metadata: Metadata): ArchitectureName {
   )
 }
 
-function refuseScaling(metadata: Metadata, architecture: string): void {
+/** LongRoPE is all in its factors. */
+function readScaling(metadata: Metadata, architecture: string): (typeof scalings)[number] {
   const key = `${architecture}.rope.scaling.type`
-  const scaling = metadata.get(key)
-  if (scaling === undefined || scaling === 'none') return
+  const scaling = metadata.get(key) ?? 'linear'
+  const known = scalings.find(each => each === scaling)
+  if (known) return known
   throw new EngineError('bad-model', `RoPE scaling "${String(scaling)}" is not supported.`, {
     key,
     found: scaling,
-    expected: 'none',
+    expected: scalings,
   })
 }
 
 function checkShape(config: ModelConfig, architecture: string): void {
-  const { dim, heads, kvHeads, headDim, rope, layers, ffn, vocab, context } = config
+  const {
+    dim,
+    heads,
+    kvHeads,
+    headDim,
+    rope,
+    layers,
+    ffn,
+    vocab,
+    context,
+    window = 0,
+    globalEvery = 1,
+  } = config
   const demand = (holds: boolean, key: string, found: number, expected: string): void => {
     if (holds) return
     const name = `${architecture}.${key}`
@@ -95,6 +149,9 @@ function checkShape(config: ModelConfig, architecture: string): void {
     demand(Number.isInteger(value) && value < 2 ** 24, key, value, 'a whole number below 2^24')
   }
   demand(context >= MIN_CONTEXT, 'context_length', context, `at least ${MIN_CONTEXT}`)
+  demand(Number.isInteger(window), 'attention.sliding_window', window, 'a whole number')
+  const pattern = 'attention.sliding_window_pattern'
+  demand(Number.isInteger(globalEvery), pattern, globalEvery, 'a whole number')
   demand(layers <= 512, 'block_count', layers, 'at most 512')
   demand(Number.isInteger(heads) && heads <= 1024, 'attention.head_count', heads, 'a whole number up to 1024')
   demand(

@@ -12,7 +12,9 @@ import { headVectors } from './architectures'
 import type { PlannedBuffer } from './buffer-plan'
 import type { Gpu } from './gpu'
 import type { ModelConfig } from './model-config'
-import { type Matrix, ropeFactorsName, type WeightLayout } from './weight-layout'
+import { type RopeFactors, ropeFactorNames } from './rope-table'
+import { unstackedRows } from './stacked-tensors'
+import type { Matrix, WeightLayout } from './weight-layout'
 
 export interface LayerWeights {
   attnNorm: GPUBuffer
@@ -22,6 +24,9 @@ export interface LayerWeights {
   k: Matrix
   v: Matrix
   output: Matrix
+  /** Norms of what attention and feed-forward give, where the architecture has them. */
+  attnPostNorm?: GPUBuffer | undefined
+  ffnPostNorm?: GPUBuffer | undefined
   ffnNorm: GPUBuffer
   gate: Matrix
   up: Matrix
@@ -34,8 +39,7 @@ export interface ModelWeights {
   outputNorm: GPUBuffer
   /** The embedding again where the file ties them. */
   head: Matrix
-  /** Divisors of the RoPE frequencies, where the file has them (Llama 3.1). */
-  ropeFactors: Float32Array | undefined
+  ropeFactors: RopeFactors
 }
 
 /** Uploads held in flight before the queue is awaited: bounds the staging memory. */
@@ -49,13 +53,14 @@ export async function uploadWeights(
   layout: WeightLayout,
   signal?: AbortSignal,
 ): Promise<ModelWeights> {
-  return assemble(config, await uploadTensors(gpu, reader, layout, signal))
+  const rows = () => unstackedRows(config, reader.rows())
+  return assemble(config, await uploadTensors(gpu, { rows }, layout, signal))
 }
 
 interface Tensors {
   matrices: ReadonlyMap<string, Matrix>
   vectors: ReadonlyMap<string, GPUBuffer>
-  ropeFactors: Float32Array | undefined
+  ropeFactors: RopeFactors
 }
 
 export async function uploadTensors(
@@ -66,7 +71,7 @@ export async function uploadTensors(
 ): Promise<Tensors> {
   const matrices = new Map([...layout.matrices].map(([name, matrix]) => [name, onGpu(matrix, gpu)]))
   const vectors = new Map([...layout.vectors].map(([name, { buffer }]) => [name, gpu.buffer(buffer)]))
-  let ropeFactors: Float32Array | undefined
+  const ropeFactors = new Map<string, Float32Array>()
   let pending = 0
   for await (const group of reader.rows()) {
     throwIfAborted(signal, 'upload')
@@ -75,7 +80,7 @@ export async function uploadTensors(
     if (matrix) write(gpu, matrix, group)
     else {
       const values = toFloat32(tensor.type, data, tensor.columns)
-      if (tensor.name === ropeFactorsName) ropeFactors = values
+      if (ropeFactorNames.includes(tensor.name)) ropeFactors.set(tensor.name, values)
       else {
         const { offset } = layout.vectors.get(tensor.name)!
         gpu.device.queue.writeBuffer(vectors.get(tensor.name)!, offset, values)
@@ -122,7 +127,8 @@ function write({ device }: Gpu, matrix: Matrix, { tensor, firstRow, numRows, dat
 
 function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tensors): ModelWeights {
   const matrix = (name: string): Matrix => matrices.get(`${name}.weight`)!
-  const vector = (name: string): GPUBuffer => vectors.get(`${name}.weight`)!
+  const maybe = (name: string): GPUBuffer | undefined => vectors.get(`${name}.weight`)
+  const vector = (name: string): GPUBuffer => maybe(name)!
   const firstOfHeads = headVectors(config)[0]?.name
   return {
     embedding: matrix('token_embd'),
@@ -136,6 +142,8 @@ function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tenso
       k: matrix(`blk.${i}.attn_k`),
       v: matrix(`blk.${i}.attn_v`),
       output: matrix(`blk.${i}.attn_output`),
+      attnPostNorm: maybe(`blk.${i}.post_attention_norm`),
+      ffnPostNorm: maybe(`blk.${i}.post_ffw_norm`),
       ffnNorm: vector(`blk.${i}.ffn_norm`),
       gate: matrix(`blk.${i}.ffn_gate`),
       up: matrix(`blk.${i}.ffn_up`),

@@ -17,6 +17,7 @@ const config = (architecture: ArchitectureName): ModelConfig => ({
   vocab: 64,
   context: 256,
   normEpsilon: 1e-6,
+  attentionScale: 1 / 4,
   rope: { dim: 16, base: 10000, neox: true },
 })
 

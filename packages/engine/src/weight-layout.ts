@@ -1,9 +1,10 @@
 /** Where a model's tensors go on the GPU: checked against its shape and laid out from the header alone. */
 import { EngineError } from '@foretoken/errors'
 import { packedSize, paddedRows, rowsPerTile, type TensorInfo } from '@foretoken/weights'
-import { headVectors } from './architectures'
+import { architectureOf, headVectors } from './architectures'
 import { BufferPlan, type PlannedBuffer } from './buffer-plan'
 import type { ModelConfig } from './model-config'
+import { ropeFactorNames } from './rope-table'
 
 /** Rows of a matrix that lie in one pair of buffers, in the layout that kernels unpack. */
 export interface MatrixPart<Buffer = GPUBuffer> {
@@ -41,10 +42,7 @@ export interface WeightLayout {
   numParameters: number
 }
 
-/** Divisors of RoPE frequencies: they go into a table on the CPU. */
-export const ropeFactorsName = 'rope_freqs.weight'
-
-/** Throws `bad-model` where the tensors are not those of such a model. */
+/** Of tensors of one matrix each. Throws `bad-model` where they are not those of such a model. */
 export function planWeights(
   config: ModelConfig,
   tensors: readonly TensorInfo[],
@@ -59,7 +57,8 @@ export function planWeights(
   for (let i = 0; i < config.layers; i++) planHeadVectors(plan, config, i, vectors)
   for (const tensor of tensors) {
     const { name, columns } = tensor
-    if (name === ropeFactorsName || matrices.has(name) || vectors.has(name)) continue
+    // Those go into a table on the CPU.
+    if (ropeFactorNames.includes(name) || matrices.has(name) || vectors.has(name)) continue
     if (expected.get(name)!.length === 1) {
       vectors.set(name, { buffer: plan.add(name, columns * 4, 'weights'), offset: 0 })
     } else for (const [key, matrix] of layOut(plan, tensor, found, maxBufferBytes)) matrices.set(key, matrix)
@@ -88,6 +87,7 @@ function planHeadVectors(
 /** Shapes by name: [rows, columns] of a matrix, [columns] of a vector. */
 function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorInfo>): Map<string, number[]> {
   const { dim, vocab, ffn, layers } = config
+  const { postNorms } = architectureOf(config)
   const qDim = config.heads * config.headDim
   const kvDim = config.kvHeads * config.headDim
   const shapes = new Map<string, number[]>([
@@ -95,7 +95,7 @@ function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorI
     ['output_norm.weight', [dim]],
   ])
   if (found.has('output.weight')) shapes.set('output.weight', [vocab, dim])
-  if (found.has(ropeFactorsName)) shapes.set(ropeFactorsName, [config.rope.dim / 2])
+  for (const name of ropeFactorNames) if (found.has(name)) shapes.set(name, [config.rope.dim / 2])
   for (let i = 0; i < layers; i++) {
     const layer: Record<string, number[]> = {
       attn_norm: [dim],
@@ -107,6 +107,7 @@ function expectedTensors(config: ModelConfig, found: ReadonlyMap<string, TensorI
       ffn_gate: [ffn, dim],
       ffn_up: [ffn, dim],
       ffn_down: [dim, ffn],
+      ...(postNorms ? { post_attention_norm: [dim], post_ffw_norm: [dim] } : {}),
     }
     for (const [name, shape] of Object.entries(layer)) shapes.set(`blk.${i}.${name}.weight`, shape)
     for (const { name, length } of headVectors(config)) shapes.set(`blk.${i}.${name}`, [length])
