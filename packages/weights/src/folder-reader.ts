@@ -1,5 +1,5 @@
 import { isEngineError } from '@foretoken/errors'
-import { badModel } from './bad-model'
+import { badModel, isBadModel } from './bad-model'
 import { ByteStream, type ReadOptions } from './byte-stream'
 import { chooseFile } from './choose-file'
 import type { TensorInfo } from './gguf-value'
@@ -18,9 +18,9 @@ export interface FolderTexts {
   /** config.json */
   config: JsonObject
   /** tokenizer.json */
-  tokenizer: JsonObject
+  tokenizer: string
   /** tokenizer_config.json */
-  tokenizerConfig: JsonObject
+  tokenizerConfig: string | undefined
   /** generation_config.json; empty where there is none. */
   generationConfig: JsonObject
   /** chat_template.jinja, which goes before the template in tokenizer_config.json. */
@@ -39,47 +39,57 @@ const maxTextBytes = 100 * 2 ** 20
  * `aborted`.
  */
 export class FolderReader extends TensorReader {
+  readonly #textReader: TextReader
+
   private constructor(
     readonly name: string,
     readonly texts: FolderTexts,
-    readonly textBytes: number,
+    textReader: TextReader,
     files: readonly TensorFile[],
     prefetch: ShardPrefetch | undefined,
   ) {
     super(files, prefetch)
+    this.#textReader = textReader
   }
 
   /** Reads texts and headers; tensor data waits for `rows`. `file`: the safetensors file or index that is meant. */
   static async open(folder: ModelFolder, file?: string, options: ReadOptions = {}): Promise<FolderReader> {
-    // The progress of texts is told with that of the first file of tensors, which are what takes time.
-    const reader = new TextReader(folder, { ...options, onProgress: undefined })
-    const texts = await readTexts(reader)
-    const { files, index } = await findWeights(reader, file)
-    const tally = new ReadTally(files.length, options.onProgress)
-    const optionsOf = (index: number): ReadOptions => ({ ...options, onProgress: tally.of(index) })
-    const open = await openTensorFiles(files, readSafetensorsHeader, optionsOf)
-    const prefetch = files.length > 1 ? new ShardPrefetch(files, optionsOf) : undefined
-    const found = new FolderReader(folder.name, texts, reader.bytes, open, prefetch)
+    // Progress is that of the tensors, which are what takes time.
+    const textReader = new TextReader(folder, { ...options, onProgress: undefined })
+    let reader: FolderReader | undefined
     try {
-      requireEachOnce(found.tensors)
-      if (index) requireIndexed(index, found.tensors)
-      return found
+      const texts = await readTexts(textReader)
+      const { files, index } = await findWeights(textReader, file)
+      const tally = new ReadTally(files.length, options.onProgress)
+      const optionsOf = (i: number): ReadOptions => ({ ...options, onProgress: tally.of(i) })
+      const open = await openTensorFiles(files, readSafetensorsHeader, optionsOf)
+      const prefetch = files.length > 1 ? new ShardPrefetch(files, optionsOf) : undefined
+      reader = new FolderReader(folder.name, texts, textReader, open, prefetch)
+      requireEachOnce(reader.tensors)
+      if (index) requireIndexed(index, reader.tensors)
+      return reader
     } catch (error) {
-      await found.close()
+      if (isBadModel(error)) await (reader ?? textReader).discard()
+      else await reader?.close()
       throw error
     }
   }
 
   override get bytes(): number {
-    return this.textBytes + super.bytes
+    return this.#textReader.bytes + super.bytes
+  }
+
+  override async discard(): Promise<void> {
+    await super.discard()
+    await this.#textReader.discard()
   }
 }
 
 async function readTexts(reader: TextReader): Promise<FolderTexts> {
   const [config, tokenizer, tokenizerConfig, generationConfig, chatTemplate] = await Promise.all([
     reader.json('config.json'),
-    reader.json('tokenizer.json'),
-    reader.json('tokenizer_config.json'),
+    reader.text('tokenizer.json'),
+    reader.textIfThere('tokenizer_config.json'),
     reader.jsonIfThere('generation_config.json'),
     reader.textIfThere('chat_template.jinja'),
   ])
@@ -146,6 +156,7 @@ function requireIndexed(index: readonly string[], tensors: readonly TensorInfo[]
 /** Small files of a folder, as text. */
 class TextReader {
   bytes = 0
+  #streams: ByteStream[] = []
 
   constructor(
     readonly folder: ModelFolder,
@@ -153,42 +164,47 @@ class TextReader {
   ) {}
 
   async json(name: string): Promise<JsonObject> {
-    const json = await this.jsonIfThere(name)
-    if (json) return json
-    const { name: folder, names } = this.folder
-    const found = names?.slice(0, 100)
-    throw badModel(`${folder} has no ${name}.`, { folder, expected: name, found: found ?? 'nothing' })
+    return jsonOf(name, await this.text(name))
   }
 
   async jsonIfThere(name: string): Promise<JsonObject | undefined> {
     const text = await this.textIfThere(name)
-    if (text === undefined) return undefined
-    const json = parsed(text)
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as JsonObject
-    throw badModel(`${name} is no JSON object.`, {
-      file: name,
-      expected: 'a JSON object',
-      found: text.slice(0, 100),
-    })
+    return text === undefined ? undefined : jsonOf(name, text)
+  }
+
+  async text(name: string): Promise<string> {
+    const { name: folder, names } = this.folder
+    const text = names && !names.includes(name) ? undefined : await this.#text(name)
+    if (text !== undefined) return text
+    const found = names ? names.slice(0, 100) : 'a page of the server'
+    throw badModel(`${folder} has no ${name}.`, { folder, expected: name, found })
   }
 
   async textIfThere(name: string): Promise<string | undefined> {
-    if (this.folder.names && !this.folder.names.includes(name)) return undefined
+    const { names } = this.folder
+    if (names) return names.includes(name) ? this.#text(name) : undefined
     try {
-      return await this.#text(await this.folder.file(name))
+      return await this.#text(name)
     } catch (error) {
       if (isAbsent(error)) return undefined
       throw error
     }
   }
 
-  async #text(file: ModelFile): Promise<string | undefined> {
+  /** Forgets what is stored of them. */
+  async discard(): Promise<void> {
+    await Promise.all(this.#streams.map(stream => stream.discard()))
+  }
+
+  async #text(name: string): Promise<string | undefined> {
+    const file = await this.folder.file(name)
     const stream = new ByteStream(await openModelStream(file, this.options), this.options)
+    this.#streams.push(stream)
     try {
       const bytes = await stream.read(maxTextBytes + 1)
       if (bytes.length > maxTextBytes) {
-        const details = { file: file.name, expected: maxTextBytes, found: bytes.length }
-        throw badModel(`${file.name} is larger than ${maxTextBytes} bytes.`, details)
+        const details = { file: name, expected: maxTextBytes, found: bytes.length }
+        throw badModel(`${name} is larger than ${maxTextBytes} bytes.`, details)
       }
       const text = new TextDecoder().decode(bytes)
       if (isPage(text)) {
@@ -201,6 +217,12 @@ class TextReader {
       await stream.close()
     }
   }
+}
+
+function jsonOf(file: string, text: string): JsonObject {
+  const json = parsed(text)
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as JsonObject
+  throw badModel(`${file} is no JSON object.`, { file, expected: 'a JSON object', found: text.slice(0, 100) })
 }
 
 function parsed(text: string): unknown {

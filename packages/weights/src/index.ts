@@ -1,5 +1,5 @@
 export type { ReadOptions, ReadProgress } from './byte-stream'
-export { ConvertedReader } from './converted-reader'
+export { type Conversion, ConvertedReader } from './converted-reader'
 export { isDamaged } from './download-error'
 export { FolderReader, type FolderTexts, type JsonObject } from './folder-reader'
 export { GgufReader } from './gguf-reader'
