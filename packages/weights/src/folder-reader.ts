@@ -110,8 +110,10 @@ async function findWeights(reader: TextReader, named: string | undefined): Promi
   const indexFile = named?.endsWith('.index.json') ? named : indexName
   const index = await reader.jsonIfThere(indexFile)
   if (index) return filesOf(indexFile, index, folder)
-  const only = folder.names ? chooseFile(folder.names, '.safetensors', folder.name) : singleName
-  return { files: [await folder.file(folder.names?.includes(singleName) ? singleName : only)] }
+  // What lies in folders of the folder is another model's.
+  const names = folder.names?.filter(name => !name.includes('/')) ?? [singleName]
+  const chosen = names.includes(singleName) ? singleName : chooseFile(names, '.safetensors', folder.name)
+  return { files: [await folder.file(chosen)] }
 }
 
 async function filesOf(

@@ -38,7 +38,7 @@ export async function modelFiles(
   options: LocateOptions = {},
 ): Promise<ModelFile[]> {
   throwIfAborted(options.signal, 'download')
-  return (await filesNamed(source)) ?? chosenOf(await openFolder(source as FolderSource, options), kind)
+  return (await filesNamed(source)) ?? chosenOf(await folderOf(source, options), kind)
 }
 
 /** Files in GGUF, or the Hugging Face folder that a model lies in; `file` is the one that was named of it. */
@@ -51,12 +51,13 @@ export async function locateModel(source: FileSource, options: LocateOptions = {
   if (named) return named
   const files = await filesNamed(source)
   if (files) return { files }
-  const folder = await openFolder(onHub(source) as FolderSource, options)
+  const folder = await folderOf(source, options)
   const holds = (kind: FileKind) => folder.names!.some(name => name.toLowerCase().endsWith(kind))
   return holds('.gguf') || !holds('.safetensors') ? { files: await chosenOf(folder, '.gguf') } : { folder }
 }
 
-type FolderSource = Parameters<typeof openFolder>[0]
+const folderOf = (source: FileSource, options: LocateOptions) =>
+  openFolder(repositoryOf(source) ?? (source as FileSystemDirectoryHandle | readonly File[]), options)
 
 /** The files that a source names by itself; undefined where it names a folder. */
 async function filesNamed(source: FileSource): Promise<ModelFile[] | undefined> {
@@ -71,8 +72,11 @@ async function filesNamed(source: FileSource): Promise<ModelFile[] | undefined> 
     : undefined
 }
 
-const onHub = (source: FileSource) =>
-  typeof source === 'string' || source instanceof URL ? hubRepoOf(String(source))! : source
+/** A repository of which no file is named. */
+export function repositoryOf(source: FileSource): HubModel | undefined {
+  if (typeof source === 'string' || source instanceof URL) return hubRepoOf(String(source))
+  return 'repo' in source && source.file === undefined ? source : undefined
+}
 
 /** A folder that is named by its address, or by a file of it. */
 async function folderNamed(
