@@ -85,10 +85,14 @@ function architectureOf({ model_type: found }: JsonObject): ArchitectureName {
 
 /** Keys that change the layer loop. */
 function refuseOthers(config: JsonObject, architecture: ArchitectureName): void {
-  const { hidden_act: act = 'silu', no_rope_layers: rotated } = config
+  const { hidden_act: act = 'silu', no_rope_layers: rotated, no_rope_layer_interval: interval } = config
   if (act !== 'silu') throw unexpected('hidden_act', act, 'silu')
   const { unrotatedEvery }: Architecture = architectures[architecture]
-  if (unrotatedEvery === undefined || !Array.isArray(rotated)) return
+  if (unrotatedEvery === undefined) return
+  if (!Array.isArray(rotated)) {
+    if ((interval ?? unrotatedEvery) === unrotatedEvery) return
+    throw unexpected('no_rope_layer_interval', interval, unrotatedEvery)
+  }
   const expected = rotated.map((_, i) => ((i + 1) % unrotatedEvery === 0 ? 0 : 1))
   if (rotated.some((value, i) => Number(value) !== expected[i]))
     throw unexpected('no_rope_layers', rotated, expected)
@@ -113,6 +117,9 @@ function ropeFactors(
   const type = rope.rope_type ?? rope.type ?? 'default'
   if (type === 'default') return undefined
   if (type !== 'llama3') throw unexpected('rope_scaling.rope_type', type, ['default', 'llama3'])
+  if (!(Number.isInteger(ropeDim / 2) && ropeDim <= 512)) {
+    throw unexpected('head_dim', ropeDim, 'an even number up to 512')
+  }
   const [factor, low, high] = [
     numberOf(rope, 'factor'),
     numberOf(rope, 'low_freq_factor'),

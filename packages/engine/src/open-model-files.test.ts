@@ -150,6 +150,21 @@ describe('a folder is refused', () => {
       { key: 'no_rope_layers', found: [1, 1, 0, 1], expected: [1, 1, 1, 0] },
     ],
     [
+      'with another interval of them',
+      () => changed('smollm3', config => ({ ...config, no_rope_layers: null, no_rope_layer_interval: 3 })),
+      { key: 'no_rope_layer_interval', found: 3, expected: 4 },
+    ],
+    [
+      'with heads beyond reason',
+      () => changed('llama-3.2', config => ({ ...config, head_dim: 2 ** 30 })),
+      { key: 'head_dim', found: 2 ** 30 },
+    ],
+    [
+      'with a vocabulary beyond its tokens',
+      () => changed('qwen3', config => ({ ...config, vocab_size: 2 ** 23 })),
+      {},
+    ],
+    [
       'whose output matrix is missing',
       () => changed('llama-3.2', config => ({ ...config, tie_word_embeddings: false })),
       { tensor: 'lm_head.weight' },

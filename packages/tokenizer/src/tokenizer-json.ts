@@ -27,6 +27,8 @@ interface Bpe {
 }
 
 const maxTokens = 2 ** 24
+/** Ids that no token has, at most: rows of an embedding are filled up to a round number. */
+const maxGaps = 65_536
 
 /** Throws `bad-model` where it is inconsistent or not supported. */
 export function tokenizerFromJson(files: TokenizerFiles): Tokenizer {
@@ -88,6 +90,8 @@ function readTokens({ vocab, json }: Bpe, added: readonly Json[], size: number) 
   if (wrong) throw broken('added_tokens', `entries with content and an id below ${maxTokens}`, wrong)
   const ids = [...Object.values(vocab), ...added.map(({ id }) => id as number)]
   const count = ids.reduce((most, id) => Math.max(most, id + 1), size)
+  if (count > ids.length + maxGaps)
+    throw broken('model.vocab', `more than ${count - maxGaps} tokens`, ids.length)
   const tokens = Array.from({ length: count }, (_, id) => `[PAD${id}]`)
   const kinds = new Array<number>(count).fill(tokenKind.unused)
   for (const [token, id] of Object.entries(vocab)) {

@@ -88,7 +88,7 @@ async function folderNamed(
     const hubFile = hubFileOf(address)
     if (hubFile) return folderNamed(hubFile, options)
     const [, path, file = '', rest = ''] = /^([^?#]*\/)([^?#/]*)(.*)$/.exec(address) ?? []
-    if (path === undefined || hubRepoOf(address)) return undefined
+    if (path === undefined || hubRepoOf(address) || /^data:/i.test(address)) return undefined
     if (file === '') return { folder: folderAt(address) }
     return isOfFolder(file) ? { folder: folderAt(path + rest), file } : undefined
   }

@@ -82,13 +82,16 @@ function readAffine(type: AffineType, data: Uint8Array, values: Float32Array): v
 function writeQ8(values: Float32Array, bytes: Uint8Array): void {
   for (let start = 0, at = 0; start < values.length; start += 32, at += 34) {
     let most = 0
-    for (let i = start; i < start + 32; i++) most = Math.max(most, Math.abs(values[i]!))
+    for (let i = start; i < start + 32; i++) {
+      const size = Math.abs(values[i]!)
+      if (size > most) most = size
+    }
     const scale = Math.fround(most / 127)
     const inverse = scale === 0 ? 0 : Math.fround(1 / scale)
     writeScale(bytes, at, scale)
     for (let i = 0; i < 32; i++) {
       const steps = Math.fround(values[start + i]! * inverse)
-      bytes[at + 2 + i] = Math.sign(steps) * Math.floor(Math.abs(steps) + 0.5)
+      bytes[at + 2 + i] = (steps < 0 ? steps - 0.5 : steps + 0.5) | 0
     }
   }
 }
