@@ -1,7 +1,7 @@
 /** The bundled target as a Hugging Face folder: the same model as its GGUF files, to the bit. */
 import { Engine, type EngineOptions } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import config from '../packages/tiny-models/tales-target/config.json?url'
 import tokenizer from '../packages/tiny-models/tales-target/tokenizer.json?url'
 import tokenizerConfig from '../packages/tiny-models/tales-target/tokenizer_config.json?url'
@@ -16,18 +16,15 @@ const texts = {
 const shards = await huggingFaceFolder(await fetched(family.target.f16), texts, 3)
 const folder = Object.entries(shards).map(([name, bytes]) => new File([bytes], name))
 
-const engines: Engine[] = []
-afterAll(() => engines.forEach(engine => void engine.dispose()))
-
 async function answer(options: Pick<EngineOptions, 'model' | 'quantize'>) {
   const engine = await Engine.load({ ...options, contextLength: 256 }, { skipCalibration: true })
-  engines.push(engine)
   const messages = [{ role: 'user', content: 'Tell me a story about a fox.' }]
   const ids: number[] = []
-  const request = { messages, maxTokens: 48, speculation: 'off' } as const
+  const request = { messages, maxTokens: 32, speculation: 'off' } as const
   for await (const { tokens } of engine.generate(request)) ids.push(...tokens)
   const { logits } = await engine.forward(engine.tokenize('Once upon a time there was a fox. '))
   const { format } = engine.stats().model
+  engine.dispose()
   return { format, ids, bits: new Uint32Array(logits.slice().buffer) }
 }
 

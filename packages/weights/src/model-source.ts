@@ -23,7 +23,7 @@ export interface AppFile {
   asset: string
 }
 
-/** One of several Blobs stands for a file of a folder, by its name. */
+/** Several Files are those of one folder, by their names. */
 export type FileSource =
   | string
   | URL
