@@ -1,5 +1,5 @@
 /** Where models come from and how they are kept: the public package against a Hub in a box. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { type BrowserContext, expect, type Page, test } from '@playwright/test'
 import { type HarnessServer, serveHarness } from './bad-input/harness-server'
 import type { Loaded, Read } from './hub/harness'
@@ -347,6 +347,96 @@ test.describe('a split model', () => {
     const alone = await page.evaluate(bytes => hubHarness.failure(new Blob([bytes])), parts[first]!)
     expect(alone).toMatchObject({ code: 'bad-model', details: { key: 'split.count', expected: 3, found: 1 } })
     expect(await list()).toEqual([])
+  })
+})
+
+test.describe('a folder of safetensors', () => {
+  const fixtures = new URL('../packages/engine/fixtures/', import.meta.url)
+  const bytesOf = (path: string) => new Uint8Array(readFileSync(new URL(path, fixtures)))
+  const files = Object.fromEntries(
+    readdirSync(new URL('llama-3.2', fixtures)).map(name => [name, bytesOf(`llama-3.2/${name}`)]),
+  )
+  const sum = (names: string[]) => names.reduce((sum, name) => sum + files[name]!.length, 0)
+  const shards = [1, 2, 3].map(i => `model-0000${i}-of-00003.safetensors`)
+  const [first, second] = shards as [string, string]
+  const folderUrl = () => `${hub.url}/${repo}/resolve/main/`
+  /** What the GGUF file of the same weights answers. */
+  let ggufIds: number[]
+
+  test.beforeEach(async () => {
+    hub.files.clear()
+    for (const [name, bytes] of Object.entries(files)) hub.files.set(`${repo}/${name}`, { bytes })
+    ggufIds ??= (await page.evaluate(file => hubHarness.load(new Blob([file])), bytesOf('llama-3.2.gguf')))
+      .ids
+  })
+
+  test('is loaded by its repository alone and stored, found when the hub is away, listed and deleted as one', async () => {
+    const loaded = await load(source({}))
+    expect(loaded).toMatchObject({
+      ids: ggufIds,
+      // Two came whole with their headers; their last byte is fetched again to hear of their state.
+      fetched: sum(shards) + 2,
+      loaded: sum(shards),
+      total: sum(shards),
+    })
+    expect(hub.served.map(({ file }) => file).sort()).toContain(`${repo}/config.json`)
+    const bytes = sum(Object.keys(files))
+    expect(await list()).toEqual([
+      expect.objectContaining({ url: folderUrl(), name: repo, bytes, totalBytes: bytes, complete: true }),
+    ])
+    hub.reset()
+    hub.files.clear()
+    for (const model of [source({}), folderUrl(), source({ file: second })]) {
+      expect(await readFile(model)).toMatchObject({ fetched: 0, loaded: sum(shards) })
+    }
+    expect(hub.served).toEqual([])
+    expect(await page.evaluate(url => hubHarness.models.delete(url), folderUrl())).toBe(true)
+    expect(await list()).toEqual([])
+  })
+
+  test('is fetched shard beside shard, and each goes on by itself after an abort', async () => {
+    const stallAt = files[first]!.length - 2048
+    hub.misbehave(`${repo}/${first}`, { stallAt })
+    const ended = readFile(source({})).catch((error: unknown) => error)
+    await expect.poll(async () => (await list())[0]?.bytes).toBe(sum(Object.keys(files)) - 2048)
+    expect(await list()).toMatchObject([{ complete: false }])
+    await page.evaluate(() => hubHarness.abort())
+    await ended
+    expect(await load(source({}))).toMatchObject({ ids: ggufIds, fetched: 2048 })
+    expect(await list()).toMatchObject([{ complete: true }])
+  })
+
+  test('with a wrong byte in a shard is fetched once more, that shard alone', async () => {
+    hub.misbehave(`${repo}/${second}`, { wrongAt: files[second]!.length - 100, times: 2 })
+    expect((await load(source({}))).ids).toEqual(ggufIds)
+    expect(await list()).toMatchObject([{ complete: true }])
+  })
+
+  test('of an architecture that is not supported is refused by name, and nothing of it is kept', async () => {
+    const config = { ...JSON.parse(new TextDecoder().decode(files['config.json'])), model_type: 'gpt2' }
+    hub.files.set(`${repo}/config.json`, { bytes: new TextEncoder().encode(JSON.stringify(config)) })
+    const { code, message, details } = await failure(source({}))
+    expect({ code, details }).toMatchObject({ code: 'bad-model', details: { found: 'gpt2' } })
+    expect(message).toContain('Supported: llama, mistral, qwen2')
+    expect(await list()).toEqual([])
+  })
+
+  test('is looked at by its headers, and loaded from a directory, from Files and quantised', async () => {
+    const { downloadBytes } = await page.evaluate(model => hubHarness.preflight(model), source({}))
+    expect(downloadBytes).toBe(sum(Object.keys(files)))
+    expect(await list()).toEqual([])
+    const found = await page.evaluate(async files => {
+      const picked = Object.entries(files).map(([name, bytes]) => new File([bytes], name))
+      const directory = await hubHarness.directoryWith(files)
+      return {
+        ids: [(await hubHarness.load(directory)).ids, (await hubHarness.load(picked)).ids],
+        plain: (await hubHarness.preflight(picked)).format,
+        quantised: (await hubHarness.preflight(picked, { quantize: 'q8_0' })).format,
+        wrong: await hubHarness.failure(picked, { quantize: 'q2_k' as 'q8_0' }),
+      }
+    }, files)
+    expect(found).toMatchObject({ ids: [ggufIds, ggufIds], plain: 'f16', quantised: 'q8_0' })
+    expect(found.wrong).toMatchObject({ code: 'bad-request', details: { argument: 'quantize' } })
   })
 })
 

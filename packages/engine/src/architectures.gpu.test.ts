@@ -32,10 +32,13 @@ const drafters: Speculation[] = [
   { method: 'tree', depth: 7, from: 'lookup' },
 ]
 
+/** Of the same weights: a Hugging Face folder by its address. */
+const folderOf = (file: URL) => new URL(file.href.replace(/\.gguf.*$/, '/'))
+
 const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
 
 it.each(names)(
-  '%s has the logits and the greedy ids of transformers, at any number of rows, whoever drafts',
+  '%s has the logits and the greedy ids of transformers, at any number of rows, whoever drafts, from either kind of file',
   async name => {
     const model = new URL(files[name], location.href)
     const engine = await Engine.load({ model, draft: model, trees: true, kvType: 'f32', contextLength: 128 })
@@ -48,10 +51,10 @@ it.each(names)(
     expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
     expect(Math.max(...errors)).toBeLessThan(1e-3)
 
-    const ids = async (options: GenerateOptions) => {
+    const ids = async (options: GenerateOptions, from = engine) => {
       const all: number[] = []
       const shared = { tokens: prompt, maxTokens: greedy.length, ignoreEos: true }
-      for await (const { tokens } of engine.generate({ ...shared, ...options })) all.push(...tokens)
+      for await (const { tokens } of from.generate({ ...shared, ...options })) all.push(...tokens)
       return all
     }
     expect(await ids({ speculation: 'off' })).toEqual(greedy)
@@ -68,5 +71,12 @@ it.each(names)(
       expect(bits(shorter.logits)).toEqual(bits(logits.subarray(0, length * vocab)))
     }
     engine.dispose()
+
+    const options = { model: folderOf(model), kvType: 'f32', contextLength: 128 } as const
+    const folder = await Engine.load(options, { skipCalibration: true })
+    // No farther from transformers than the GGUF file.
+    expect(bits((await folder.forward(all)).logits)).toEqual(bits(logits))
+    expect(await ids({ speculation: 'off' }, folder)).toEqual(greedy)
+    folder.dispose()
   },
 )

@@ -1,31 +1,38 @@
 /** A model file becomes something that can run: header, tokenizer, checks, weights. */
 import { EngineError, isEngineError } from '@foretoken/errors'
 import { DRAFT_MODELS, type DraftModel } from '@foretoken/scheduler'
-import { type Tokenizer, tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
-import { GgufReader, isDamaged, ModelStore, type ReadOptions, SafetensorsReader } from '@foretoken/weights'
+import { type Tokenizer, vocabularyDifference } from '@foretoken/tokenizer'
+import {
+  type ConvertedReader,
+  isDamaged,
+  ModelStore,
+  type ReadOptions,
+  SafetensorsReader,
+} from '@foretoken/weights'
 import type { Gpu } from './gpu'
 import { headName, layOutHeads, type PlannedHeads } from './heads'
 import type { MemoryRequest } from './memory-plan'
 import { type ModelConfig, readModelConfig } from './model-config'
 import { type ModelWeights, uploadTensors, uploadWeights } from './model-weights'
+import { openModelFiles } from './open-model-files'
 import { contextLengthOf, type Settings } from './settings'
 import { unstack } from './stacked-tensors'
 import type { EngineOptions, LoadProgress, ModelSource } from './types'
 import { type Matrix, planWeights, type WeightLayout } from './weight-layout'
 
-/** A file whose header has been read and understood, its weights still to come. */
+/** A model whose headers have been read and understood, its weights still to come. */
 export interface OpenModel {
   name: string
   /** Tells this file from others in the table of measured costs. */
   identity: string
   format: string
-  reader: GgufReader
+  reader: ConvertedReader
   /** Opens the file anew. */
-  reopen: () => Promise<GgufReader>
+  reopen: () => Promise<ConvertedReader>
   config: ModelConfig
   tokenizer: Tokenizer
   layout: WeightLayout
-  /** Of the file, up to the end of its last tensor. */
+  /** Of its files, up to the end of the last tensor. */
   bytes: number
 }
 
@@ -48,6 +55,7 @@ export interface LoadContext {
 interface FileContext extends LoadContext {
   store: ModelStore | undefined
   keep: boolean
+  quantize: EngineOptions['quantize']
   maxBufferBytes: number
 }
 
@@ -62,12 +70,12 @@ export interface OpenModels {
  * stored; what is stored is used in any case.
  */
 export async function openModels(
-  { model, draft, heads, store, signal, onProgress }: EngineOptions,
+  { model, draft, heads, store, quantize, signal, onProgress }: EngineOptions,
   maxBufferBytes: number,
   keep = true,
 ): Promise<OpenModels> {
   const files = store === false ? undefined : await ModelStore.open()
-  const context: FileContext = { signal, onProgress, store: files, keep, maxBufferBytes }
+  const context: FileContext = { signal, onProgress, store: files, keep, quantize, maxBufferBytes }
   const target = await openModel(model, 'model', context)
   try {
     const models = [target]
@@ -102,13 +110,17 @@ function readOptions({ signal, onProgress, store, keep }: FileContext, file: str
   return { signal, store, keep, onProgress: tell }
 }
 
-type AnyReader = GgufReader | SafetensorsReader
+type AnyReader = ConvertedReader | SafetensorsReader
 
 /** Buffers are planned for the tensors of the first header: one that came meanwhile does not fit them. */
-async function reopened<Reader extends AnyReader>(first: Reader, again: Reader): Promise<Reader> {
+async function reopened<Reader extends AnyReader>(
+  file: string,
+  first: Reader,
+  again: Reader,
+): Promise<Reader> {
   if (JSON.stringify(again.tensors) === JSON.stringify(first.tensors)) return again
   await again.discard()
-  throw new EngineError('download', `${first.name} changed while it was loaded.`, { file: first.name })
+  throw new EngineError('download', `${file} changed while it was loaded.`, { file })
 }
 
 async function openModel(
@@ -117,14 +129,13 @@ async function openModel(
   context: FileContext,
 ): Promise<OpenModel> {
   requireFile(source, file)
-  const open = () => readTwice(() => GgufReader.open(source, readOptions(context, file)))
-  const reader = await open()
+  const open = () => readTwice(() => openModelFiles(source, context.quantize, readOptions(context, file)))
+  const { name: fileName, metadata, tokenizer: makeTokenizer, reader } = await open()
   try {
-    const last = reader.tensors.at(-1)
-    if (!last)
+    if (reader.tensors.length === 0)
       throw new EngineError('bad-model', 'The file holds no tensor.', { expected: 'at least 1', found: 0 })
-    const config = readModelConfig(reader.metadata)
-    const tokenizer = tokenizerFromGguf(reader.metadata)
+    const config = readModelConfig(metadata)
+    const tokenizer = makeTokenizer()
     if (tokenizer.vocabSize !== config.vocab) {
       throw new EngineError(
         'bad-model',
@@ -136,11 +147,11 @@ async function openModel(
       )
     }
     const layout = planWeights(config, unstack(config, reader.tensors), context.maxBufferBytes)
-    const name = String(reader.metadata.get('general.name') ?? reader.name)
+    const name = String(metadata.get('general.name') ?? fileName)
     const format = mainFormat(reader)
-    const bytes = last.offset + last.bytes
+    const { bytes } = reader
     const identity = `${name}/${format}/${reader.tensors.length}/${bytes}`
-    const reopen = async () => reopened(reader, await open())
+    const reopen = async () => reopened(fileName, reader, (await open()).reader)
     return { name, identity, format, reader, reopen, config, tokenizer, layout, bytes }
   } catch (error) {
     const isBadModel = isEngineError(error) && error.code === 'bad-model'
@@ -156,9 +167,8 @@ async function openHeads(source: ModelSource, dim: number, context: FileContext)
   // As with drafts, the weights come later.
   await reader.close()
   const { numHeads, ...layout } = layOutHeads(reader.tensors, dim, context.maxBufferBytes)
-  const last = reader.tensors.at(-1)!
-  const bytes = last.offset + last.bytes
-  const reopen = async () => reopened(reader, await open())
+  const { bytes } = reader
+  const reopen = async () => reopened(reader.name, reader, await open())
   return { identity: `${reader.name}/${bytes}`, numHeads, layout, reopen, bytes }
 }
 
@@ -175,7 +185,7 @@ export function memoryRequest(
 }
 
 /** The type that holds most of the model's values. */
-function mainFormat(reader: GgufReader): string {
+function mainFormat(reader: ConvertedReader): string {
   const sizes = new Map<string, number>()
   for (const { type, rows, columns } of reader.tensors) {
     sizes.set(type, (sizes.get(type) ?? 0) + rows * columns)

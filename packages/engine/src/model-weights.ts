@@ -1,7 +1,7 @@
 /** A model's tensors on the GPU, streamed there group by group as the file arrives, quantised as they are. */
 import { throwIfAborted } from '@foretoken/errors'
 import {
-  type GgufReader,
+  type ConvertedReader,
   packedSize,
   packRows,
   paddedRows,
@@ -48,7 +48,7 @@ const FLUSH_BYTES = 64 * 2 ** 20
 /** Reads the rest of a model's file into the buffers that were planned for it. */
 export async function uploadWeights(
   gpu: Gpu,
-  reader: GgufReader,
+  reader: ConvertedReader,
   config: ModelConfig,
   layout: WeightLayout,
   signal?: AbortSignal,

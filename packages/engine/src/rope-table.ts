@@ -2,7 +2,8 @@
 import type { ModelConfig } from './model-config'
 
 /** Divisors of the frequencies: of all contexts (Llama 3.1), and of short and long ones (LongRoPE, 2402.13753). */
-export const ropeFactorNames = ['rope_freqs.weight', 'rope_factors_short.weight', 'rope_factors_long.weight']
+export const ropeFreqsName = 'rope_freqs.weight'
+export const ropeFactorNames = [ropeFreqsName, 'rope_factors_short.weight', 'rope_factors_long.weight']
 
 export type RopeFactors = ReadonlyMap<string, Float32Array>
 
@@ -16,7 +17,7 @@ export function ropeFactors(
   all: RopeFactors,
 ): Float32Array | undefined {
   const isLong = context > (rope.originalContext ?? trained)
-  return all.get(`rope_factors_${isLong ? 'long' : 'short'}.weight`) ?? all.get('rope_freqs.weight')
+  return all.get(`rope_factors_${isLong ? 'long' : 'short'}.weight`) ?? all.get(ropeFreqsName)
 }
 
 /** cos and sin of every position and frequency, in double precision: [context, dim / 2] pairs. */

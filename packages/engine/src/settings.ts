@@ -28,6 +28,7 @@ const known = [
   'trees',
   'ngramCache',
   'store',
+  'quantize',
   'onProgress',
   'signal',
   'maxConcurrent',
@@ -52,6 +53,9 @@ export function readSettings(options: EngineOptions): Settings {
     throw bad('verificationDepth', verificationDepth, `a whole number from 0 to ${MAX_DEPTH}`)
   }
   if (typeof trees !== 'boolean') throw bad('trees', trees, 'true or false')
+  if (![undefined, 'q8_0', 'q4_0'].includes(options.quantize)) {
+    throw bad('quantize', options.quantize, "'q8_0' or 'q4_0'")
+  }
   if (typeof store !== 'boolean') throw bad('store', store, 'true or false')
   if (Array.isArray(draft) && draft.length > DRAFT_MODELS.length) {
     throw bad('draft', `${draft.length} models`, `at most ${DRAFT_MODELS.length}`)

@@ -1,6 +1,14 @@
 /** What downloads have left in the browser's storage. */
 import { EngineError } from '@foretoken/errors'
-import { firstShard, folderOnHub, ModelStore, modelFiles, shardNames } from '@foretoken/weights'
+import {
+  firstShard,
+  folderOnHub,
+  ModelStore,
+  modelFiles,
+  repositoryOf,
+  type StoredFile,
+  shardNames,
+} from '@foretoken/weights'
 import { bad } from './argument'
 import type { ModelSource } from './types'
 
@@ -30,30 +38,49 @@ export interface StorageUse {
   persisted: boolean
 }
 
-/** By name; the parts of a split model are one. */
+/** By name; the parts of a split model are one, and so are the files of a folder. */
 export async function listModels(): Promise<StoredModel[]> {
-  const models = new Map<string, StoredModel & { numParts: number }>()
-  for (const { url, name, bytes, totalBytes, complete, savedAt } of await (await ModelStore.open()).list()) {
-    const key = firstShard(url)
-    const others = models.get(key)
-    models.set(key, {
-      url: key,
-      name: firstShard(name),
-      bytes: bytes + (others?.bytes ?? 0),
-      totalBytes: totalBytes === undefined ? undefined : totalBytes + (others?.totalBytes ?? 0),
-      complete: complete && (others?.complete ?? true),
-      savedAt: Math.max(savedAt, others?.savedAt ?? 0),
-      numParts: 1 + (others?.numParts ?? 0),
-    })
-  }
-  return [...models.values()].map(whole).sort((a, b) => a.name.localeCompare(b.name))
+  const files = await (await ModelStore.open()).list()
+  const groupOf = groupsOf(files)
+  const groups = new Map<string, StoredFile[]>()
+  for (const file of files) groups.set(groupOf(file), [...(groups.get(groupOf(file)) ?? []), file])
+  return [...groups].map(([url, parts]) => modelOf(url, parts)).sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** A split model of which not every part has been begun is not complete, and how large it is nobody has told. */
-function whole({ numParts, ...model }: StoredModel & { numParts: number }): StoredModel {
-  return shardNames(model.name).length === numParts
-    ? model
-    : { ...model, complete: false, totalBytes: undefined }
+/** By which address a stored file's model goes: that of its first part, or of the folder that config.json lies in. */
+function groupsOf(files: readonly { url: string }[]): (file: { url: string }) => string {
+  const urls = new Set(files.map(({ url }) => url))
+  return ({ url }) => {
+    const [, folder, name, rest] = /^([^?#]*\/)([^?#]*)(.*)$/.exec(url)!
+    const isOfFolder = !/\.gguf$/i.test(name!) && urls.has(`${folder}config.json${rest}`)
+    return isOfFolder ? folder! + rest! : firstShard(url)
+  }
+}
+
+/** A model of which not every file of tensors has been begun is not complete, and how large it is nobody has told. */
+function modelOf(url: string, files: readonly StoredFile[]): StoredModel {
+  const weights = files.filter(({ name }) => /\.(gguf|safetensors)$/i.test(name))
+  const name = weights[0]?.name ?? files[0]!.name
+  const isBegun = weights.length >= shardNames(name).length
+  const sum = (sizes: number[]) => sizes.reduce((sum, size) => sum + size, 0)
+  const totals = files.map(({ totalBytes }) => totalBytes)
+  return {
+    url,
+    name: url.split(/[?#]/)[0]!.endsWith('/') ? folderName(url) : firstShard(name),
+    bytes: sum(files.map(({ bytes }) => bytes)),
+    totalBytes: isBegun && totals.every(total => total !== undefined) ? sum(totals) : undefined,
+    complete: isBegun && files.every(({ complete }) => complete),
+    savedAt: Math.max(...files.map(({ savedAt }) => savedAt)),
+  }
+}
+
+/** On a hub the repository's, elsewhere its own. */
+function folderName(url: string): string {
+  const [path] = url.split(/[?#]/)
+  const [, repo, inside] = /([^/]+\/[^/]+)\/resolve\/[^/]+\/(.*)$/.exec(path!) ?? []
+  return decodeURIComponent(
+    repo === undefined ? path!.split('/').at(-2)! : `${repo}/${inside}`.replace(/\/$/, ''),
+  )
 }
 
 export async function storageUse(): Promise<StorageUse> {
@@ -68,11 +95,12 @@ export async function storageUse(): Promise<StorageUse> {
   }
 }
 
-/** Of a repository without a file, everything. Returns whether there was something. */
+/** Of a repository without a file, everything; of a folder all its files. Returns whether there was something. */
 export async function deleteModel(source: ModelSource): Promise<boolean> {
   const store = await ModelStore.open()
-  const isMeant = await matcher(source)
-  const meant = (await store.list()).filter(({ url }) => isMeant(url))
+  const files = await store.list()
+  const isMeant = await matcher(source, groupsOf(files))
+  const meant = files.filter(({ url }) => isMeant(url))
   for (const { url } of meant) {
     await store.delete(url).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
@@ -82,16 +110,20 @@ export async function deleteModel(source: ModelSource): Promise<boolean> {
   return meant.length > 0
 }
 
-async function matcher(source: ModelSource): Promise<(url: string) => boolean> {
+async function matcher(
+  source: ModelSource,
+  groupOf: (file: { url: string }) => string,
+): Promise<(url: string) => boolean> {
   const isRemote = typeof source === 'string' || source instanceof URL || 'repo' in source
   if (!isRemote || source === 'bundled') {
     throw bad('model', source, 'an address, a URL or { repo, file, revision }: nothing else is stored')
   }
-  if (typeof source === 'object' && 'repo' in source && source.file === undefined) {
-    const folder = folderOnHub(source)
+  const repo = repositoryOf(source)
+  if (repo) {
+    const folder = folderOnHub(repo)
     return url => url.startsWith(folder)
   }
   const files = await modelFiles(source, '.gguf')
-  const urls = new Set(files.flatMap(file => ('url' in file ? [file.url] : [])))
-  return url => urls.has(url)
+  const groups = new Set(files.flatMap(file => ('url' in file ? [groupOf(file)] : [])))
+  return url => groups.has(groupOf({ url }))
 }

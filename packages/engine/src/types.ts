@@ -7,11 +7,16 @@ export type { DraftAdvice, DraftCandidate } from './draft-advice'
 export type { StorageUse, StoredModel } from './stored-models'
 
 /**
- * Where a model file comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. Of a split
+ * Where a model comes from. `bundled`: the small model that ships with the package, or as a draft, its draft. Of a split
  * model ("-00001-of-00003.gguf") the address of any part, or the directory; of a directory with several models the first of
- * these types: Q8_0, Q4_0, Q4_K_M, Q5_K_M, Q6_K, F16, BF16, F32.
+ * these types: Q8_0, Q4_0, Q4_K_M, Q5_K_M, Q6_K, F16, BF16, F32. A directory, a repository or Files without GGUF are a
+ * Hugging Face folder: config.json, tokenizer.json, tokenizer_config.json and safetensors; one at an address is named with
+ * a slash at its end, or by its safetensors file or index. Several Files are one model: as a draft, a list within the list.
  */
 export type ModelSource = 'bundled' | FileSource
+
+/** GGML's types of blocks: 8.5 and 4.5 bits a weight. */
+export type Quantization = 'q8_0' | 'q4_0'
 
 export type LoadPhase = 'download' | 'upload' | 'compile' | 'calibrate'
 
@@ -50,6 +55,11 @@ export interface EngineOptions {
    * Where the browser refuses, the model is loaded all the same, and the progress has a `warning`.
    */
   store?: boolean
+  /**
+   * Matrices in F32, F16 or BF16, of the model and its drafts, become blocks of this type while they load, as GGML rounds
+   * them; beside 'q4_0' the output matrix becomes 'q8_0'. Default: they stay as they are.
+   */
+  quantize?: Quantization
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
   /** Requests that run together, 1..32. Up to 1024 more wait. Default 4. */

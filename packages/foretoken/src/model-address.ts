@@ -5,7 +5,7 @@ import { bundledDraftUrl, bundledHeadsUrl, bundledModelUrl } from '@foretoken/ti
 import type { WireSource } from './protocol.ts'
 
 const allowed =
-  "'bundled', an address, a URL, a File, a Blob, { repo, file, revision, token, hub }, { asset } or a handle of a file or directory"
+  "'bundled', an address, a URL, a File, a Blob, Files, { repo, file, revision, token, hub }, { asset } or a handle of a file or directory"
 
 const bundled = { model: bundledModelUrl, draft: bundledDraftUrl, heads: bundledHeadsUrl }
 
@@ -13,7 +13,7 @@ export function resolveSource(source: ModelSource, argument: keyof typeof bundle
   if (source === 'bundled') return { asset: bundled[argument].href }
   if (typeof source === 'string') return resolveAddress(source, argument)
   if (source instanceof URL) return source.href
-  if (source instanceof Blob || isHandle(source)) return source
+  if (source instanceof Blob || isHandle(source) || areFiles(source)) return source
   if (isAppFile(source)) return { asset: resolveAddress(String(source.asset), argument) }
   if (isHubModel(source))
     return source.hub ? { ...source, hub: resolveAddress(source.hub, argument) } : source
@@ -31,6 +31,9 @@ function isHandle(source: unknown): source is FileSystemFileHandle | FileSystemD
   const { kind, isSameEntry } = (source ?? {}) as Partial<FileSystemHandle>
   return (kind === 'file' || kind === 'directory') && typeof isSameEntry === 'function'
 }
+
+const areFiles = (source: unknown): source is readonly File[] =>
+  Array.isArray(source) && source.length > 0 && source.every(file => file instanceof File)
 
 const isAppFile = (source: unknown): source is AppFile =>
   typeof (source as Partial<AppFile> | null)?.asset === 'string'

@@ -48,6 +48,16 @@ export function hubFileOf(url: string): (HubModel & { file: string }) | undefine
   }
 }
 
+/** The same for the page of a repository. */
+export function hubRepoOf(url: string): HubModel | undefined {
+  const parts = /^https:\/\/(?:huggingface\.co|hf\.co)\/([\w.-]+\/[\w.-]+)(?:\/tree\/([^/?#]+))?\/?$/.exec(
+    url,
+  )
+  if (!parts) return undefined
+  const [, repo, revision] = parts
+  return { repo: repo!, ...(revision && { revision: decodeURIComponent(revision) }) }
+}
+
 /** Only for the hub itself: a browser drops this header where a redirect leads elsewhere. */
 export const hubHeaders = ({ token }: HubModel): Record<string, string> =>
   token ? { authorization: `Bearer ${token}` } : {}

@@ -1,7 +1,16 @@
-/** A source becomes the files that it names: one, or all parts of a split one in order. */
-import { EngineError, throwIfAborted } from '@foretoken/errors'
+/** A source becomes the files that it names: a GGUF file, all parts of a split one in order, or a folder of safetensors. */
+import { throwIfAborted } from '@foretoken/errors'
 import { chooseFile, type FileKind } from './choose-file'
-import { type FileFacts, factsOf, hubFileOf, hubHeaders, hubUrl, listHub } from './hub-repo'
+import { type FileFacts, factsOf, hubFileOf, hubHeaders, hubRepoOf, hubUrl } from './hub-repo'
+import {
+  fileOfBlob,
+  fileOfHandle,
+  folderAt,
+  type ModelFolder,
+  openFolder,
+  remoteFile,
+  subfolder,
+} from './model-folder'
 import type { FileSource, HubModel } from './model-source'
 import type { ModelStore } from './model-store'
 import type { Request } from './server-answer'
@@ -29,48 +38,79 @@ export async function modelFiles(
   options: LocateOptions = {},
 ): Promise<ModelFile[]> {
   throwIfAborted(options.signal, 'download')
-  if (source instanceof Blob) return [ofBlob(source)]
-  if (typeof source === 'string' || source instanceof URL) return filesAt(String(source))
-  if ('asset' in source) return [remote(source.asset, { isKeepable: false })]
-  if ('kind' in source) {
-    return source.kind === 'file' ? [ofBlob(await fileOf(source))] : filesIn(source, kind)
-  }
-  return filesOnHub(source, kind, options)
+  return (await filesNamed(source)) ?? chosenOf(await folderOf(source, options), kind)
 }
 
-const ofBlob = (blob: Blob): ModelFile => {
-  return { name: 'name' in blob && typeof blob.name === 'string' ? blob.name : 'blob', blob }
+/** Files in GGUF, or the Hugging Face folder that a model lies in; `file` is the one that was named of it. */
+export type ModelPlace = { files: ModelFile[] } | { folder: ModelFolder; file?: string }
+
+/** A folder that holds GGUF files is known by these. Throws as `modelFiles` does. */
+export async function locateModel(source: FileSource, options: LocateOptions = {}): Promise<ModelPlace> {
+  throwIfAborted(options.signal, 'download')
+  const named = await folderNamed(source, options)
+  if (named) return named
+  const files = await filesNamed(source)
+  if (files) return { files }
+  const folder = await folderOf(source, options)
+  const holds = (kind: FileKind) => folder.names!.some(name => name.toLowerCase().endsWith(kind))
+  return holds('.gguf') || !holds('.safetensors') ? { files: await chosenOf(folder, '.gguf') } : { folder }
+}
+
+const folderOf = (source: FileSource, options: LocateOptions) =>
+  openFolder(repositoryOf(source) ?? (source as FileSystemDirectoryHandle | readonly File[]), options)
+
+/** The files that a source names by itself; undefined where it names a folder. */
+async function filesNamed(source: FileSource): Promise<ModelFile[] | undefined> {
+  if (source instanceof Blob) return [fileOfBlob(source)]
+  if (typeof source === 'string' || source instanceof URL) {
+    return hubRepoOf(String(source)) ? undefined : filesAt(String(source))
+  }
+  if ('asset' in source) return [remoteFile(source.asset, { isKeepable: false })]
+  if ('kind' in source) return source.kind === 'file' ? [fileOfBlob(await fileOfHandle(source))] : undefined
+  return 'repo' in source && source.file !== undefined
+    ? hubFiles({ ...source, file: source.file })
+    : undefined
+}
+
+/** A repository of which no file is named. */
+export function repositoryOf(source: FileSource): HubModel | undefined {
+  if (typeof source === 'string' || source instanceof URL) return hubRepoOf(String(source))
+  return 'repo' in source && source.file === undefined ? source : undefined
+}
+
+/** A folder that is named by its address, or by a file of it. */
+async function folderNamed(
+  source: FileSource,
+  options: LocateOptions,
+): Promise<{ folder: ModelFolder; file?: string } | undefined> {
+  if (typeof source === 'string' || source instanceof URL) {
+    const address = String(source)
+    const hubFile = hubFileOf(address)
+    if (hubFile) return folderNamed(hubFile, options)
+    const [, path, file = '', rest = ''] = /^([^?#]*\/)([^?#/]*)(.*)$/.exec(address) ?? []
+    if (path === undefined || hubRepoOf(address) || /^data:/i.test(address)) return undefined
+    if (file === '') return { folder: folderAt(address) }
+    return isOfFolder(file) ? { folder: folderAt(path + rest), file } : undefined
+  }
+  if (!('repo' in source) || source.file === undefined || !isOfFolder(source.file)) return undefined
+  const [, path = '', file = ''] = /^(.*\/)?([^/]*)$/.exec(source.file) ?? []
+  return { folder: subfolder(await openFolder(source, options), path), file }
+}
+
+const isOfFolder = (name: string): boolean => /\.(safetensors|json)$/i.test(name)
+
+function chosenOf(folder: ModelFolder, kind: FileKind): Promise<ModelFile[]> {
+  const names = shardNames(chooseFile(folder.names!, kind, folder.name))
+  return Promise.all(names.map(name => folder.file(name)))
 }
 
 function filesAt(address: string): ModelFile[] {
   const hubFile = hubFileOf(address)
   if (hubFile) return hubFiles(hubFile)
-  const [path, rest] = cut(address)
-  return shardNames(path).map(name => remote(name + rest, { isKeepable: /^https?:/i.test(address) }))
-}
-
-/** An address without what follows its path, and that. */
-function cut(address: string): [string, string] {
   const end = address.search(/[?#]/)
-  return end < 0 ? [address, ''] : [address.slice(0, end), address.slice(end)]
-}
-
-function remote(url: string, { isKeepable }: { isKeepable: boolean }): RemoteModelFile {
-  return { url, name: fileName(url), headers: {}, isKeepable, facts: async () => ({}) }
-}
-
-export function fileName(url: string): string {
-  const last = cut(url)[0].split('/').pop() || url
-  try {
-    return decodeURIComponent(last)
-  } catch {
-    return last
-  }
-}
-
-async function filesOnHub(model: HubModel, kind: FileKind, options: LocateOptions): Promise<ModelFile[]> {
-  const { file = chooseFile(await namesOnHub(model, options), kind, model.repo) } = model
-  return hubFiles({ ...model, file })
+  const [path, rest] = end < 0 ? [address, ''] : [address.slice(0, end), address.slice(end)]
+  const isKeepable = /^https?:/i.test(address)
+  return shardNames(path).map(name => remoteFile(name + rest, { isKeepable }))
 }
 
 function hubFiles(model: HubModel & { file: string }): ModelFile[] {
@@ -81,58 +121,4 @@ function hubFiles(model: HubModel & { file: string }): ModelFile[] {
     isKeepable: true,
     facts: signal => factsOf({ ...model, file }, signal),
   }))
-}
-
-/** What the addresses of all its files begin with. */
-export const folderOnHub = (model: HubModel): string => hubUrl({ ...model, file: '' })
-
-/** Of a hub that cannot be asked, what is stored of the repository. */
-async function namesOnHub(model: HubModel, { signal, store }: LocateOptions): Promise<string[]> {
-  try {
-    return (await listHub(model, signal)).map(({ path }) => path)
-  } catch (error) {
-    throwIfAborted(signal, 'download')
-    const folder = folderOnHub(model)
-    const stored =
-      (await store?.list())?.filter(({ url, complete }) => complete && url.startsWith(folder)) ?? []
-    if (stored.length === 0) throw error
-    return stored.map(({ url }) => decodeURIComponent(url.slice(folder.length)))
-  }
-}
-
-async function filesIn(directory: FileSystemDirectoryHandle, kind: FileKind): Promise<ModelFile[]> {
-  const names: string[] = []
-  try {
-    for await (const [name, { kind }] of directory.entries()) if (kind === 'file') names.push(name)
-  } catch (error) {
-    throw unreadable(directory, error)
-  }
-  const files: ModelFile[] = []
-  for (const name of shardNames(chooseFile(names.sort(), kind, directory.name))) {
-    const handle = await directory.getFileHandle(name).catch((error: unknown) => {
-      throw unreadable(directory, error, name)
-    })
-    files.push(ofBlob(await fileOf(handle)))
-  }
-  return files
-}
-
-const fileOf = (handle: FileSystemFileHandle): Promise<File> =>
-  handle.getFile().catch((error: unknown) => {
-    throw unreadable(handle, error)
-  })
-
-/** A handle of an earlier visit needs leave anew, and files go away. */
-function unreadable(handle: FileSystemHandle, cause: unknown, file?: string): EngineError {
-  const { name } = handle
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  const isForbidden = cause instanceof DOMException && cause.name === 'NotAllowedError'
-  const advice = isForbidden ? ' Ask for leave with handle.requestPermission() when the user clicks.' : ''
-  const what = file === undefined ? name : `${name}/${file}`
-  return new EngineError(
-    'download',
-    `${what} cannot be read: ${reason}.${advice}`,
-    { name: what, reason },
-    cause,
-  )
 }

@@ -6,7 +6,8 @@ export interface HubModel {
   repo: string
   /**
    * The file's path in the repository; of a split one ("-00001-of-00003.gguf") any part. Default: the only GGUF file, or of
-   * several the first of these types: Q8_0, Q4_0, F16, BF16, F32.
+   * several the first of these types: Q8_0, Q4_0, Q4_K_M, Q5_K_M, Q6_K, F16, BF16, F32; where there is none, the
+   * safetensors, with the config.json and the tokenizer beside them.
    */
   file?: string
   /** Branch, tag or commit. Default 'main'. */
@@ -22,10 +23,12 @@ export interface AppFile {
   asset: string
 }
 
+/** Several Files are those of one folder, by their names. */
 export type FileSource =
   | string
   | URL
   | Blob
+  | readonly File[]
   | HubModel
   | AppFile
   | FileSystemFileHandle

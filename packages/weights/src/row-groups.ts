@@ -14,13 +14,21 @@ export interface RowGroup {
 
 const maxGroupBytes = 4 * 2 ** 20
 
-/** A tensor that begins at or behind the stream's place, in groups of whole tiles of rows (the last one may be cut). */
-export async function* rowGroups(stream: ByteStream, tensor: TensorInfo): AsyncGenerator<RowGroup> {
+/**
+ * A tensor that begins at or behind the stream's place, in groups of whole tiles of rows (the last one may be cut), and of
+ * whole numbers of `rowsTogether`.
+ */
+export async function* rowGroups(
+  stream: ByteStream,
+  tensor: TensorInfo,
+  rowsTogether = 1,
+): AsyncGenerator<RowGroup> {
   const gap = tensor.offset - stream.position
   if ((await stream.skip(gap)) < gap) throw truncatedTensor(tensor, stream.position)
   const bytesPerRow = tensor.bytes / tensor.rows
-  const tilesPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / rowsPerTile))
-  const rowsPerGroup = tilesPerGroup * rowsPerTile
+  let step = rowsPerTile
+  while (step % rowsTogether > 0) step += rowsPerTile
+  const rowsPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / step)) * step
   for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
     const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
     const data = await stream.read(numRows * bytesPerRow)

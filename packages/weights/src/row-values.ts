@@ -1,6 +1,6 @@
 import { invariant } from '@foretoken/errors'
 import { type AffineType, packAffine, sideWords, unpackAffine } from './affine-blocks'
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16'
+import { fromFloat16, toBfloat16, toFloat16 } from './float16'
 import { halves, viewOf } from './row-packing'
 import { rowBytes, type TensorType } from './tensor-type'
 
@@ -14,8 +14,8 @@ export function toFloat32(type: TensorType, data: Uint8Array, count: number): Fl
   invariant(bytes <= data.length, () => `${count} ${type} elements need ${bytes} bytes, not ${data.length}`)
   const values = new Float32Array(count)
   if (type === 'f32') new Uint8Array(values.buffer).set(data.subarray(0, bytes))
-  else if (type === 'f16') values.set(Array.from(halves(data.subarray(0, bytes)), fromFloat16))
-  else if (type === 'bf16') values.set(Array.from(halves(data.subarray(0, bytes)), fromBfloat16))
+  else if (type === 'f16') readFloat16(halves(data.subarray(0, bytes)), values)
+  else if (type === 'bf16') readBfloat16(halves(data.subarray(0, bytes)), values)
   else if (type === 'q8_0') readQ8(data, values)
   else if (type === 'q4_0') readQ4(data, values)
   else readAffine(type, data.subarray(0, bytes), values)
@@ -35,6 +35,20 @@ export function encodeRows(type: EncodedType, values: Float32Array): Uint8Array<
   else if (type === 'q8_0') writeQ8(values, bytes)
   else writeQ4(values, bytes)
   return bytes
+}
+
+/** Every f16 number by its bits: models are read by the billion. */
+let float16s: Float32Array | undefined
+
+function readFloat16(source: Uint16Array, values: Float32Array): void {
+  float16s ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromFloat16(half))
+  for (let i = 0; i < values.length; i++) values[i] = float16s[source[i]!]!
+}
+
+/** bfloat16 is the upper half of an f32. */
+function readBfloat16(source: Uint16Array, values: Float32Array<ArrayBuffer>): void {
+  const words = new Uint32Array(values.buffer)
+  for (let i = 0; i < words.length; i++) words[i] = source[i]! << 16
 }
 
 function readQ8(data: Uint8Array, values: Float32Array): void {
@@ -64,26 +78,37 @@ function readAffine(type: AffineType, data: Uint8Array, values: Float32Array): v
   unpackAffine(type, quants, side, values)
 }
 
+/** In f32 at every step and halves away from zero, as the reference quantises: the same bytes (gguf.quants). */
 function writeQ8(values: Float32Array, bytes: Uint8Array): void {
-  for (let block = 0; block < values.length / 32; block++) {
-    const elements = values.subarray(block * 32, block * 32 + 32)
-    const scale = elements.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127
-    writeScale(bytes, block * 34, scale)
-    const inverse = scale === 0 ? 0 : 1 / scale
-    for (let i = 0; i < 32; i++) bytes[block * 34 + 2 + i] = Math.round(elements[i]! * inverse)
+  for (let start = 0, at = 0; start < values.length; start += 32, at += 34) {
+    let most = 0
+    for (let i = start; i < start + 32; i++) {
+      const size = Math.abs(values[i]!)
+      if (size > most) most = size
+    }
+    const scale = Math.fround(most / 127)
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale)
+    writeScale(bytes, at, scale)
+    for (let i = 0; i < 32; i++) {
+      const steps = Math.fround(values[start + i]! * inverse)
+      bytes[at + 2 + i] = (steps < 0 ? steps - 0.5 : steps + 0.5) | 0
+    }
   }
 }
 
+/** The value farthest from zero is -8 steps, whatever its sign. In f32 at every step, as above. */
 function writeQ4(values: Float32Array, bytes: Uint8Array): void {
-  for (let block = 0; block < values.length / 32; block++) {
-    const elements = values.subarray(block * 32, block * 32 + 32)
-    const extreme = elements.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0)
-    const scale = extreme / -8
-    writeScale(bytes, block * 18, scale)
-    const inverse = scale === 0 ? 0 : 1 / scale
-    const nibble = (value: number) => Math.min(15, Math.floor(value * inverse + 8.5))
-    for (let i = 0; i < 16; i++) {
-      bytes[block * 18 + 2 + i] = nibble(elements[i]!) | (nibble(elements[i + 16]!) << 4)
+  for (let start = 0, at = 0; start < values.length; start += 32, at += 18) {
+    let extreme = 0
+    for (let i = start; i < start + 32; i++) {
+      if (Math.abs(values[i]!) > Math.abs(extreme)) extreme = values[i]!
+    }
+    const scale = Math.fround(extreme / -8)
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale)
+    writeScale(bytes, at, scale)
+    const nibble = (value: number) => Math.min(15, Math.fround(Math.fround(value * inverse) + 8.5) | 0)
+    for (let i = start; i < start + 16; i++) {
+      bytes[at + 2 + i - start] = nibble(values[i]!) | (nibble(values[i + 16]!) << 4)
     }
   }
 }

@@ -1,10 +1,10 @@
-import { badModel, isBadModel } from './bad-model'
-import { ByteStream, type ReadOptions } from './byte-stream'
+import { badModel } from './bad-model'
+import type { ByteStream, ReadOptions } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
 import { modelFiles } from './model-files'
 import type { FileSource } from './model-source'
-import { openModelStream } from './model-stream'
-import { TensorReader } from './tensor-reader'
+import { openTensorFile, type TensorHeader } from './tensor-files'
+import { type TensorFile, TensorReader } from './tensor-reader'
 import { rowBytes, type TensorType } from './tensor-type'
 
 /** Some 30,000 tensors. JSON takes up to twenty times its bytes in memory: the format's own limit, 100 MB, is too much. */
@@ -20,25 +20,27 @@ const types: Readonly<Record<string, TensorType>> = { F32: 'f32', F16: 'f16', BF
 export class SafetensorsReader extends TensorReader {
   private constructor(
     readonly name: string,
-    tensors: readonly TensorInfo[],
-    stream: ByteStream,
+    file: TensorFile,
   ) {
-    super([{ tensors, stream }])
+    super([file])
   }
 
   /** Reads the header; tensor data waits for `rows`. */
   static async open(source: FileSource, options: ReadOptions = {}): Promise<SafetensorsReader> {
     const [file] = await modelFiles(source, '.safetensors', options)
-    const input = await openModelStream(file!, options)
-    const stream = new ByteStream(input, options)
-    try {
-      const header = await readHeader(stream)
-      return new SafetensorsReader(input.name, tensorInfos(header, stream.position, input.fileBytes), stream)
-    } catch (error) {
-      await (isBadModel(error) ? stream.discard() : stream.close())
-      throw error
-    }
+    return new SafetensorsReader(
+      file!.name,
+      await openTensorFile(file!, readSafetensorsHeader, () => options),
+    )
   }
+}
+
+export async function readSafetensorsHeader(
+  stream: ByteStream,
+  fileBytes: number | undefined,
+): Promise<TensorHeader> {
+  const header = await readHeader(stream)
+  return { tensors: tensorInfos(header, stream.position, fileBytes) }
 }
 
 async function readHeader(stream: ByteStream): Promise<Record<string, unknown>> {

@@ -1,5 +1,5 @@
-/** Split models: name-00001-of-00003.gguf, as llama.cpp's gguf-split names them. */
-const shard = /-(\d{5})-of-(\d{5})(?=\.gguf$)/i
+/** Split models: name-00001-of-00003.gguf, as llama.cpp's gguf-split names them, or .safetensors, as transformers does. */
+const shard = /-(\d{5})-of-(\d{5})(?=\.(?:gguf|safetensors)$)/i
 
 /** All parts of the file that this one is a part of, in order; of a whole file itself alone. */
 export function shardNames(name: string): string[] {

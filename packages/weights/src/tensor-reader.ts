@@ -36,9 +36,10 @@ export class TensorReader {
 
   /**
    * All tensors in file order, in groups of whole tiles of rows (the last one may be cut) of at most 4 MiB, one tile at
-   * least. Can be read once; leaving the loop early closes the files.
+   * least, and of whole numbers of the rows that must come together. Can be read once; leaving the loop early closes the
+   * files.
    */
-  async *rows(): AsyncGenerator<RowGroup> {
+  async *rows(rowsTogether: (tensor: TensorInfo) => number = () => 1): AsyncGenerator<RowGroup> {
     if (this.#started) throw new EngineError('bad-request', 'rows() of a model file can be read only once.')
     this.#started = true
     this.prefetch?.start()
@@ -46,13 +47,19 @@ export class TensorReader {
       for (const [i, file] of this.files.entries()) {
         await this.prefetch?.settled(i)
         if (file.stream.closed && file.reopen) file.stream = await file.reopen()
-        for (const tensor of file.tensors) yield* rowGroups(file.stream, tensor)
+        for (const tensor of file.tensors) yield* rowGroups(file.stream, tensor, rowsTogether(tensor))
         await file.stream.drain()
         await file.stream.close()
       }
     } finally {
       await this.close()
     }
+  }
+
+  /** Of the files, up to the end of the last tensor of each. */
+  get bytes(): number {
+    const last = this.tensors.at(-1)
+    return last ? last.offset + last.bytes : 0
   }
 
   get closed(): boolean {

@@ -1,0 +1,35 @@
+/** The bundled target as a Hugging Face folder: the same model as its GGUF files, to the bit. */
+import { Engine, type EngineOptions } from '@foretoken/engine'
+import { family } from '@foretoken/tiny-models/family'
+import { expect, it } from 'vitest'
+import config from '../packages/tiny-models/tales-target/config.json?url'
+import tokenizer from '../packages/tiny-models/tales-target/tokenizer.json?url'
+import tokenizerConfig from '../packages/tiny-models/tales-target/tokenizer_config.json?url'
+import { huggingFaceFolder } from './hub/hugging-face-folder'
+
+const fetched = async (url: string | URL) => new Uint8Array(await (await fetch(url)).arrayBuffer())
+const texts = {
+  'config.json': await fetched(config),
+  'tokenizer.json': await fetched(tokenizer),
+  'tokenizer_config.json': await fetched(tokenizerConfig),
+}
+const shards = await huggingFaceFolder(await fetched(family.target.f16), texts, 3)
+const folder = Object.entries(shards).map(([name, bytes]) => new File([bytes], name))
+
+async function answer(options: Pick<EngineOptions, 'model' | 'quantize'>) {
+  const engine = await Engine.load({ ...options, contextLength: 256 }, { skipCalibration: true })
+  const messages = [{ role: 'user', content: 'Tell me a story about a fox.' }]
+  const ids: number[] = []
+  const request = { messages, maxTokens: 32, speculation: 'off' } as const
+  for await (const { tokens } of engine.generate(request)) ids.push(...tokens)
+  const { logits } = await engine.forward(engine.tokenize('Once upon a time there was a fox. '))
+  const { format } = engine.stats().model
+  engine.dispose()
+  return { format, ids, bits: new Uint32Array(logits.slice().buffer) }
+}
+
+it('has the ids and the bits of the f16 file, and quantised those of the q8_0 file', async () => {
+  const { f16, q8_0 } = family.target
+  expect(await answer({ model: folder })).toEqual(await answer({ model: f16 }))
+  expect(await answer({ model: folder, quantize: 'q8_0' })).toEqual(await answer({ model: q8_0 }))
+}, 120_000)
