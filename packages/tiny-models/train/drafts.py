@@ -13,7 +13,7 @@ from torch import Tensor
 from documents import Document, conversation_documents, tale_documents
 from family import NUM_MEDUSA_HEADS, TARGET, WIDE
 from generation import generate_all
-from llama import Shape, Weights, hidden, logits
+from llama import Shape, Weights, hidden, init, logits
 from tasks import conversation
 from tokenizer import ASSISTANT_ID
 from training import Batch
@@ -84,6 +84,13 @@ def init_wide(target: Weights, batch: Batch) -> Weights:
     best = min(pairs, key=pairs.get)
     print(f"wide: layers {best} of the target, {pairs[best]:.3f} from it", flush=True)
     return keep_layers(target, best)
+
+
+def init_narrow(target: Weights, shape: Shape) -> Weights:
+    """Random layers around what the target's embedding looks like in so few dimensions: its principal ones."""
+    embedding = target["token_embd.weight"].detach()
+    directions = torch.linalg.svd(embedding, full_matrices=False).Vh[: shape.dim]
+    return init(shape, 2) | {"token_embd.weight": embedding @ directions.T}
 
 
 def draft_losses(target: Weights, shapes: dict[str, Shape]) -> Callable[[Weights, Batch], dict[str, Tensor]]:

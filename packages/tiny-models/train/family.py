@@ -32,12 +32,12 @@ POLISH = (
 
 # wide and deep: the same number of parameters within 5 %, two layers against eight. Wide has the target's width.
 WIDE = Shape(layers=2, dim=192, heads=3, kv_heads=1, ffn=384)
-FROM_SCRATCH = {
+NARROW = {
     "deep": Shape(layers=8, dim=128, heads=2, kv_heads=1, ffn=128),
-    "tiny": Shape(layers=1, dim=64, heads=1, kv_heads=1, ffn=256),
+    "tiny": Shape(layers=3, dim=64, heads=1, kv_heads=1, ffn=192),
 }
-DRAFTS = {"wide": WIDE, **FROM_SCRATCH}
-SCRATCH_SCHEDULE = Schedule(((1200, 16, 512),), 6e-3)
+DRAFTS = {"wide": WIDE, **NARROW}
+NARROW_SCHEDULE = Schedule(((1200, 16, 512),), 6e-3)
 WIDE_SCHEDULE = Schedule(((700, 16, 512),), 6e-3)
 
 NUM_MEDUSA_HEADS = 3

@@ -20,10 +20,10 @@ from evaluation import exact_match, five_gram_perplexity, perplexity, tale_ids
 from fairy_tales import paragraphs
 from family import (
     DRAFTS,
-    FROM_SCRATCH,
     MEDUSA_SCHEDULE,
+    NARROW,
+    NARROW_SCHEDULE,
     POLISH,
-    SCRATCH_SCHEDULE,
     TARGET,
     TARGET_MIXES,
     TARGET_SCHEDULE,
@@ -90,10 +90,9 @@ def main() -> None:
         return {name: (shape, drafts.one_of(trained, name)) for name, shape in shapes.items()}
 
     models = {"target": (TARGET, target)}
-    # Who begins as layers of the target knows the tales; who begins from nothing has to learn the language from them.
-    models |= train_drafts(
-        "drafts", SCRATCH_SCHEDULE, with_tales, {name: init(DRAFTS[name], 2) for name in FROM_SCRATCH}
-    )
+    # Who begins as layers of the target knows the tales; who has no more than its embedding has to learn from them.
+    narrow = {name: drafts.init_narrow(target, shape) for name, shape in NARROW.items()}
+    models |= train_drafts("drafts", NARROW_SCHEDULE, with_tales, narrow)
     wide = drafts.init_wide(target, next(pack(iter(own_documents(0, 512)), 16, 512)))
     models |= train_drafts("wide", WIDE_SCHEDULE, own_documents, {"wide": wide})
     heads = train("heads", args.work, drafts.init_heads(), MEDUSA_SCHEDULE, own_documents, drafts.head_losses(target))
