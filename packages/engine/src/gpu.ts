@@ -1,7 +1,8 @@
 /** The one seam to WebGPU: a device, its buffers counted, its pipelines compiled, its errors in our words. */
-import { EngineError, invariant, isEngineError } from '@foretoken/errors'
+import { EngineError, invariant, isEngineError, throwIfAborted } from '@foretoken/errors'
 import { type Binding, type Kernel, kernelText, type Params } from '@foretoken/shaders'
 import { type BufferUse, bytesByPool, type PlannedBuffer, type PoolBytes } from './buffer-plan'
+import { Turns } from './turns'
 
 /** Core WebGPU, so that it runs wherever WebGPU runs; larger only where a model needs it. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
@@ -54,6 +55,10 @@ export class Gpu {
   readonly #buffers = new Map<PlannedBuffer, GPUBuffer>()
   readonly #layouts = new Map<string, GPUBindGroupLayout>()
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>()
+  /** As many as there are cores: a driver that has all of them compiles them all, though the load was given up. */
+  readonly #compiling = new Turns(Math.max(2, globalThis.navigator?.hardwareConcurrency ?? 2))
+  /** Ends compiling, while a model is being loaded. */
+  loading: AbortSignal | undefined
   #destroyed = false
 
   private constructor(
@@ -164,12 +169,15 @@ export class Gpu {
     const key = `${kernel.name} ${JSON.stringify(params)}`
     const known = this.#pipelines.get(key)
     if (known) return known
-    const compiled = this.#compile(kernel, params, key)
+    const compiled = this.#compiling.take(() => this.#compile(kernel, params, key))
+    // Whoever waits for it is told; where a load has failed already, nobody does.
+    compiled.catch(() => undefined)
     this.#pipelines.set(key, compiled)
     return compiled
   }
 
   async #compile(kernel: Kernel, params: Params, label: string): Promise<GPUComputePipeline> {
+    throwIfAborted(this.loading, 'compile')
     const code = kernelText(kernel, params)
     this.numCreates += 3
     const module = this.device.createShaderModule({ label, code })

@@ -81,6 +81,7 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
   throwIfAborted(signal, 'download')
   const settings = readSettings(options)
   const gpu = await Gpu.open(internals.profile)
+  gpu.loading = signal
   const context: LoadContext = { signal, onProgress }
   let open: OpenModels | undefined
   try {
@@ -99,6 +100,7 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
     const engine = await build(gpu, plan, settings, open, context, internals)
     await warmUp(engine, performance.now() - begin, context, internals)
     throwIfAborted(signal, 'calibrate')
+    gpu.loading = undefined
     return engine
   } catch (error) {
     const known = await gpu.explain(error)
