@@ -1,66 +1,78 @@
 /** What a GGUF file would say of the model of a Hugging Face folder. */
-import { EngineError } from '@foretoken/errors'
 import { type Tokenizer, tokenizerFromJson } from '@foretoken/tokenizer'
 import type { FolderTexts, JsonObject, Metadata, MetadataValue } from '@foretoken/weights'
-import { type Architecture, type ArchitectureName, architectures } from './architectures'
-
-/** By "model_type" of config.json. */
-const architectureNames: Readonly<Record<string, ArchitectureName>> = {
-  llama: 'llama',
-  mistral: 'llama',
-  qwen2: 'qwen2',
-  qwen3: 'qwen3',
-  smollm3: 'smollm3',
-}
+import { type Architecture, architectures } from './architectures'
+import { numberOf, objectOf, unexpected } from './config-json'
+import { type FolderModel, folderModelOf } from './folder-models'
+import { type FolderRope, folderRope } from './folder-rope'
+import { folderWindow } from './folder-window'
 
 export interface FolderMetadata {
   metadata: Metadata
   tokenizer: () => Tokenizer
-  architecture: ArchitectureName
+  model: FolderModel
   headDim: number
-  /** Divisors of the RoPE frequencies, where these are scaled. */
-  ropeFactors: Float32Array | undefined
+  ropeFactors: FolderRope['factors']
   /** Whether the output matrix is the embedding; undefined where the tensors are to tell. */
   tied: boolean | undefined
 }
 
 /** Throws `bad-model` with the key of config.json, or of the tokenizer's files. */
 export function folderMetadata(name: string, texts: FolderTexts): FolderMetadata {
-  const { config } = texts
-  const architecture = architectureOf(config)
+  const model = folderModelOf(texts.config)
+  const config = textConfig(texts.config, model)
+  refuseOthers(config, model)
   const heads = numberOf(config, 'num_attention_heads')
   const headDim = numberOf(config, 'head_dim', numberOf(config, 'hidden_size') / heads)
-  const ropeDim = headDim * numberOf(config, 'partial_rotary_factor', 1)
   const vocab = numberOf(config, 'vocab_size')
-  const rope = objectOf(config.rope_parameters ?? config.rope_scaling)
-  const base = numberOf(rope, 'rope_theta', numberOf(config, 'rope_theta', 10000))
-  refuseOthers(config, architecture)
+  const rope = folderRope(config, headDim)
   const entries: Record<string, MetadataValue> = {
     block_count: numberOf(config, 'num_hidden_layers'),
     embedding_length: numberOf(config, 'hidden_size'),
     feed_forward_length: numberOf(config, 'intermediate_size'),
-    context_length: contextOf(config),
+    context_length: numberOf(config, 'max_position_embeddings'),
     vocab_size: vocab,
     'attention.head_count': heads,
     'attention.head_count_kv': numberOf(config, 'num_key_value_heads', heads),
     'attention.key_length': headDim,
     // In f32, as GGUF has them: the same model has the same bits.
     'attention.layer_norm_rms_epsilon': Math.fround(numberOf(config, 'rms_norm_eps')),
-    'rope.dimension_count': ropeDim,
-    'rope.freq_base': Math.fround(base),
+    ...softCaps(config),
+    ...attentionScale(config),
+    ...folderWindow(config),
+    ...rope.entries,
   }
+  const { architecture } = model
   return {
     metadata: new Map<string, MetadataValue>([
       ['general.architecture', architecture],
       ['general.name', name],
       ...Object.entries(entries).map(([key, value]) => [`${architecture}.${key}`, value] as const),
     ]),
-    tokenizer: () => folderTokenizer(texts, vocab),
-    architecture,
+    tokenizer: () => folderTokenizer({ ...texts, config }, vocab),
+    model,
     headDim,
-    ropeFactors: ropeFactors(rope, config, ropeDim, base),
+    ropeFactors: rope.factors,
     tied: typeof config.tie_word_embeddings === 'boolean' ? config.tie_word_embeddings : undefined,
   }
+}
+
+/** Of a model of several parts the text's, whose own ends go behind those of the whole. */
+function textConfig(config: JsonObject, { part, defaults }: FolderModel): JsonObject {
+  if (!part) return { ...defaults, ...config }
+  const text = objectOf(config[part.key])
+  return { ...defaults, ...config, ...text, eos_token_id: config.eos_token_id ?? text.eos_token_id }
+}
+
+function softCaps(config: JsonObject): Record<string, MetadataValue> {
+  const keys = ['attn_logit_softcapping', 'final_logit_softcapping'].filter(key => config[key] != null)
+  return Object.fromEntries(keys.map(key => [key, Math.fround(numberOf(config, key))]))
+}
+
+/** GGUF does not tell it of the Gemmas: it has what their sizes have. */
+function attentionScale(config: JsonObject): Record<string, MetadataValue> {
+  if (config.query_pre_attn_scalar === undefined) return {}
+  return { 'attention.scale': 1 / Math.sqrt(numberOf(config, 'query_pre_attn_scalar')) }
 }
 
 function folderTokenizer(texts: FolderTexts, vocabSize: number): Tokenizer {
@@ -72,22 +84,14 @@ function folderTokenizer(texts: FolderTexts, vocabSize: number): Tokenizer {
   return tokenizerFromJson({ tokenizer, config: tokenizerConfig, chatTemplate, vocabSize, endIds })
 }
 
-function architectureOf({ model_type: found }: JsonObject): ArchitectureName {
-  const supported = Object.keys(architectureNames)
-  if (typeof found === 'string' && Object.hasOwn(architectureNames, found)) return architectureNames[found]!
-  const message = `Architecture "${String(found)}" is not supported. Supported: ${supported.join(', ')}.`
-  throw new EngineError('bad-model', message, {
-    key: 'model_type',
-    found: found ?? null,
-    expected: supported,
-  })
-}
-
 /** Keys that change the layer loop. */
-function refuseOthers(config: JsonObject, architecture: ArchitectureName): void {
-  const { hidden_act: act = 'silu', no_rope_layers: rotated, no_rope_layer_interval: interval } = config
-  if (act !== 'silu') throw unexpected('hidden_act', act, 'silu')
+function refuseOthers(config: JsonObject, { architecture, fixed }: FolderModel): void {
+  for (const [key, expected] of Object.entries(fixed)) {
+    const found = config[key] ?? expected
+    if (found !== expected) throw unexpected(key, found, expected)
+  }
   const { unrotatedEvery }: Architecture = architectures[architecture]
+  const { no_rope_layers: rotated, no_rope_layer_interval: interval } = config
   if (unrotatedEvery === undefined) return
   if (!Array.isArray(rotated)) {
     if ((interval ?? unrotatedEvery) === unrotatedEvery) return
@@ -96,59 +100,4 @@ function refuseOthers(config: JsonObject, architecture: ArchitectureName): void 
   const expected = rotated.map((_, i) => ((i + 1) % unrotatedEvery === 0 ? 0 : 1))
   if (rotated.some((value, i) => Number(value) !== expected[i]))
     throw unexpected('no_rope_layers', rotated, expected)
-}
-
-/** Of attention with a window no more than that: as far every position sees every earlier one. */
-function contextOf(config: JsonObject): number {
-  const context = numberOf(config, 'max_position_embeddings')
-  const isWindowed = config.use_sliding_window ?? config.model_type === 'mistral'
-  return isWindowed && config.sliding_window != null
-    ? Math.min(context, numberOf(config, 'sliding_window'))
-    : context
-}
-
-/** As llama.cpp's converter writes them. Source: transformers, modeling_rope_utils (Llama 3.1). */
-function ropeFactors(
-  rope: JsonObject,
-  config: JsonObject,
-  ropeDim: number,
-  base: number,
-): Float32Array | undefined {
-  const type = rope.rope_type ?? rope.type ?? 'default'
-  if (type === 'default') return undefined
-  if (type !== 'llama3') throw unexpected('rope_scaling.rope_type', type, ['default', 'llama3'])
-  if (!(Number.isInteger(ropeDim / 2) && ropeDim <= 512)) {
-    throw unexpected('head_dim', ropeDim, 'an even number up to 512')
-  }
-  const [factor, low, high] = [
-    numberOf(rope, 'factor'),
-    numberOf(rope, 'low_freq_factor'),
-    numberOf(rope, 'high_freq_factor'),
-  ]
-  const key = 'original_max_position_embeddings'
-  const context = numberOf(rope, key, numberOf(config, key, numberOf(config, 'max_position_embeddings')))
-  return Float32Array.from({ length: ropeDim / 2 }, (_, i) => {
-    const turns = context / (2 * Math.PI * base ** ((2 * i) / ropeDim))
-    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)))
-    return 1 / ((1 - smooth) / factor + smooth)
-  })
-}
-
-const objectOf = (value: unknown): JsonObject =>
-  typeof value === 'object' && value !== null ? (value as JsonObject) : {}
-
-function numberOf(config: JsonObject, key: string, fallback?: number): number {
-  const value = config[key] ?? fallback
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  throw unexpected(key, value, 'a positive number')
-}
-
-function unexpected(key: string, found: unknown, expected: unknown): EngineError {
-  const [text, wanted] = [JSON.stringify(found) ?? 'nothing', [expected].flat().join(' or ')]
-  return new EngineError('bad-model', `config.json: "${key}" is ${text}, expected ${wanted}.`, {
-    file: 'config.json',
-    key,
-    found: found ?? null,
-    expected,
-  })
 }

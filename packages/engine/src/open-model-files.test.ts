@@ -10,7 +10,17 @@ import { readSettings } from './settings'
 import type { Quantization } from './types'
 
 const fixtures = new URL('../fixtures/', import.meta.url)
-const names = ['llama-3.2', 'qwen2.5', 'qwen3', 'smollm3']
+const names = [
+  'llama-3.2',
+  'mistral',
+  'qwen2.5',
+  'phi-3',
+  'phi-4-mini',
+  'gemma-2',
+  'gemma-3',
+  'qwen3',
+  'smollm3',
+]
 const guaranteed = 128 * 2 ** 20
 
 async function folderOf(name: string): Promise<Map<string, File>> {
@@ -66,6 +76,51 @@ describe.each(names)('the folder of %s', name => {
     expect(found).toMatchObject({ ...expected, name: 'the files' })
     expect(found.downloadBytes).toBeGreaterThan(downloadBytes / 2)
     expect(found.downloadBytes).toBeLessThanOrEqual(model.reduce((sum, file) => sum + file.size, 0))
+  })
+})
+
+/** The file with its tensors under other names, and further ones behind them. */
+async function renamed(
+  file: File,
+  rename: (name: string) => string,
+  more: Record<string, number[]>,
+): Promise<File> {
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  const start = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true))
+  const old: Json = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)))
+  const header = Object.fromEntries(Object.entries(old).map(([name, info]) => [rename(name), info]))
+  let end = bytes.length - start
+  for (const [name, shape] of Object.entries(more)) {
+    const size = shape.reduce((product, each) => product * each, 4)
+    header[name] = { dtype: 'F32', shape, data_offsets: [end, end + size] }
+    end += size
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const length = new BigUint64Array([BigInt(json.length)])
+  const behind = new Uint8Array(end - (bytes.length - start))
+  return new File([length, json, bytes.subarray(start), behind], file.name)
+}
+
+describe('Gemma 3 as a part of a model that sees', () => {
+  it.each([
+    ['older', 'language_model.model.', 'vision_tower.vision_model.'],
+    ['newer', 'model.language_model.', 'model.vision_tower.vision_model.'],
+  ])('is what its text alone is, under the %s names', async (_, text, vision) => {
+    const [weights, config] = ['model.safetensors', 'config.json']
+    const files = await folderOf('gemma-3')
+    const rename = (name: string) => name.replace(/^model\./, text)
+    const patches = { [`${vision}embeddings.patch_embedding.weight`]: [3, 3, 2, 2] }
+    const projector = {
+      [`${vision.split('vision')[0]}multi_modal_projector.mm_input_projection_weight`]: [4, 32],
+    }
+    files.set(weights, await renamed(files.get(weights)!, rename, { ...patches, ...projector }))
+    const { eos_token_id, ...text_config } = JSON.parse(await files.get(config)!.text()) as Json
+    const whole = { model_type: 'gemma3', text_config, vision_config: { hidden_size: 3 }, eos_token_id }
+    files.set(config, new File([JSON.stringify(whole)], config))
+    const [part, alone] = [await open([...files.values()]), await open(await ggufOf('gemma-3'))]
+    expect(readModelConfig(part.metadata)).toEqual(readModelConfig(alone.metadata))
+    expect(await tensorsOf(part.reader)).toEqual(await tensorsOf(alone.reader))
+    expect(part.tokenizer().endIds).toEqual([eos_token_id])
   })
 })
 
@@ -130,7 +185,7 @@ describe('a folder is refused', () => {
     ],
     [
       'with more layers than there are',
-      () => changed('qwen3', config => ({ ...config, num_hidden_layers: 3 })),
+      () => changed('llama-3.2', config => ({ ...config, num_hidden_layers: 3 })),
       { tensor: 'blk.2.attn_norm.weight', found: null },
     ],
     [

@@ -16,7 +16,7 @@ import {
 } from '@foretoken/weights'
 import { architectures } from './architectures'
 import { type FolderMetadata, folderMetadata } from './folder-metadata'
-import { ropeFreqsName } from './rope-table'
+import type { FolderModel } from './folder-models'
 import type { Quantization } from './types'
 
 export interface OpenFiles {
@@ -47,12 +47,13 @@ export async function openModelFiles(
 async function openFolder(folder: FolderReader, quantize: Quantization | undefined): Promise<OpenFiles> {
   try {
     const found = folderMetadata(folder.name, folder.texts)
-    const { metadata, tokenizer } = found
-    const tied = isTied(folder.tensors, found.tied)
+    const { metadata, tokenizer, model } = found
+    const tied = isTied(folder.tensors, found)
     const convert = ({ name }: TensorInfo): Conversion | undefined => {
-      const to = ggufName(name)
+      const to = ggufName(name, model)
       if (to === undefined || (to === outputName && tied)) return undefined
-      return { name: to, type: typeOf(to, tied, quantize), interleavedRows: interleavedRows(to, found) }
+      const type = typeOf(to, tied, quantize)
+      return { name: to, type, interleavedRows: interleavedRows(to, found), added: added(to, model) }
     }
     const reader = new ConvertedReader(folder, convert, madeTensors(found))
     return { name: folder.name, metadata, tokenizer, reader }
@@ -72,8 +73,8 @@ function typeOf(name: string, tied: boolean, quantize: Quantization | undefined)
 }
 
 /** Some files hold the output matrix though it is the embedding, and some do not say that it is. */
-function isTied(tensors: readonly TensorInfo[], tied: boolean | undefined): boolean {
-  const hasOutput = tensors.some(({ name }) => ggufName(name) === outputName)
+function isTied(tensors: readonly TensorInfo[], { tied, model }: FolderMetadata): boolean {
+  const hasOutput = tensors.some(({ name }) => ggufName(name, model) === outputName)
   if (tied === false && !hasOutput) {
     const details = { tensor: 'lm_head.weight', expected: 'present', found: 'missing' }
     throw new EngineError(
@@ -99,31 +100,38 @@ const layerNames: Readonly<Record<string, string>> = {
   'self_attn.o_proj': 'attn_output',
   'self_attn.q_norm': 'attn_q_norm',
   'self_attn.k_norm': 'attn_k_norm',
+  // Rows in GGUF's order: q, k, v, and the gate before what it lets through.
+  'self_attn.qkv_proj': 'attn_qkv',
+  'mlp.gate_up_proj': 'ffn_up',
   post_attention_layernorm: 'ffn_norm',
   'mlp.gate_proj': 'ffn_gate',
   'mlp.up_proj': 'ffn_up',
   'mlp.down_proj': 'ffn_down',
 }
 
-/** GGUF's name of a tensor; undefined for what is computed anyway, and an unknown one keeps its name, by which it is refused. */
-function ggufName(name: string): string | undefined {
-  if (name.endsWith('.rotary_emb.inv_freq')) return undefined
-  const [, layer, part, kind] = /^(?:model\.)?(?:layers\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? []
+/** GGUF's name of a tensor; undefined for what is computed anyway or another's, and an unknown one keeps its name, by which it is refused. */
+function ggufName(name: string, model: FolderModel): string | undefined {
+  if (name.endsWith('.rotary_emb.inv_freq') || model.part?.others.test(name)) return undefined
+  const own = model.part ? name.replace(/^(model\.)?language_model\./, '') : name
+  const [, layer, part, kind] = /^(?:model\.)?(?:layers\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(own) ?? []
   if (part === undefined) return name
-  const to = layer === undefined ? otherNames[part] : layerNames[part]
+  const to = layer === undefined ? otherNames[part] : { ...layerNames, ...model.layerNames }[part]
   if (to === undefined) return name
   return layer === undefined ? `${to}.${kind}` : `blk.${layer}.${to}.${kind}`
 }
 
 /** GGUF has the pairs of RoPE side by side where the architecture is not NeoX's; Hugging Face has them in halves always. */
-function interleavedRows(name: string, { architecture, headDim }: FolderMetadata): number | undefined {
-  return !architectures[architecture].neox && /\.attn_[qk]\.weight$/.test(name) ? headDim : undefined
+function interleavedRows(name: string, { model, headDim }: FolderMetadata): number | undefined {
+  return !architectures[model.architecture].neox && /\.attn_[qk]\.weight$/.test(name) ? headDim : undefined
 }
 
-function madeTensors({ ropeFactors }: FolderMetadata): RowGroup[] {
-  if (!ropeFactors) return []
-  const { length, byteLength } = ropeFactors
-  const place = { rows: 1, columns: length, offset: 0, bytes: byteLength }
-  const tensor: TensorInfo = { name: ropeFreqsName, type: 'f32', ...place }
-  return [{ tensor, firstRow: 0, numRows: 1, data: new Uint8Array(ropeFactors.buffer) }]
-}
+/** GGUF has of every norm what vectors are multiplied by. */
+const added = (name: string, { normOffset }: FolderModel): number | undefined =>
+  name.endsWith('norm.weight') ? normOffset : undefined
+
+const madeTensors = ({ ropeFactors }: FolderMetadata): RowGroup[] =>
+  Object.entries(ropeFactors).map(([name, { length, byteLength, buffer }]) => {
+    const place = { rows: 1, columns: length, offset: 0, bytes: byteLength }
+    const tensor: TensorInfo = { name, type: 'f32', ...place }
+    return { tensor, firstRow: 0, numRows: 1, data: new Uint8Array(buffer) }
+  })

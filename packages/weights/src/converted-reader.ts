@@ -1,4 +1,4 @@
-/** The tensors of a file as the engine wants them: under other names, rows in another order, quantised. */
+/** The tensors of a file as the engine wants them: under other names, rows in another order, shifted, quantised. */
 import { invariant } from '@foretoken/errors'
 import type { TensorInfo } from './gguf-value'
 import type { RowGroup } from './row-groups'
@@ -12,11 +12,14 @@ export interface Conversion {
   type?: EncodedType | undefined
   /** Rows of a head whose halves become pairs: row i and row i + half follow each other. */
   interleavedRows?: number | undefined
+  /** To every value, which becomes f32. */
+  added?: number | undefined
 }
 
 interface Planned {
   tensor: TensorInfo
   rowsTogether: number
+  added: number
 }
 
 export class ConvertedReader {
@@ -64,20 +67,24 @@ export class ConvertedReader {
   }
 }
 
-function plan(source: TensorInfo, { name, type, interleavedRows = 1 }: Conversion): Planned {
+function plan(source: TensorInfo, { name, type, interleavedRows = 1, added = 0 }: Conversion): Planned {
   const { rows, columns } = source
   const isConverted =
     type !== undefined && rows > 1 && !isQuantised(source.type) && columns % tensorTypes[type].elements === 0
-  const to = isConverted ? type : source.type
+  const to = added !== 0 ? 'f32' : isConverted ? type : source.type
   const tensor = { ...source, name, type: to, bytes: rows * rowBytes(to, columns) }
   // A tensor of other rows has another shape than its model's, and is refused for that.
-  return { tensor, rowsTogether: rows % interleavedRows === 0 ? interleavedRows : 1 }
+  return { tensor, rowsTogether: rows % interleavedRows === 0 ? interleavedRows : 1, added }
 }
 
-function converted({ tensor: source, data, ...rows }: RowGroup, { tensor, rowsTogether }: Planned): RowGroup {
+function converted(
+  { tensor: source, data, ...rows }: RowGroup,
+  { tensor, rowsTogether, added }: Planned,
+): RowGroup {
   const ordered = rowsTogether > 1 ? interleaved(data, rows.numRows, rowsTogether) : data
-  if (tensor.type === source.type) return { ...rows, tensor, data: ordered }
+  if (tensor.type === source.type && added === 0) return { ...rows, tensor, data: ordered }
   const values = toFloat32(source.type, ordered, rows.numRows * source.columns)
+  if (added !== 0) for (let i = 0; i < values.length; i++) values[i]! += added
   return { ...rows, tensor, data: encodeRows(tensor.type as EncodedType, values) }
 }
 

@@ -127,6 +127,17 @@ describe('a folder of safetensors', () => {
     expect(await namesOf({ repo: 'o/n', file: 'sub/model.safetensors' })).toEqual(['b'])
   })
 
+  it('has values that something is added to in f32, whatever they were', async () => {
+    const norm = new Uint16Array([0x3f80, 0xbf80, 0x3dcd, 0])
+    const file = safetensors({ n: { dtype: 'BF16', shape: [4] } }, norm)
+    const folder = await open(filesOf({ 'model.safetensors': file }))
+    const reader = new ConvertedReader(folder, () => ({ name: 'norm', added: 1 }))
+    expect(reader.tensors).toMatchObject([{ name: 'norm', type: 'f32', bytes: 16 }])
+    for await (const { data } of reader.rows()) {
+      expect(toFloat32('f32', data, 4)).toEqual(new Float32Array([2, 0, 1 + 0.10009765625, 1]))
+    }
+  })
+
   it('is streamed: no more is held than a group of rows and a piece of the file', async () => {
     const pieceBytes = 2 ** 16
     const groupBytes = 4 * 2 ** 20
