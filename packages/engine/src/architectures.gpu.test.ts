@@ -11,7 +11,7 @@ import qwen2 from '../fixtures/qwen2.5.gguf?url'
 import qwen3 from '../fixtures/qwen3.gguf?url'
 import smollm3 from '../fixtures/smollm3.gguf?url'
 import { Engine } from './index'
-import type { GenerateOptions, Speculation } from './types'
+import type { EngineOptions, GenerateOptions, Speculation } from './types'
 
 const files = {
   'llama-3.2': llama,
@@ -32,51 +32,57 @@ const drafters: Speculation[] = [
   { method: 'tree', depth: 7, from: 'lookup' },
 ]
 
-/** Of the same weights: a Hugging Face folder by its address. */
-const folderOf = (file: URL) => new URL(file.href.replace(/\.gguf.*$/, '/'))
-
 const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
+const load = (options: EngineOptions) =>
+  Engine.load({ ...options, kvType: 'f32', contextLength: 128 }, { skipCalibration: true })
+
+async function idsOf(engine: Engine, name: keyof typeof files, options: GenerateOptions): Promise<number[]> {
+  const { prompt, greedy } = models[name]
+  const ids: number[] = []
+  const shared = { tokens: prompt, maxTokens: greedy.length, ignoreEos: true }
+  for await (const { tokens } of engine.generate({ ...shared, ...options })) ids.push(...tokens)
+  return ids
+}
+
+/** All tokens, and their logits, once these and the greedy ids are found to be those of transformers. */
+async function parity(engine: Engine, name: keyof typeof files) {
+  const { prompt, greedy, logits: expected } = models[name]
+  const tokens = [...prompt, ...greedy.slice(0, -1)]
+  const { logits, vocab } = await engine.forward(tokens)
+  const errors = expected.flatMap((row, i) =>
+    row.map((value, id) => Math.abs(value - logits[i * logitsEvery * vocab + id]!)),
+  )
+  expect(errors).toHaveLength(Math.ceil(tokens.length / logitsEvery) * vocab)
+  expect(Math.max(...errors)).toBeLessThan(1e-3)
+  expect(await idsOf(engine, name, { speculation: 'off' })).toEqual(greedy)
+  return { tokens, logits, vocab }
+}
 
 it.each(names)(
-  '%s has the logits and the greedy ids of transformers, at any number of rows, whoever drafts, from either kind of file',
+  '%s has the logits and the greedy ids of transformers, at any number of rows, whoever drafts',
   async name => {
     const model = new URL(files[name], location.href)
-    const engine = await Engine.load({ model, draft: model, trees: true, kvType: 'f32', contextLength: 128 })
-    const { prompt, greedy, logits: expected } = models[name]
-    const all = [...prompt, ...greedy.slice(0, -1)]
-    const { logits, vocab } = await engine.forward(all)
-    const errors = expected.flatMap((row, i) =>
-      row.map((value, id) => Math.abs(value - logits[i * logitsEvery * vocab + id]!)),
-    )
-    expect(errors).toHaveLength(Math.ceil(all.length / logitsEvery) * vocab)
-    expect(Math.max(...errors)).toBeLessThan(1e-3)
-
-    const ids = async (options: GenerateOptions, from = engine) => {
-      const all: number[] = []
-      const shared = { tokens: prompt, maxTokens: greedy.length, ignoreEos: true }
-      for await (const { tokens } of from.generate({ ...shared, ...options })) all.push(...tokens)
-      return all
-    }
-    expect(await ids({ speculation: 'off' })).toEqual(greedy)
+    const engine = await load({ model, draft: model, trees: true })
+    const { tokens, logits, vocab } = await parity(engine, name)
     // Side by side, each with a drafter of its own.
     for (const temperature of [0, 0.8]) {
-      const alone = await ids({ temperature, seed: 7, speculation: 'off' })
-      const drafted = drafters.map(speculation => ids({ temperature, seed: 7, speculation }))
+      const options = { temperature, seed: 7 }
+      const alone = await idsOf(engine, name, { ...options, speculation: 'off' })
+      const drafted = drafters.map(speculation => idsOf(engine, name, { ...options, speculation }))
       expect(await Promise.all(drafted)).toEqual(drafters.map(() => alone))
     }
-
     // A row of its own has the bits that it has among others.
-    for (const length of [1, 13, all.length - 1]) {
-      const shorter = await engine.forward(all.slice(0, length))
+    for (const length of [1, 13, tokens.length - 1]) {
+      const shorter = await engine.forward(tokens.slice(0, length))
       expect(bits(shorter.logits)).toEqual(bits(logits.subarray(0, length * vocab)))
     }
     engine.dispose()
-
-    const options = { model: folderOf(model), kvType: 'f32', contextLength: 128 } as const
-    const folder = await Engine.load(options, { skipCalibration: true })
-    // No farther from transformers than the GGUF file.
-    expect(bits((await folder.forward(all)).logits)).toEqual(bits(logits))
-    expect(await ids({ speculation: 'off' }, folder)).toEqual(greedy)
-    folder.dispose()
   },
 )
+
+// Of the others open-model-files.test.ts compares the tensors, byte by byte.
+it('a Hugging Face folder has them too', async () => {
+  const engine = await load({ model: new URL(gemma3.replace(/\.gguf.*$/, '/'), location.href) })
+  await parity(engine, 'gemma-3')
+  engine.dispose()
+})
