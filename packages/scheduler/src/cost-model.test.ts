@@ -59,6 +59,15 @@ describe('a table of measurements', () => {
     expect(costs).toEqual(costs.toSorted((a, b) => a - b))
   })
 
+  it('holds on to the least of some measurements', () => {
+    const [once, often] = [new CostModel().target, new CostModel().target]
+    once.observe(1, 10)
+    often.measure(1, 10)
+    for (const target of [once, often]) target.observe(1, 14)
+    expect(often.at(1)).toBeLessThan(10.4)
+    expect(once.at(1)).toBeGreaterThan(11)
+  })
+
   it('ignores what is not a time', () => {
     const { target } = new CostModel()
     for (const ms of [Number.NaN, -1, 0, Number.POSITIVE_INFINITY]) target.observe(1, ms)
@@ -94,6 +103,14 @@ describe('live steps', () => {
     expect(cost.target.at(1) / cost.target.at(5)).toBeGreaterThan(0.6)
     for (let i = 0; i < 10; i++) cost.observeStep(step(5), 2 * 15)
     expect(cost.target.at(1) / cost.target.at(5)).toBeCloseTo(11 / 15, 1)
+  })
+
+  it('a price that has changed has changed for near numbers of rows too, and less for far ones', () => {
+    const cost = measured()
+    for (let i = 0; i < 400; i++) cost.observeStep(step(i % 2 === 0 ? 1 : 6), i % 2 === 0 ? 11 : 32)
+    expect(cost.target.at(6)).toBeGreaterThan(28)
+    expect(cost.target.at(5)).toBeGreaterThan(17)
+    expect(cost.target.at(1)).toBeLessThan(12.5)
   })
 
   it('a price that has changed is learnt when both are seen in turn', () => {

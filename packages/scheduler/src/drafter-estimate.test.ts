@@ -102,6 +102,39 @@ describe('of one request', () => {
   })
 })
 
+describe('evidence', () => {
+  const [SHORT, LONG] = [1, 4]
+  /** Guesses by a long match hold, those by a short one do not; half are of either kind. */
+  const taught = (): DrafterEstimate => {
+    const estimate = new DrafterEstimate()
+    for (let i = 0; i < 200; i++) {
+      const one = sequence()
+      estimate.observe(one, { depth: 4, accepted: 0, evidence: SHORT })
+      estimate.observe(one, { depth: 4, accepted: 4, evidence: LONG })
+      estimate.forget(one)
+    }
+    return estimate
+  }
+
+  it('tells guesses apart, whoever they are for', () => {
+    const estimate = taught()
+    expect(estimate.survival(sequence(), LONG)[3]).toBeGreaterThan(0.8)
+    expect(estimate.survival(sequence(), SHORT)[0]).toBeLessThan(0.2)
+  })
+
+  it('explains what came of a request’s guesses: one with long matches alone is no better than others', () => {
+    const estimate = taught()
+    const one = sequence()
+    for (let i = 0; i < 10; i++) estimate.observe(one, { depth: 4, accepted: 4, evidence: LONG })
+    expect(estimate.survival(one, SHORT)[0]).toBeLessThan(estimate.survival(sequence(), SHORT)[0]! + 0.1)
+  })
+
+  it('that was not met before is believed as the drafter is', () => {
+    const estimate = taught()
+    expect(estimate.survival(sequence(), 3)[0]).toBeCloseTo(estimate.survival(sequence())[0]!, 1)
+  })
+})
+
 describe('margins', () => {
   /** Sure drafts hold, unsure ones do not. */
   const taught = (): { estimate: DrafterEstimate; one: Sequence } => {

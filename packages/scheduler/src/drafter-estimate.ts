@@ -65,13 +65,15 @@ export class DrafterEstimate {
     const isFresh = request !== undefined && sequence!.length - request.observedAt <= STALE_AFTER
     const kind = evidence ?? (isFresh ? request.run : undefined)
     const all = this.#ofKind(kind)
-    const meanOfKind = all.rate(this.#mean, POSITION_WEIGHT)
+    // The odds of these guesses against those of all, the same at every position.
+    const ratioOfKind = odds(all.rate(this.#mean, POSITION_WEIGHT)) / odds(this.#mean)
     const own = request && (kind === undefined ? request.acceptance : request.byEvidence.of(kind))
     const ratio = request ? this.#ratioOf(request) : 1
     const survival = new Array<number>(MAX_DEPTH)
     let last = 1
     for (let i = 0; i < MAX_DEPTH; i++) {
-      const rate = chance(ratio * odds(all.rateAt(i, meanOfKind, POSITION_WEIGHT)))
+      const prior = chance(ratioOfKind * odds(this.#all.rateAt(i, this.#mean, POSITION_WEIGHT)))
+      const rate = chance(ratio * odds(all.rateAt(i, prior, POSITION_WEIGHT)))
       last *= own ? own.rateAt(i, rate, POSITION_WEIGHT) : rate
       survival[i] = last
     }
