@@ -256,6 +256,23 @@ function load(device) {
   ].join('\n')
 }
 
+function fullSize(device) {
+  const result = readSuite(device, 'models')
+  const names = [...new Set(result.rows.map(row => row.model))]
+  const rows = names.map(name => {
+    const own = result.rows.filter(row => row.model === name)
+    const value = metric => Math.round(own.find(row => row.metric === metric).value)
+    const held = ['js_peak_mb', 'page_peak_mb'].map(value)
+    return [name, Math.round(own[0].file_mb), ...held, value('seconds'), value('gpu_mb')]
+  })
+  return [
+    `**Models of full size** (\`npm run bench -- models\`; ${source(result)}): random weights, downloaded and run. Held: the most`,
+    'that JavaScript held while it loaded, and with the browser’s own buffers, above what was held before. Seconds: until the',
+    'engine is ready, kernels compiled and checked.\n',
+    table(['model', 'file MB', 'held MB', 'with browser’s', 'seconds', 'GPU MB'], rows),
+  ].join('\n')
+}
+
 const recipe = JSON.parse(readFileSync(join(root, 'packages/tiny-models/train/results.json'), 'utf8'))
 
 function models() {
@@ -341,8 +358,8 @@ const devices = readdirSync(folder, { withFileTypes: true })
 write(
   join(root, 'README.md'),
   devices.flatMap(device =>
-    [exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load].map(block =>
-      block(device),
+    [exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load, fullSize].map(
+      block => block(device),
     ),
   ),
 )

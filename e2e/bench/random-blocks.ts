@@ -33,7 +33,7 @@ export async function withRandomBlocks(
   for await (const { tensor, numRows, data } of reader.rows()) {
     const { name, rows, columns } = tensor
     if (numRows < rows) throw new Error(`${name} is too large to be drawn at once.`)
-    if (rows === 1) tensors.push({ name, type: tensor.type, dims: [columns], data })
+    if (rows === 1) tensors.push({ name, type: tensor.type, dims: [columns], data: data.slice() })
     else {
       const type = typeOf(name)
       const blocks = randomBlocks(random, type, rows * rowBytes(type, columns))
@@ -43,7 +43,8 @@ export async function withRandomBlocks(
   return new Blob([writeGguf({ metadata: reader.metadata, tensors })])
 }
 
-function randomBlocks(random: () => number, type: BlockType, bytes: number): Uint8Array {
+/** Whole blocks of the type. */
+export function randomBlocks(random: () => number, type: BlockType, bytes: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(bytes).map(() => random() * 256)
   const blockBytes = rowBytes(type, type.endsWith('_k') ? 256 : 32)
   for (let at = 0; at < bytes; at += blockBytes) {

@@ -1,5 +1,6 @@
 /** Llamas with random weights, made on the spot: need no file and no training. */
 import { type EncodedType, encodeRows, rowBytes, type WrittenTensor, writeGguf } from '@foretoken/weights'
+import { type BlobTensor, ggufOfBlobs, repeated } from './blob-model'
 import type { ModelShape } from './model-shapes.mjs'
 
 export interface RandomModelShape extends ModelShape {
@@ -45,7 +46,6 @@ export function randomModel(seed: number, options: Partial<RandomModelShape> = {
 
 /** Values that are drawn for all matrices of a large model together. */
 const POOL_VALUES = 2 ** 21
-const ALIGNMENT = 32
 
 /**
  * One of any size, its matrices in the format. They are cut out of one pool of random rows, again and again, which
@@ -68,28 +68,21 @@ export function largeRandomModel(
     pools.set(columns, made)
     return made
   }
-  const parts: Blob[] = []
-  let at = 0
-  const tensors = plans(shape).map(({ name, dims }): WrittenTensor => {
+  const tensors = plans(shape).map(({ name, dims }): BlobTensor => {
     const [columns, rows] = dims
-    const offset = at
-    const isVector = rows === undefined
-    const pieces = isVector
-      ? [new Blob([encodeRows('f32', new Float32Array(columns).fill(1))])]
-      : repeated(pool(columns), rows * rowBytes(format, columns))
-    const length = pieces.reduce((sum, { size }) => sum + size, 0)
-    at = Math.ceil((offset + length) / ALIGNMENT) * ALIGNMENT
-    parts.push(...pieces, new Blob([new Uint8Array(at - offset - length)]))
-    return { name, type: isVector ? 'f32' : format, dims: whole(dims), offset, data: new Uint8Array(0) }
+    return rows === undefined
+      ? { name, type: 'f32', dims: whole(dims), data: [ones(columns)] }
+      : {
+          name,
+          type: format,
+          dims: whole(dims),
+          data: repeated(pool(columns), rows * rowBytes(format, columns)),
+        }
   })
-  // A header whose tensors' data follow by themselves: a Blob of Blobs copies none of them.
-  return new Blob([writeGguf({ metadata: metadataOf(shape, `random ${seed}`), tensors }), ...parts])
+  return ggufOfBlobs(metadataOf(shape, `random ${seed}`), tensors)
 }
 
-function repeated(pool: Blob, bytes: number): Blob[] {
-  const copies = new Array<Blob>(Math.floor(bytes / pool.size)).fill(pool)
-  return [...copies, pool.slice(0, bytes % pool.size)]
-}
+const ones = (length: number): Blob => new Blob([encodeRows('f32', new Float32Array(length).fill(1))])
 
 const whole = (dims: Plan['dims']): number[] => dims.filter(dim => dim !== undefined)
 
@@ -101,19 +94,19 @@ function plans({ vocab, dim, layers, heads, kvHeads, ffn, tied }: ModelShape): P
     dims: [columns, rows],
     scale: values,
   })
-  const ones = (name: string): Plan => ({ name: `${name}.weight`, dims: [dim], scale: 1 })
+  const norm = (name: string): Plan => ({ name: `${name}.weight`, dims: [dim], scale: 1 })
   return [
     matrix('token_embd', vocab, dim, 1),
-    ones('output_norm'),
+    norm('output_norm'),
     // Logits with a spread of about 1.5: some tokens likely, none certain.
     ...(tied ? [] : [matrix('output', vocab, dim, 1.5 * scale)]),
     ...Array.from({ length: layers }, (_, i) => [
-      ones(`blk.${i}.attn_norm`),
+      norm(`blk.${i}.attn_norm`),
       matrix(`blk.${i}.attn_q`, heads * headDim, dim),
       matrix(`blk.${i}.attn_k`, kvHeads * headDim, dim),
       matrix(`blk.${i}.attn_v`, kvHeads * headDim, dim),
       matrix(`blk.${i}.attn_output`, dim, heads * headDim),
-      ones(`blk.${i}.ffn_norm`),
+      norm(`blk.${i}.ffn_norm`),
       matrix(`blk.${i}.ffn_gate`, ffn, dim),
       matrix(`blk.${i}.ffn_up`, ffn, dim),
       matrix(`blk.${i}.ffn_down`, dim, ffn),

@@ -1,5 +1,6 @@
 /** `npm run bench`, the browser code's side. It also runs in Node, on Dawn. */
 import type { BenchContext, BenchDevice, BenchSuite } from '../bench/bench-context.ts'
+import { fullSizeModel, fullSizeModels } from '../bench/full-size-model.ts'
 import { type PrintedError, printedError } from './terminal-event.ts'
 
 export interface BenchJob {
@@ -7,6 +8,8 @@ export interface BenchJob {
   quick: boolean
   /** Addresses of the files of ../shared/models, by name. */
   models: Record<string, string>
+  /** Where the models of full-size-model.ts are served; undefined: nowhere. */
+  served?: string
   shape?: BenchContext['shape']
   format?: BenchContext['format']
 }
@@ -31,12 +34,22 @@ export async function runBench(job: BenchJob): Promise<BenchReport> {
     // Node has no location; there the addresses are whole.
     return address === undefined ? undefined : new URL(address, globalThis.location?.href)
   }
+  const fullSize: BenchContext['fullSize'] = name =>
+    job.served === undefined
+      ? fullSizeModel(fullSizeModels[name])
+      : new URL(job.served + name, globalThis.location.href)
   await emitToTerminal({ type: 'adapter', adapter: device.adapter })
   try {
     const load = suites.get(job.suite)
     if (!load) throw new Error(`There is no suite ${job.suite}.`)
     const { default: suite } = await load()
-    for await (const row of suite({ ...job, fetchModel, device })) {
+    for await (const row of suite({
+      ...job,
+      fetchModel,
+      fullSize,
+      device,
+      memory: { watch: watchMemory, peak: memoryPeak },
+    })) {
       await emitToTerminal({ type: 'row', row })
     }
   } catch (error) {

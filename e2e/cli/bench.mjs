@@ -1,6 +1,7 @@
 // `npm run bench` with the engine in a browser, the terminal's side.
 import { recordBench } from './bench-record.mjs'
 import { withPage } from './page-host.mjs'
+import { servedFolder } from './served-models.mjs'
 import { currentCommit, sharedModels } from './workspace.mjs'
 
 /** Runs one suite; returns the exit code. */
@@ -13,6 +14,7 @@ export function bench({ suite, quick, json, shape, format }) {
     quick,
     shape,
     format,
+    served: servedFolder,
     models: Object.fromEntries([...files.keys()].map(name => [name, address(name)])),
   }
   return recordBench({ suite, host: 'browser', json, commit: currentCommit() }, onEvent =>

@@ -9,6 +9,8 @@ import { recordBench } from './bench-record.mjs'
 import { calmPolling } from './calm-polling.mjs'
 import { installDawn } from './dawn.mjs'
 import { installFileFetch } from './file-fetch.mjs'
+import { MemoryWatch } from './memory-watch.mjs'
+import { nodeMemory } from './node-memory.mjs'
 import { describeError } from './terminal.mjs'
 
 /** Copies of ../shared/models, which the bundle has where the workspace had them. */
@@ -22,6 +24,9 @@ async function main() {
   }
   installDawn()
   installFileFetch()
+  const memory = new MemoryWatch(nodeMemory())
+  globalThis.watchMemory = () => memory.begin()
+  globalThis.memoryPeak = () => memory.end()
   const { adapter, isSoftware } = await describeDevice()
   const refusal = refusalOf(adapter, isSoftware && !flags.allowSoftware)
   if (refusal) {

@@ -3,8 +3,10 @@ import { createReadStream, statSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright'
-import { createServer, defaultClientConditions } from 'vite'
+import { createServer, defaultClientConditions, defaultServerConditions } from 'vite'
 import { findBrowser, launchArgs } from '../../scripts/browser.mjs'
+import { MemoryWatch } from './memory-watch.mjs'
+import { servedModels } from './served-models.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const pageFolder = fileURLToPath(new URL('.', import.meta.url))
@@ -37,10 +39,25 @@ async function serve(locate) {
     // Our dependencies are ES modules; bundling them on discovery would reload the page in mid-run.
     optimizeDeps: { noDiscovery: true },
     server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [root] } },
-    plugins: [localFiles(locate)],
+    plugins: [localFiles(locate), servedModels],
+    ssr: { resolve: { conditions: ['foretoken-source', ...defaultServerConditions] } },
   })
   await server.listen()
   return server
+}
+
+/** Of the page's main thread; a page cannot count its ArrayBuffers itself. */
+async function memoryOf(page) {
+  const devTools = await page.context().newCDPSession(page)
+  return {
+    collect: () => devTools.send('HeapProfiler.collectGarbage'),
+    async read() {
+      const { usedSize, embedderHeapUsedSize, backingStorageSize } =
+        await devTools.send('Runtime.getHeapUsage')
+      const js = usedSize + backingStorageSize
+      return { js, page: js + embedderHeapUsedSize }
+    },
+  }
 }
 
 /** Calls `use(page)` with the page loaded. `onEvent` gets what the page emits, in order. */
@@ -54,6 +71,9 @@ export async function withPage({ locate, onEvent }, use) {
     const page = await browser.newPage()
     page.on('pageerror', error => process.stderr.write(`page: ${error.message}\n`))
     await page.exposeFunction('emitToTerminal', onEvent)
+    const memory = new MemoryWatch(await memoryOf(page))
+    await page.exposeFunction('watchMemory', () => memory.begin())
+    await page.exposeFunction('memoryPeak', () => memory.end())
     await page.goto(server.resolvedUrls.local[0])
     await page.waitForFunction(() => 'terminalPage' in globalThis)
     return await use(page)

@@ -1,7 +1,7 @@
 /** What the page tells the terminal while a job runs. */
 import { isEngineError } from '@foretoken/errors'
 import type { LoadProgress } from 'foretoken'
-import type { BenchRow } from '../bench/bench-context.ts'
+import type { BenchRow, MemoryUse } from '../bench/bench-context.ts'
 
 export type TerminalEvent =
   | { type: 'progress'; progress: LoadProgress }
@@ -19,6 +19,10 @@ export interface PrintedError {
 declare global {
   /** Made by page-host.mjs; keeps the order of calls. */
   function emitToTerminal(event: TerminalEvent): Promise<void>
+  /** Made by page-host.mjs, and by bundle-entry.mjs: memory is watched from now on .. */
+  function watchMemory(): Promise<void>
+  /** .. and the most that was held since, above what was held then. */
+  function memoryPeak(): Promise<MemoryUse>
 }
 
 export function printedError(error: unknown): PrintedError {

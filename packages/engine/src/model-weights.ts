@@ -6,6 +6,7 @@ import {
   packRows,
   paddedRows,
   type RowGroup,
+  release,
   toFloat32,
 } from '@foretoken/weights'
 import { headVectors } from './architectures'
@@ -80,7 +81,7 @@ export async function uploadTensors(
     if (matrix) write(gpu, matrix, group)
     else {
       const values = toFloat32(tensor.type, data, tensor.columns)
-      if (ropeFactorNames.includes(tensor.name)) ropeFactors.set(tensor.name, values)
+      if (ropeFactorNames.includes(tensor.name)) ropeFactors.set(tensor.name, values.slice())
       else {
         const { offset } = layout.vectors.get(tensor.name)!
         gpu.device.queue.writeBuffer(vectors.get(tensor.name)!, offset, values)
@@ -123,6 +124,8 @@ function write({ device }: Gpu, matrix: Matrix, { tensor, firstRow, numRows, dat
       device.queue.writeBuffer(part[kind], target[bytes], packed[kind], source[bytes] / 4, size[bytes] / 4)
     }
   }
+  release(packed.quants)
+  release(packed.scales)
 }
 
 function assemble(config: ModelConfig, { matrices, vectors, ropeFactors }: Tensors): ModelWeights {

@@ -27,10 +27,10 @@ function preTokenizerOf(pre: PreTokenizer): Step {
   return { type: 'Sequence', pretokenizers: [...splits, byteLevel] }
 }
 
-function readMerges(vocabulary: Vocabulary, metadata: Metadata): [string, string][] {
+function* readMerges(vocabulary: Vocabulary, metadata: Metadata): Generator<[string, string]> {
   const key = 'tokenizer.ggml.merges'
   const known = new Set(vocabulary.tokens)
-  return required(stringsField(metadata, key), key).map((merge, index) => {
+  for (const [index, merge] of required(stringsField(metadata, key), key).entries()) {
     const [left, right, ...rest] = merge.split(' ')
     if (!left || !right || rest.length > 0) {
       const expected = 'two tokens with a space between'
@@ -42,6 +42,6 @@ function readMerges(vocabulary: Vocabulary, metadata: Metadata): [string, string
       const message = `${key}[${index}] needs ${expected}, which the vocabulary does not have.`
       throw badModel(message, { key, index, expected, found: merge })
     }
-    return [left, right]
-  })
+    yield [left, right]
+  }
 }

@@ -16,7 +16,8 @@ export interface TextSteps {
   preTokenizer: Step | null
   /** A word that is a token is taken whole. */
   ignoreMerges: boolean
-  merges: readonly (readonly [string, string])[]
+  /** Read once. */
+  merges: Iterable<readonly [string, string]>
 }
 
 /** The steps before the merges are those of @huggingface/tokenizers. */
@@ -25,7 +26,7 @@ type Library = Pick<HuggingFaceTokenizer, 'normalizer' | 'pre_tokenizer'>
 /** BPE by ranked merges, as tokenizer.json has it. */
 export class HuggingFaceEncoder implements PieceEncoder {
   #vocabulary: Vocabulary
-  #steps: TextSteps
+  #ignoreMerges: boolean
   #library: Library
   /** Special tokens are left out of it: text must not become one, and the caller finds them itself. */
   #ids = new Map<string, number>()
@@ -41,7 +42,7 @@ export class HuggingFaceEncoder implements PieceEncoder {
     readonly addsSpace = false,
   ) {
     this.#vocabulary = vocabulary
-    this.#steps = steps
+    this.#ignoreMerges = steps.ignoreMerges
     this.#library = openLibrary(steps)
     const { tokens, kinds, special } = vocabulary
     for (const [id, token] of tokens.entries()) {
@@ -68,7 +69,7 @@ export class HuggingFaceEncoder implements PieceEncoder {
   }
 
   #encodeWord(word: string): readonly number[] {
-    const whole = this.#steps.ignoreMerges ? this.#ids.get(word) : undefined
+    const whole = this.#ignoreMerges ? this.#ids.get(word) : undefined
     return whole === undefined ? this.#merges.encode(word, this.#fallback) : [whole]
   }
 

@@ -1,5 +1,6 @@
 import { abortedError, isEngineError, throwIfAborted } from '@foretoken/errors'
 import type { ModelStream, StreamOptions } from './model-stream'
+import { release } from './release'
 
 /** How far a file has been read, in bytes. */
 export interface ReadProgress {
@@ -64,13 +65,26 @@ export class ByteStream {
     return this.take(Math.min(count, this.#buffered))!
   }
 
+  /** The same, in a buffer of their own. */
+  async readCopy(count: number): Promise<Uint8Array<ArrayBuffer>> {
+    while (this.#buffered < count && !this.#ended) await this.#pull()
+    throwIfAborted(this.#options.signal, 'download')
+    const available = Math.min(count, this.#buffered)
+    this.position += available
+    this.#buffered -= available
+    return this.#join(available)
+  }
+
   /** Passes over `count` bytes, or fewer where the file ends; returns how many. */
   async skip(count: number): Promise<number> {
     let left = count
     while (left > 0) {
       while (this.#buffered === 0 && !this.#ended) await this.#pull()
       if (this.#buffered === 0) break
-      left -= this.take(Math.min(left, this.#buffered, this.#pieces[0]!.length))!.length
+      const count = Math.min(left, this.#pieces[0]!.length)
+      this.position += count
+      this.#buffered -= count
+      left -= this.#drop(count)
     }
     return count - left
   }
@@ -126,19 +140,24 @@ export class ByteStream {
     onProgress?.({ loaded: this.#loaded, total, fetched, ...(warning === undefined ? {} : { warning }) })
   }
 
-  #join(count: number): Uint8Array {
+  #join(count: number): Uint8Array<ArrayBuffer> {
     const joined = new Uint8Array(count)
-    let filled = 0
-    let used = 0
-    while (filled < count) {
-      const piece = this.#pieces[used]!
-      const part = piece.subarray(0, count - filled)
+    for (let filled = 0; filled < count; ) {
+      const part = this.#pieces[0]!.subarray(0, count - filled)
       joined.set(part, filled)
-      filled += part.length
-      if (part.length < piece.length) this.#pieces[used] = piece.subarray(part.length)
-      else used++
+      filled += this.#drop(part.length)
     }
-    this.#pieces.splice(0, used)
     return joined
+  }
+
+  /** The first so many bytes of the first piece have been used. */
+  #drop(count: number): number {
+    const piece = this.#pieces[0]!
+    if (count < piece.length) this.#pieces[0] = piece.subarray(count)
+    else {
+      this.#pieces.shift()
+      if (this.#source.givesPieces) release(piece)
+    }
+    return count
   }
 }

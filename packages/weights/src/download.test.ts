@@ -209,7 +209,7 @@ describe('a server that passes trouble on', () => {
     for (const rest of [ranged, whole]) {
       const tensors: Uint8Array[] = []
       const reader = await GgufReader.open(await serveInTurn(dropped(300_000), rest))
-      for await (const { data } of reader.rows()) tensors.push(data)
+      for await (const { data } of reader.rows()) tensors.push(data.slice())
       expect(Buffer.concat(tensors).equals(Buffer.concat([tensorBytes, tensorBytes]))).toBe(true)
       server?.close()
     }

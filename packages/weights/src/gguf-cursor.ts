@@ -9,7 +9,7 @@ const maxStringBytes = 64 * 2 ** 20
 /** Of all arrays. Gemma's tokenizer has 1.3 million; each takes more room than its bytes in the file. */
 const maxElements = 2 ** 21
 
-const text = new TextDecoder('utf-8', { ignoreBOM: true })
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Reads a GGUF header's primitive values and checks each length before it is used. Little-endian. */
 export class GgufCursor {
@@ -46,7 +46,7 @@ export class GgufCursor {
   *string(limit = maxStringBytes): Parse<string> {
     const length = yield* this.count('a string length', limit)
     const bytes = yield* this.bytes(length)
-    return text.decode(bytes)
+    return shortText(bytes) ?? decoder.decode(bytes)
   }
 
   /** The length of an array: with all before it, no more than a header has reason to hold. */
@@ -90,6 +90,27 @@ export class GgufCursor {
     if (tensor !== undefined) return ` (tensor ${tensor})`
     return key === undefined ? '' : ` (key ${key})`
   }
+}
+
+const codes = new Uint16Array(64)
+
+/**
+ * Short texts of characters below U+0800, as nearly all of a byte-level vocabulary are: a decoder makes an object of the
+ * browser's for each, which for a header's 400,000 comes to 55 MB. Undefined for others.
+ */
+function shortText(bytes: Uint8Array): string | undefined {
+  if (bytes.length > codes.length) return undefined
+  let length = 0
+  for (let i = 0; i < bytes.length; i++) {
+    const first = bytes[i]!
+    if (first < 0x80) codes[length++] = first
+    else {
+      const second = bytes[++i] ?? 0
+      if (first < 0xc2 || first > 0xdf || second >> 6 !== 2) return undefined
+      codes[length++] = ((first & 0x1f) << 6) | (second & 0x3f)
+    }
+  }
+  return String.fromCharCode.apply(null, codes.subarray(0, length) as unknown as number[])
 }
 
 export const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

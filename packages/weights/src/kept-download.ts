@@ -165,6 +165,10 @@ class KeptDownload implements ModelStream {
     )
   }
 
+  get givesPieces(): boolean {
+    return this.remote.givesPieces
+  }
+
   get fetched(): number {
     return this.remote.fetched
   }

@@ -3,12 +3,15 @@ import { downloadError } from './download-error'
 import { openDownload } from './kept-download'
 import type { ModelFile } from './model-files'
 import type { ModelStore } from './model-store'
+import { givesBuffers } from './release'
 
 /** The body of a model file, not yet read. */
 export interface ModelStream {
   /** The file's name, for people. */
   readonly name: string
   readonly body: ReadableStream<Uint8Array>
+  /** The body's pieces are its reader's, who may free them. */
+  readonly givesPieces: boolean
   /** What the sender says; good for progress only. */
   readonly totalBytes: number | undefined
   /** The file's size where it is certain: what lies beyond it is not there. */
@@ -44,9 +47,11 @@ export async function openModelStream(
 }
 
 function streamOf(blob: Blob, name: string, discard?: () => Promise<void> | undefined): ModelStream {
+  const body = blob.stream()
   return {
     name,
-    body: blob.stream(),
+    body,
+    givesPieces: givesBuffers(body),
     totalBytes: blob.size,
     fileBytes: blob.size,
     fetched: 0,

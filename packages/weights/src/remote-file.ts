@@ -1,6 +1,7 @@
 /** A file on a server, read from a given place to its end. What drops is taken up where it dropped. */
 import { EngineError, isEngineError, throwIfAborted } from '@foretoken/errors'
 import { damagedError, downloadError, refusal } from './download-error'
+import { givesBuffers } from './release'
 import { askServer, type Request, retryDelaysMs } from './server-answer'
 import { waitFor } from './wait-for'
 
@@ -14,6 +15,7 @@ export interface Version {
 /** The body of an answer, and which part of which state of the file it is. */
 interface Answer {
   body: ReadableStreamDefaultReader<Uint8Array>
+  givesPieces: boolean
   start: number
   version: Version
   /** Bytes of the file if they are certain. */
@@ -74,6 +76,10 @@ export class RemoteFile {
     if (answer === undefined)
       throw new EngineError('download', `${request.url} has no first byte.`, { url: request.url })
     return new RemoteFile(request, answer, options)
+  }
+
+  get givesPieces(): boolean {
+    return this.#answer.givesPieces
   }
 
   /** The next piece; undefined at the end. Throws `download` and `aborted`. */
@@ -166,6 +172,7 @@ async function ask(request: Request, from: number, options: RemoteOptions): Prom
   const { headers } = response
   const etag = headers.get('etag')?.replace(/^W\//, '') ?? headers.get('last-modified') ?? undefined
   return {
+    givesPieces: givesBuffers(response.body),
     body: response.body.getReader(),
     start,
     version: { etag, bytes },

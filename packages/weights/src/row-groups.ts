@@ -1,5 +1,6 @@
 import type { ByteStream } from './byte-stream'
 import type { TensorInfo } from './gguf-value'
+import { release } from './release'
 import { rowsPerTile } from './row-packing'
 import { truncatedTensor } from './tensor-layout'
 
@@ -8,7 +9,7 @@ export interface RowGroup {
   tensor: TensorInfo
   firstRow: number
   numRows: number
-  /** [numRows, bytes of a row]; yours to keep, of any alignment. */
+  /** [numRows, bytes of a row], of any alignment; gone when the next group is asked for. */
   data: Uint8Array
 }
 
@@ -31,8 +32,9 @@ export async function* rowGroups(
   const rowsPerGroup = Math.max(1, Math.floor(maxGroupBytes / bytesPerRow / step)) * step
   for (let firstRow = 0; firstRow < tensor.rows; firstRow += rowsPerGroup) {
     const numRows = Math.min(rowsPerGroup, tensor.rows - firstRow)
-    const data = await stream.read(numRows * bytesPerRow)
+    const data = await stream.readCopy(numRows * bytesPerRow)
     if (data.length < numRows * bytesPerRow) throw truncatedTensor(tensor, stream.position)
     yield { tensor, firstRow, numRows, data }
+    release(data)
   }
 }
