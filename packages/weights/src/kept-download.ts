@@ -147,6 +147,7 @@ class KeptDownload implements ModelStream {
   readonly #hash: ReturnType<typeof sha256.create> | undefined
   #replayed = 0
   #passed = 0
+  #completion: Promise<void> | undefined
 
   constructor(
     readonly file: RemoteModelFile,
@@ -195,8 +196,7 @@ class KeptDownload implements ModelStream {
         controller.enqueue(piece)
         return
       }
-      this.#check()
-      await this.kept.finish()
+      await this.#complete()
       await this.#close()
       controller.close()
     } catch (error) {
@@ -221,6 +221,14 @@ class KeptDownload implements ModelStream {
     return piece
   }
 
+  #complete(): Promise<void> {
+    this.#completion ??= (async () => {
+      this.#check()
+      await this.kept.finish()
+    })()
+    return this.#completion
+  }
+
   #check(): void {
     const { bytes, sha256: expected } = this.facts
     const found = this.#hash && bytesToHex(this.#hash.digest())
@@ -234,6 +242,8 @@ class KeptDownload implements ModelStream {
 
   async #close(): Promise<void> {
     this.end()
+    // Who stops reading behind the last byte has the whole file.
+    if (this.#passed === this.totalBytes) await this.#complete().catch(() => this.kept.remove())
     await this.remote.close()
     await this.kept.close()
   }
