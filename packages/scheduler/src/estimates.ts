@@ -27,6 +27,11 @@ export class Estimates {
     return this.#chains.get(method)!.survival(sequence, evidence)
   }
 
+  /** Whether a drafter of chains has been judged in this sequence. */
+  knows(method: ChainMethod, sequence: Sequence): boolean {
+    return this.#chains.get(method)!.knows(sequence)
+  }
+
   /** Chance that a child of an accepted node is accepted, by its depth and its rank among its siblings. */
   chance(method: TreeMethod): (depth: number, rank: number) => number {
     const acceptance = this.#trees.get(method)!
@@ -34,8 +39,8 @@ export class Estimates {
   }
 
   /** Of a tree the chance of the best child at each depth, if its parent was accepted; of a chain the survival. */
-  firsts(method: Method): number[] {
-    if (!isTreeMethod(method)) return this.survival(method)
+  firsts(method: Method, sequence?: Sequence): number[] {
+    if (!isTreeMethod(method)) return this.survival(method, sequence)
     return Array.from({ length: MAX_DEPTH }, (_, i) => this.chance(method)(i + 1, 0))
   }
 

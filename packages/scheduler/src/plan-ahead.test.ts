@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NgramCache } from './ngram-cache'
-import { MAX_NODES, METHODS } from './policy'
+import { MAX_NODES, METHODS, OFF, type Policy } from './policy'
 import { Scheduler } from './scheduler'
 import { config, execute, request } from './scheduler-case'
 import type { Sequence } from './sequence'
@@ -27,6 +27,33 @@ describe('planAhead', () => {
       current = next
     }
   }
+
+  it('waits for the tokens of who lets a model draft, if lookup may copy instead', () => {
+    const policy: Policy = {
+      choose: ({ contenders }) =>
+        contenders.map(({ offers }) => (offers.length > 0 ? { method: 'draft', depth: 3 } : OFF)),
+    }
+    const isPlannedAhead = (numLookedUp: number, accepted: number): boolean => {
+      const scheduler = new Scheduler({ ...config, policy })
+      const prompt = Array.from({ length: 10 }, (_, i) => 100 + i)
+      const sequence = scheduler.add(request(10, { prompt, maxTokens: 100, speculation: 'auto' }))!
+      scheduler.admit()
+      const prefill = scheduler.plan()!
+      scheduler.commit(
+        prefill,
+        execute(prefill, () => 0),
+        1,
+      )
+      const step = scheduler.plan()!
+      expect(step.choices.get(sequence)).toMatchObject({ method: 'draft', depth: 3 })
+      for (let i = 0; i < numLookedUp; i++)
+        scheduler.estimates.observe(sequence, 'lookup', { depth: 4, accepted })
+      return scheduler.planAhead(step) !== undefined
+    }
+    expect(isPlannedAhead(0, 0)).toBe(false) // nothing is known of copies in this text
+    expect(isPlannedAhead(20, 4)).toBe(false)
+    expect(isPlannedAhead(20, 0)).toBe(true)
+  })
 
   it('gives every sequence exactly its tokens, in any company, whatever is accepted', () => {
     const property = fc.property(
