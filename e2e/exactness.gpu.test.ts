@@ -32,7 +32,7 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
 
   it('of a model with one draft', async () => {
     // More depths, drafters and crowds in the bench; crowds in batching.gpu.test.ts too.
-    const only = ({ name }: Mode) => !/@(1|3|8|31)$|always-wrong|random-lengths/.test(name)
+    const only = ({ name }: Mode) => !/@(1|2|3|8|31)$|always-wrong|random-lengths/.test(name)
     const options = { only, parts: 'endings' } as const
     for await (const row of measureFamily(stories, true, options)) check(row)
   }, 900_000)

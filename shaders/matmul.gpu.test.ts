@@ -72,7 +72,8 @@ describe('matmul', async () => {
   })
 
   it.each(formatKinds)('gives a row the same bits where rows pass by: %s', async format => {
-    for (const isPaired of [false, true]) {
+    // Few: what takes long here is the compiler.
+    for (const isPaired of format === 'q8_0' ? [false, true] : [true]) {
       const whole = randomCase(9, { format, numRows: 21, outputs: 37, k: 600, isPaired, gelu: isPaired })
       const reference = bits(await run(whole, { TILE: 2, OUTPUTS: 1, LANES: 16 }))
       for (const [OUTPUTS, HELD] of [
@@ -93,7 +94,7 @@ describe('matmul', async () => {
   })
 
   it.each(formatKinds)('gives a row the same bits in every tile, thread and company: %s', async format => {
-    for (const isPaired of [false, true]) {
+    for (const isPaired of format === 'q8_0' ? [false, true] : [false]) {
       const whole = randomCase(7, { format, numRows: 32, outputs: 37, k: 600, isPaired })
       const reference = bits(await run(whole, { TILE: 1, OUTPUTS: 1, LANES: 16 }))
       // Few and small: what takes long here is the compiler.

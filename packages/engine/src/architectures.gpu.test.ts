@@ -65,12 +65,10 @@ it.each(names)(
     const engine = await load({ model, draft: model, trees: true })
     const { tokens, logits, vocab } = await parity(engine, name)
     // Side by side, each with a drafter of its own.
-    for (const temperature of [0, 0.8]) {
-      const options = { temperature, seed: 7 }
-      const alone = await idsOf(engine, name, { ...options, speculation: 'off' })
-      const drafted = drafters.map(speculation => idsOf(engine, name, { ...options, speculation }))
-      expect(await Promise.all(drafted)).toEqual(drafters.map(() => alone))
-    }
+    const options = { temperature: 0.8, seed: 7 }
+    const alone = await idsOf(engine, name, { ...options, speculation: 'off' })
+    const drafted = drafters.map(speculation => idsOf(engine, name, { ...options, speculation }))
+    expect(await Promise.all(drafted)).toEqual(drafters.map(() => alone))
     // A row of its own has the bits that it has among others.
     for (const length of [1, 13, tokens.length - 1]) {
       const shorter = await engine.forward(tokens.slice(0, length))
