@@ -31,7 +31,7 @@ describe('how far guesses survive', () => {
       const u = ((i * 7919) % 4000) / 4000
       const accepted = truth.filter(survival => u < survival).length
       const depth = 1 + (i % 7)
-      estimate.observe(sequence(), { depth: depth, accepted: Math.min(depth, accepted) })
+      estimate.observe(sequence(), { depth, accepted: Math.min(depth, accepted) })
     }
     estimate
       .survival()
@@ -152,7 +152,7 @@ describe('margins', () => {
     margins?: number[],
   ): { estimate: DrafterEstimate; one: Sequence; survival: () => number } => {
     const { estimate, one } = taught()
-    for (let i = 0; i < 8; i++) estimate.observe(one, { depth: 1, accepted: 1, margins: margins })
+    for (let i = 0; i < 8; i++) estimate.observe(one, { depth: 1, accepted: 1, margins })
     return { estimate, one, survival: () => estimate.survival(one)[0]! }
   }
 

@@ -2,8 +2,9 @@
  * What is believed of one drafter: of all its drafts together, and of each request by itself. A request's few drafts
  * are shrunk to the drafter's mean by empirical Bayes: how far is learnt from how much finished requests differed.
  * Where some requests copy and others do not, two drafts tell which this one is; where all are alike, one stroke of bad
- * luck changes little; and where the drafter told how sure it was, that counts beside what came of it. Good and bad
- * guesses come in runs, a copied passage or a hard one, so what follows a hit and what follows a miss is counted apart.
+ * luck changes little; and where the drafter told how sure it was, that counts beside what came of it. Guesses are counted
+ * apart by what there is to go by: what the drafter tells, as how long a match a lookup found; else how the draft before
+ * went, since good and bad guesses come in runs, a copied passage or a hard one.
  */
 import { Acceptance } from './acceptance'
 import { MarginPredictor } from './margin-predictor'
@@ -71,13 +72,14 @@ export class DrafterEstimate {
     const kind = evidence ?? (isFresh ? request.run : undefined)
     const all = this.#ofKind(kind)
     // The odds of these guesses against those of all, the same at every position.
-    const ratioOfKind = odds(all.rate(this.#mean, POSITION_WEIGHT)) / odds(this.#mean)
+    const mean = this.#mean
+    const ratioOfKind = odds(all.rate(mean, POSITION_WEIGHT)) / odds(mean)
     const own = request && (kind === undefined ? request.acceptance : request.byEvidence.of(kind))
     const ratio = request ? this.#ratioOf(request) : 1
     const survival = new Array<number>(MAX_DEPTH)
     let last = 1
     for (let i = 0; i < MAX_DEPTH; i++) {
-      const prior = chance(ratioOfKind * odds(this.#all.rateAt(i, this.#mean, POSITION_WEIGHT)))
+      const prior = chance(ratioOfKind * odds(this.#all.rateAt(i, mean, POSITION_WEIGHT)))
       const rate = chance(ratio * odds(all.rateAt(i, prior, POSITION_WEIGHT)))
       last *= own ? own.rateAt(i, rate, POSITION_WEIGHT) : rate
       survival[i] = last

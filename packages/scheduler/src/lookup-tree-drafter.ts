@@ -4,6 +4,7 @@
  */
 import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
+import { MAX_N } from './lookup'
 import { addGuess } from './lookup-drafter'
 import type { Offer } from './policy'
 import type { Sequence } from './sequence'
@@ -11,7 +12,6 @@ import type { Step } from './step'
 import { growTree, layOut } from './tree-shape'
 import { VerdictWait } from './verdict-wait'
 
-const MAX_N = 4
 /** Continuations that are looked at. */
 const MAX_MATCHES = 8
 const MAX_LENGTH = 16
