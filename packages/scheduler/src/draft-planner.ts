@@ -10,10 +10,10 @@ import { ModelDrafter } from './model-drafter'
 import { HeadsTreeDrafter, ModelTreeDrafter } from './net-tree-drafters'
 import type { NgramCache } from './ngram-cache'
 import { createPolicy, type PolicyName } from './policies'
-import { DRAFT_MODELS, type Method, type Policy, type Situation } from './policy'
+import { DRAFT_MODELS, type Method, OFF, type Policy, type Situation } from './policy'
 import type { Sequence } from './sequence'
 import { ShadowDrafts } from './shadow-drafts'
-import type { Guess, Step, Verdict } from './step'
+import type { Draft, Guess, Step, Verdict } from './step'
 import { verifiableDepth } from './verification'
 
 export interface DraftPlannerConfig {
@@ -94,21 +94,18 @@ export class DraftPlanner {
   }
 
   /** What became of a sequence's draft, once its tokens are in. */
-  observe(step: Step, method: Method | 'off', verdict: Verdict): void {
+  observe(step: Step, verdict: Verdict): void {
     const { sequence, numDrafted, numAccepted, stopped, margins, path } = verdict
-    if (method !== 'off') {
+    const { method, depth: planned, evidence }: Draft = step.choices.get(sequence) ?? OFF
+    // Rows that the GPU looked up nothing for were paid for all the same.
+    const depth = step.isAhead && method === 'lookup' ? planned : numDrafted
+    if (method !== 'off' && depth > 0) {
       // Behind the answer's end a guess adds nothing, however right it is: of a draft that went on, the rest has failed.
-      if (!isTreeMethod(method)) {
-        const { evidence } = step.choices.get(sequence)!
-        this.estimates.observe(sequence, method, {
-          depth: numDrafted,
-          accepted: numAccepted,
-          margins,
-          evidence,
-        })
-      } else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
+      if (!isTreeMethod(method))
+        this.estimates.observe(sequence, method, { depth, accepted: numAccepted, margins, evidence })
+      else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
-      policy?.observe?.({ method, depth: numDrafted }, numAccepted)
+      policy?.observe?.({ method, depth }, numAccepted)
     }
     this.#shadows.settle(sequence)
   }
@@ -212,7 +209,7 @@ function draftersOf(
   waitMs: () => number,
 ): Drafter[] {
   return [
-    new LookupDrafter(estimates, guess),
+    new LookupDrafter(estimates, guess, waitMs),
     ...(ngramCache ? [new CacheDrafter(estimates, ngramCache, waitMs)] : []),
     ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows)),
     ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads)] : []),

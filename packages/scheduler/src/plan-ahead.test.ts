@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NgramCache } from './ngram-cache'
 import { MAX_NODES, METHODS, OFF, type Policy } from './policy'
-import { Scheduler } from './scheduler'
+import { Scheduler, type SchedulerConfig } from './scheduler'
 import { config, execute, request } from './scheduler-case'
 import type { Sequence } from './sequence'
 import type { Step } from './step'
@@ -53,6 +53,59 @@ describe('planAhead', () => {
     expect(isPlannedAhead(0, 0)).toBe(false) // nothing is known of copies in this text
     expect(isPlannedAhead(20, 4)).toBe(false)
     expect(isPlannedAhead(20, 0)).toBe(true)
+  })
+
+  describe('behind a lookup', () => {
+    /** Always a copy, four tokens of it. */
+    const copying = { method: 'lookup', depth: 4 } as const
+    const policy: Policy = {
+      choose: ({ contenders }) => contenders.map(({ offers }) => (offers.length > 0 ? copying : OFF)),
+    }
+    /** Its tokens repeat, so that there is always something to be found. */
+    const started = (options: Partial<SchedulerConfig> = {}) => {
+      const scheduler = new Scheduler({ ...config, ...options })
+      const sequence = scheduler.add(request(30, { maxTokens: 100, speculation: 'auto' }))!
+      scheduler.admit()
+      const prefill = scheduler.plan()!
+      scheduler.commit(
+        prefill,
+        execute(prefill, () => 0),
+        1,
+      )
+      return { scheduler, sequence }
+    }
+
+    it('the rows that the GPU found nothing for have failed', () => {
+      const { scheduler, sequence } = started({ policy })
+      const first = scheduler.plan()!
+      const ahead = scheduler.planAhead(first)!
+      expect(ahead.lookups).toEqual([{ sequence, depth: 4 }])
+      scheduler.commit(
+        first,
+        execute(first, () => 4),
+        1,
+      )
+      const { evidence } = ahead.choices.get(sequence)!
+      const before = scheduler.estimates.survival('lookup', sequence, evidence)[0]!
+      const nothing = { sequence, tokens: [5], numDrafted: 0, numAccepted: 0, stopped: false }
+      const [progress] = scheduler.commit(ahead, [nothing], 1)
+      expect(progress!.choice).toEqual(OFF)
+      expect(scheduler.estimates.survival('lookup', sequence, evidence)[0]!).toBeLessThan(before)
+    })
+
+    it('another that needs the tokens is charged the wait for them', () => {
+      const waits: Array<number | undefined> = []
+      const watching: Policy = {
+        choose: ({ contenders }) => {
+          waits.push(...contenders.flatMap(({ offers }) => offers.map(({ waitMs }) => waitMs)))
+          return contenders.map(() => OFF)
+        },
+      }
+      const { scheduler } = started({ policy: watching, numDrafts: 0 })
+      const step = scheduler.plan()!
+      scheduler.planAhead(step)
+      expect(waits).toEqual([undefined, scheduler.cost.waitMs])
+    })
   })
 
   it('gives every sequence exactly its tokens, in any company, whatever is accepted', () => {

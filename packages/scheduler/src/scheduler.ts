@@ -244,7 +244,7 @@ export class Scheduler {
     const step = this.#newStep(true)
     const late = this.#drafts.plan(step, this.#running, NO_PREFILL, current)
     // Guesses of the CPU are worth waiting for, and need the tokens.
-    if (step.guesses.length > 0 || !step.lookups.every(({ sequence }) => looksUp(sequence))) return undefined
+    if (step.guesses.length > 0) return undefined
     if (this.#mayCopyInstead(step)) return undefined
     addDecoding(step, this.#running, late)
     return this.#send(step)
@@ -329,7 +329,7 @@ export class Scheduler {
     }
     if (stopped) sequence.finishReason = 'stop'
     else if (sequence.length >= sequence.maxLength) sequence.finishReason = 'length'
-    this.#drafts.observe(step, method, verdict)
+    this.#drafts.observe(step, verdict)
     this.#drafts.learn(sequence, tokens.length)
     const source = method === 'off' ? 'target' : sourceOf(method)
     return {
