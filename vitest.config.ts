@@ -37,6 +37,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          // One page for all: what one file has had compiled, the next one has (sharedDevice).
+          isolate: false,
           browser: {
             enabled: true,
             headless: true,

@@ -1,12 +1,18 @@
 /** Promise 1 for many at once: requests that join, leave, share prefixes and give way have the ids that they have alone. */
-import { Engine, type GenerateOptions, type Speculation, type TokenBatch } from '@foretoken/engine'
+import {
+  Engine,
+  type GenerateOptions,
+  type Speculation,
+  sharedDevice,
+  type TokenBatch,
+} from '@foretoken/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import talesTiny from '../packages/tiny-models/tales-tiny-q8_0.gguf?url'
 import talesWide from '../packages/tiny-models/tales-wide-q8_0.gguf?url'
 import { smallKernels } from './small-kernels'
 
 const models = { model: new URL(talesWide, location.href), draft: new URL(talesTiny, location.href) }
-const internals = { skipCalibration: true, deviceProfile: smallKernels }
+const internals = { skipCalibration: true, deviceProfile: smallKernels, device: await sharedDevice() }
 const contextLength = 256
 const NUM_REQUESTS = 16
 

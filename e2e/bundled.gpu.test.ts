@@ -2,7 +2,7 @@
  * The bundled family: what its files promise each other, and what engines not written here make of the same weights.
  * Those are skipped by name where the tool is absent; the README's Development says how to bring it.
  */
-import { Engine, type Speculation } from '@foretoken/engine'
+import { Engine, type Speculation, sharedDevice } from '@foretoken/engine'
 import { family, prompts } from '@foretoken/tiny-models/family'
 import { tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
 import { GgufReader, toFloat32, type WrittenTensor, writeGguf } from '@foretoken/weights'
@@ -83,7 +83,8 @@ describe('the bundled family', () => {
 })
 
 it('writes the same with its draft, with lookup and with the controller as without', async () => {
-  const engine = await Engine.load({ model: family.target.q8_0, draft: family.wide.q8_0 })
+  const models = { model: family.target.q8_0, draft: family.wide.q8_0 }
+  const engine = await Engine.load(models, { device: await sharedDevice() })
   for (const temperature of [0, 0.8]) {
     for (const [content] of workloads) {
       const messages = [{ role: 'user', content: content! }]

@@ -94,8 +94,12 @@ describe('load', () => {
     base.href = new URL('.', bundledModelUrl).href
     document.head.append(base)
     try {
-      const engine = await createEngine({ model: bundledModelUrl.pathname.split('/').at(-1)! })
-      await engine.dispose()
+      const controller = new AbortController()
+      const { signal } = controller
+      const onProgress = ({ phase }: LoadProgress) => phase === 'compile' && controller.abort()
+      const model = bundledModelUrl.pathname.split('/').at(-1)!
+      // It is there, and a model.
+      expect((await rejection(createEngine({ model, signal, onProgress }))).code).toBe('aborted')
     } finally {
       base.remove()
     }
@@ -119,27 +123,6 @@ describe('load', () => {
 })
 
 describe('preflight', () => {
-  it('tells what the bundled model, its draft and its heads take, before they are loaded', async () => {
-    const options = { maxConcurrent: 2, heads: 'bundled', trees: true } as const
-    const found = await preflight('bundled', options)
-    const engine = await createEngine({ model: 'bundled', ngramCache: { name: 'client' }, ...options })
-    const { gpuBytes, model, draft, numHeads } = await engine.stats()
-    expect(numHeads).toBe(3)
-    await engine.clearNgramCache()
-    await engine.dispose()
-    const { total, ...pools } = found.gpuBytes
-    expect(pools).toEqual(gpuBytes)
-    expect(total).toBe(gpuBytes.weights + gpuBytes.kv + gpuBytes.work)
-    const { name, architecture, format, parameters, contextLength } = model
-    expect(found).toMatchObject({ name, architecture, format, parameters, contextLength, draft, fits: true })
-    expect(found).not.toHaveProperty('reason')
-    const files = await Promise.all(
-      [bundledModelUrl, bundledDraftUrl, bundledHeadsUrl].map(url => fetch(url)),
-    )
-    const sizes = await Promise.all(files.map(async file => (await file.arrayBuffer()).byteLength))
-    expect(sizes[0]! + sizes[1]! - found.downloadBytes).toBeLessThan(64)
-  })
-
   it('refuses what loading would refuse, as it would', async () => {
     const file = new Uint8Array(await (await fetch(bundledModelUrl)).arrayBuffer())
     const cases: Array<[EngineOptions, EngineError['code']]> = [
@@ -169,11 +152,30 @@ describe('preflight', () => {
 })
 
 describe('an engine', () => {
+  const options = { maxConcurrent: 3, heads: 'bundled' } as const
   let engine: Engine
   beforeAll(async () => {
-    engine = await createEngine({ model: 'bundled' })
+    engine = await createEngine({ model: 'bundled', ngramCache: { name: 'client' }, ...options })
   })
   afterAll(() => engine.dispose())
+
+  it('takes what preflight tells of the model, its draft and its heads', async () => {
+    const found = await preflight('bundled', options)
+    const { gpuBytes, model, draft, numHeads } = await engine.stats()
+    expect(numHeads).toBe(3)
+    await engine.clearNgramCache()
+    const { total, ...pools } = found.gpuBytes
+    expect(pools).toEqual(gpuBytes)
+    expect(total).toBe(gpuBytes.weights + gpuBytes.kv + gpuBytes.work)
+    const { name, architecture, format, parameters, contextLength } = model
+    expect(found).toMatchObject({ name, architecture, format, parameters, contextLength, draft, fits: true })
+    expect(found).not.toHaveProperty('reason')
+    const files = await Promise.all(
+      [bundledModelUrl, bundledDraftUrl, bundledHeadsUrl].map(url => fetch(url)),
+    )
+    const sizes = await Promise.all(files.map(async file => (await file.arrayBuffer()).byteLength))
+    expect(sizes[0]! + sizes[1]! - found.downloadBytes).toBeLessThan(64)
+  })
 
   it('pushes batches until the end', async () => {
     const batches = await collect(engine.generate({ prompt, maxTokens: 8, ignoreEos: true }))
@@ -325,11 +327,9 @@ describe('an engine', () => {
     const error = await rejection(engine.chat.completions.create(request))
     expect([error.code, error.details.argument]).toEqual(['bad-request', 'best_of'])
   })
-})
 
-describe('dispose', () => {
-  it('ends all that runs and refuses what comes later', async () => {
-    const engine = await createEngine({ model: 'bundled' })
+  // The last: it is gone.
+  it('disposed of, ends all that runs and refuses what comes later', async () => {
     const consumers = [
       rejection(collect(engine.generate(endless))),
       rejection(collect(engine.generate(endless))),

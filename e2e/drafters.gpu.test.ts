@@ -1,5 +1,11 @@
 /** Every drafter of the bundled family: the ids of speculation off, and guesses that are accepted as well as refused. */
-import { Engine, type GenerateOptions, type Speculation, type StepEvent } from '@foretoken/engine'
+import {
+  Engine,
+  type GenerateOptions,
+  type Speculation,
+  type StepEvent,
+  sharedDevice,
+} from '@foretoken/engine'
 import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family, prompts } from '@foretoken/tiny-models/family'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -30,7 +36,7 @@ describe('drafters', () => {
         ngramCache: { name: 'test' },
         contextLength: 512,
       },
-      { deviceProfile: smallKernels, skipCalibration: true },
+      { deviceProfile: smallKernels, skipCalibration: true, device: await sharedDevice() },
     )
   }, 120_000)
 
@@ -105,7 +111,7 @@ describe('drafters', () => {
   it('that are not asked cost nothing: no dispatch, no draft pass', async () => {
     const plain = await Engine.load(
       { model: family.target.q8_0, contextLength: 512 },
-      { deviceProfile: smallKernels, skipCalibration: true },
+      { deviceProfile: smallKernels, skipCalibration: true, device: await sharedDevice() },
     )
     const request = { prompt: 'Once there was a fox', speculation: 'off', ignoreEos: true } as const
     const dispatches: number[] = []

@@ -1,5 +1,5 @@
 /** The bundled target as a Hugging Face folder: the same model as its GGUF files, to the bit. */
-import { Engine, type EngineOptions } from '@foretoken/engine'
+import { Engine, type EngineOptions, sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import { expect, it } from 'vitest'
 import config from '../packages/tiny-models/tales-target/config.json?url'
@@ -17,7 +17,8 @@ const shards = await huggingFaceFolder(await fetched(family.target.f16), texts, 
 const folder = Object.entries(shards).map(([name, bytes]) => new File([bytes], name))
 
 async function answer(options: Pick<EngineOptions, 'model' | 'quantize'>) {
-  const engine = await Engine.load({ ...options, contextLength: 256 }, { skipCalibration: true })
+  const internals = { skipCalibration: true, device: await sharedDevice() }
+  const engine = await Engine.load({ ...options, contextLength: 256 }, internals)
   const messages = [{ role: 'user', content: 'Tell me a story about a fox.' }]
   const ids: number[] = []
   const request = { messages, maxTokens: 32, speculation: 'off' } as const

@@ -5,12 +5,17 @@ import {
   type EngineOptions,
   type LoadPhase,
   preflight,
+  sharedDevice,
 } from '@foretoken/engine'
 import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
 import { type RandomModelShape, randomModel } from './bench/random-model'
 import { smallKernels } from './small-kernels'
 
-const quick: EngineInternals = { skipCalibration: true, deviceProfile: smallKernels }
+const quick: EngineInternals = {
+  skipCalibration: true,
+  deviceProfile: smallKernels,
+  device: await sharedDevice(),
+}
 const small = { vocab: 300, dim: 64, layers: 2, heads: 4, kvHeads: 2, ffn: 100, context: 256 }
 const model = randomModel(1, small)
 const draft = randomModel(2, { ...small, layers: 1 })

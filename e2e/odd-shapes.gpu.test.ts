@@ -1,5 +1,5 @@
 /** Models whose sizes fit no tile: speculation still changes no id. Needs no file. */
-import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import { Engine, type GenerateOptions, type Speculation, sharedDevice } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { type RandomModelShape, randomModel } from './bench/random-model'
 import { smallKernels } from './small-kernels'
@@ -11,13 +11,15 @@ const shapes: Array<Partial<RandomModelShape>> = [
 
 const ways: Speculation[] = [{ method: 'lookup', depth: 4 }, { method: 'draft', depth: 3 }, 'auto']
 
+const internals = { skipCalibration: true, deviceProfile: smallKernels, device: await sharedDevice() }
+
 it.each(shapes)('%o', async shape => {
   const vocab = shape.vocab!
   // The same weights with other words in front: a draft that is often right, and one that never is.
   for (const draftSeed of [1, 2]) {
     const draft = randomModel(draftSeed, { ...shape, context: 256 })
     const models = { model: randomModel(1, shape), draft, maxConcurrent: 3 }
-    const engine = await Engine.load(models, { skipCalibration: true, deviceProfile: smallKernels })
+    const engine = await Engine.load(models, internals)
     const tokens = Array.from({ length: 70 }, (_, i) => (i * i) % vocab)
     for (const [temperature, frequencyPenalty] of [
       [0, 0],

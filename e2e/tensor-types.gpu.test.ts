@@ -1,5 +1,5 @@
 /** A file of tensors of many types, as K-quant files are: what it computes is what its values in f32 compute. */
-import { Engine, type EngineInternals, preflight } from '@foretoken/engine'
+import { Engine, type EngineInternals, preflight, sharedDevice } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { type BlockType, withRandomBlocks } from './bench/random-blocks'
 import { randomModel } from './bench/random-model'
@@ -55,7 +55,8 @@ const tokens = Array.from({ length: 70 }, (_, i) => (i * i * 7) % shape.vocab)
 
 /** What the model says of 70 tokens, and how it goes on, plainly and with drafts. */
 async function run(model: Blob, internals: EngineInternals) {
-  const engine = await Engine.load({ model, ...options }, { skipCalibration: true, ...internals })
+  const device = await sharedDevice()
+  const engine = await Engine.load({ model, ...options }, { skipCalibration: true, device, ...internals })
   const { logits } = await engine.forward(tokens)
   const ids: number[][] = []
   for (const temperature of [0, 1]) {

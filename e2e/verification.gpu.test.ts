@@ -1,5 +1,5 @@
 /** Requests whose drafts are judged by probabilities, through the whole stack. Their distribution: distribution.gpu.test.ts. */
-import { Engine, type GenerateOptions, type TokenBatch } from '@foretoken/engine'
+import { Engine, type GenerateOptions, sharedDevice, type TokenBatch } from '@foretoken/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomModel } from './bench/random-model'
 import { smallKernels } from './small-kernels'
@@ -18,10 +18,11 @@ let engine: Engine
 /** The target drafts for itself: p is q. */
 let twin: Engine
 beforeAll(async () => {
+  const device = await sharedDevice()
   const load = (draft: Blob): Promise<Engine> =>
     Engine.load(
       { model: target, draft, verificationDepth: 4 },
-      { skipCalibration: true, deviceProfile: smallKernels },
+      { skipCalibration: true, deviceProfile: smallKernels, device },
     )
   engine = await load(randomModel(2, shape))
   twin = await load(target)

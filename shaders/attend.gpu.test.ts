@@ -164,7 +164,10 @@ const borders = [0, 1, 62, 63, 64, 65, 66, 126, 127, 128, 129, 191, 192, 193, 25
 
 describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16, window: $window', model => {
   const book = new Book(model)
-  const variants = variantsOf(book.sizes)
+  // Every spread for every model; whether it walks, in turns: compiling takes most of the time here.
+  const inTurns = (tree: boolean): Variant[] =>
+    variantsOf(book.sizes, tree).filter((_, i) => (i + Math.floor(i / 2) + models.indexOf(model)) % 2 === 0)
+  const variants = inTurns(false)
   const alone = new Map<string, Promise<Uint32Array>>()
   /** The row by itself, its splits merged. */
   const bitsAlone = (row: Row): Promise<Uint32Array> => {
@@ -187,8 +190,7 @@ describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16,
 
   it('have the same bits in every variant around every border of splits', async () => {
     const rows = borders.map(position => plainRow(1, position))
-    for (const variant of [...variants, ...variantsOf(book.sizes, true).slice(-4)])
-      await expectAlone(rows, variant)
+    for (const variant of [...variants, ...inTurns(true).slice(-2)]) await expectAlone(rows, variant)
   })
 
   it('have the same bits for 1 to 32 rows, at every place in the pass, whatever the company', async () => {

@@ -3,7 +3,13 @@
  * second and third token over many seeds fits the target's probabilities. Acceptance that takes every draft token, and a
  * draft that is cut short for a token that was drawn, must fail the same test: it shows that the test can see a bias.
  */
-import { Engine, type EngineInternals, type GenerateOptions, type TokenBatch } from '@foretoken/engine'
+import {
+  Engine,
+  type EngineInternals,
+  type GenerateOptions,
+  sharedDevice,
+  type TokenBatch,
+} from '@foretoken/engine'
 import { kernels } from '@foretoken/shaders'
 import type { BenchContext, BenchRow } from './bench-context'
 import { type ChiSquare, chiSquare } from './chi-square'
@@ -130,7 +136,8 @@ export async function measureAcceptance(
     const [, drafted] = await draw(engine, seed, 3, drawn)
     if (drafted!.sources[0] === 'draft') numKept++
   })
-  const drafter = await Engine.load({ model: drafterModel() }, { skipCalibration: true })
+  const device = await sharedDevice()
+  const drafter = await Engine.load({ model: drafterModel() }, { skipCalibration: true, device })
   let commonMass = 0
   for (let first = 0; first < VOCAB; first++) {
     const [p1, p] = await probabilities(engine, [BOS, first])
@@ -144,11 +151,11 @@ export async function measureAcceptance(
 
 const drafterModel = (): Blob => randomModel(2, { vocab: VOCAB })
 
-function load(internals: EngineInternals = {}): Promise<Engine> {
+async function load(internals: EngineInternals = {}): Promise<Engine> {
   const models = { model: randomModel(1, { vocab: VOCAB }), draft: drafterModel() }
   return Engine.load(
     { ...models, maxConcurrent: CONCURRENT, verificationDepth: 2 },
-    { ...internals, skipCalibration: true },
+    { ...internals, skipCalibration: true, device: await sharedDevice() },
   )
 }
 

@@ -1,5 +1,5 @@
 /** Runs requests in every mode and compares their ids with those of speculation off, alone. */
-import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import { Engine, type GenerateOptions, type Speculation, sharedDevice } from '@foretoken/engine'
 import {
   type Choice,
   everywhere,
@@ -71,6 +71,7 @@ export class ExactnessRig {
         ...small,
       },
       {
+        device: await sharedDevice(),
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         policy,
         ...(small ? { maxBlocks: 2 * Math.ceil(small.contextLength / 64) } : {}),

@@ -10,7 +10,7 @@ import phi4 from '../fixtures/phi-4-mini.gguf?url'
 import qwen2 from '../fixtures/qwen2.5.gguf?url'
 import qwen3 from '../fixtures/qwen3.gguf?url'
 import smollm3 from '../fixtures/smollm3.gguf?url'
-import { Engine } from './index'
+import { Engine, sharedDevice } from './index'
 import type { EngineOptions, GenerateOptions, Speculation } from './types'
 
 const files = {
@@ -33,8 +33,9 @@ const drafters: Speculation[] = [
 ]
 
 const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
+const internals = { skipCalibration: true, device: await sharedDevice() }
 const load = (options: EngineOptions) =>
-  Engine.load({ ...options, kvType: 'f32', contextLength: 128 }, { skipCalibration: true })
+  Engine.load({ ...options, kvType: 'f32', contextLength: 128 }, internals)
 
 async function idsOf(engine: Engine, name: keyof typeof files, options: GenerateOptions): Promise<number[]> {
   const { prompt, greedy } = models[name]

@@ -2,7 +2,7 @@
 import { kernels } from '@foretoken/shaders'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
-import { Engine, type GenerateOptions, type StepEvent, type TokenBatch } from './index'
+import { Engine, type GenerateOptions, type StepEvent, sharedDevice, type TokenBatch } from './index'
 
 const model = new URL(stories40K, location.href)
 const prompt = 'Once upon a time, there was a little girl named Lily.'
@@ -19,7 +19,7 @@ const textOf = (batches: readonly TokenBatch[]): string => batches.map(batch => 
 describe('an engine', () => {
   let engine: Engine
   beforeAll(async () => {
-    engine = await Engine.load({ model })
+    engine = await Engine.load({ model }, { device: await sharedDevice() })
   })
   afterAll(() => engine.dispose())
 
@@ -143,7 +143,11 @@ it.each([4, 32] as const)(
     expect(source).not.toBe(kernels[kernel].source)
     const engine = await Engine.load(
       { model },
-      { kernels: { [kernel]: { ...kernels[kernel], source } }, skipCalibration: true },
+      {
+        kernels: { [kernel]: { ...kernels[kernel], source } },
+        skipCalibration: true,
+        device: await sharedDevice(),
+      },
     )
     const { tilesUsed, tilesRefused } = engine.stats().selfCheck
     expect(tilesRefused).toEqual([tile])

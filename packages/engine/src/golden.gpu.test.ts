@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import exact from '../fixtures/llama-cpp-f32-kv.json'
-import { Engine } from './index'
+import { Engine, sharedDevice } from './index'
 
 /** The five most likely ids with their probabilities, at each of the first steps. */
 type Top = Array<Array<[number, number]>>
@@ -31,10 +31,8 @@ describe.skipIf(cases.length === 0)('llama.cpp parity (needs ../shared)', () => 
     describe(model, () => {
       let engine: Engine
       beforeAll(async () => {
-        engine = await Engine.load({
-          model: new URL(`${shared}/models/${model}`, location.href),
-          kvType: 'f32',
-        })
+        const url = new URL(`${shared}/models/${model}`, location.href)
+        engine = await Engine.load({ model: url, kvType: 'f32' }, { device: await sharedDevice() })
       })
       afterAll(() => engine.dispose())
 

@@ -47,6 +47,13 @@ export interface RefusedBuffer {
   offered: number
 }
 
+export interface GpuOptions {
+  /** Ask for timestamp queries where the adapter has them. */
+  timestamps?: boolean | undefined
+  /** It runs on this one, which is left open. */
+  device?: GPUDevice | undefined
+}
+
 export class Gpu {
   /** GPU objects created, command encoders apart: WebGPU has no way to record without one. */
   numCreates = 0
@@ -66,6 +73,8 @@ export class Gpu {
     readonly adapterName: string,
     /** The adapter is a CPU. */
     readonly isSoftware: boolean,
+    /** Nobody else's. */
+    readonly isOwnDevice: boolean,
   ) {
     this.failed = new Promise(resolve => {
       void device.lost.then(({ message, reason }) => {
@@ -75,6 +84,7 @@ export class Gpu {
       })
       // A command that the device refuses would leave the last step's results to be read again.
       device.addEventListener('uncapturederror', ({ error }) => {
+        if (this.#destroyed) return
         const code = error instanceof GPUOutOfMemoryError ? 'out-of-memory' : 'internal'
         resolve(
           new EngineError(code, `The GPU refused a command: ${error.message}`, { reason: error.message }),
@@ -98,23 +108,10 @@ export class Gpu {
     return adapter
   }
 
-  /** `timestamps`: ask for timestamp queries where the adapter has them. */
-  static async open(timestamps = false): Promise<Gpu> {
+  static async open({ timestamps, device }: GpuOptions = {}): Promise<Gpu> {
     const adapter = await Gpu.adapter()
-    const requiredLimits = Object.fromEntries(raisedLimits.map(name => [name, adapter.limits[name]]))
     const { name, isSoftware } = describeAdapter(adapter)
-    try {
-      const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
-      const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
-      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
-      return new Gpu(device, name, isSoftware)
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new EngineError('unsupported-device', `WebGPU gave no device: ${reason}`, {
-        adapter: name,
-        reason,
-      })
-    }
+    return new Gpu(device ?? (await openDevice(adapter, timestamps)), name, isSoftware, device === undefined)
   }
 
   get limits(): GPUSupportedLimits {
@@ -230,12 +227,28 @@ export class Gpu {
     return (await Promise.race([this.failed, patience])) ?? asEngineError(error)
   }
 
-  /** Frees every buffer and the device. A second call does nothing. */
+  /** Frees every buffer, and the device if it is its own. A second call does nothing. */
   destroy(): void {
     this.#destroyed = true
     for (const buffer of this.#buffers.values()) buffer.destroy()
     this.#buffers.clear()
-    this.device.destroy()
+    if (this.isOwnDevice) this.device.destroy()
+  }
+}
+
+/** With what the adapter has of what is used; `timestamps`: queries too. */
+export async function openDevice(adapter: GPUAdapter, timestamps = false): Promise<GPUDevice> {
+  const requiredLimits = Object.fromEntries(raisedLimits.map(name => [name, adapter.limits[name]]))
+  const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
+  const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new EngineError('unsupported-device', `WebGPU gave no device: ${reason}`, {
+      adapter: describeAdapter(adapter).name,
+      reason,
+    })
   }
 }
 

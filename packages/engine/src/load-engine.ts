@@ -32,6 +32,8 @@ import type { EngineOptions } from './types'
 
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
 export interface EngineInternals {
+  /** It runs on this device, which is left open: `sharedDevice`. */
+  device?: GPUDevice | undefined
   guess?: SchedulerConfig['guess']
   policy?: SchedulerConfig['policy']
   kernels?: Partial<Record<KernelName, Kernel>>
@@ -80,7 +82,7 @@ export async function loadEngine(options: EngineOptions, internals: EngineIntern
   const { signal, onProgress } = options
   throwIfAborted(signal, 'download')
   const settings = readSettings(options)
-  const gpu = await Gpu.open(internals.profile)
+  const gpu = await Gpu.open({ timestamps: internals.profile, device: internals.device })
   gpu.loading = signal
   const context: LoadContext = { signal, onProgress }
   let open: OpenModels | undefined

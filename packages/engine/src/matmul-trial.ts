@@ -58,7 +58,7 @@ export class MatmulTrial {
     format: WeightFormat,
     kinds: readonly MatrixKind[] = matrixKinds,
   ): Promise<MatmulTrial> {
-    const gpu = await Gpu.open(true)
+    const gpu = await Gpu.open({ timestamps: true })
     try {
       const vocab = kinds.includes('head') ? shape.vocab : SMALL_VOCAB
       return new MatmulTrial(await build(gpu, { ...shape, vocab }, format))

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import talesWide from '../../tiny-models/tales-wide-q8_0.gguf?url'
 import type { DeviceProfile, PrefillTile } from './device-profile'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
+import { sharedDevice } from './shared-device'
 import { Trial } from './trial'
 
 const numPositions = 300
@@ -24,10 +25,11 @@ const profile = (more: Partial<DeviceProfile['matmul']> = {}): DeviceProfile => 
   },
 })
 
+const device = await sharedDevice()
 const load = (internals: EngineInternals) =>
   loadEngine(
     { model: new URL(talesWide, location.href), contextLength: 512, maxConcurrent: 1 },
-    { skipCalibration: true, ...internals },
+    { skipCalibration: true, device, ...internals },
   )
 
 /** Bits of the logits of every fourth position. */

@@ -2,7 +2,7 @@
 import { kernels } from '@foretoken/shaders'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
-import { Engine, type GenerateOptions, type Speculation, type TokenBatch } from './index'
+import { Engine, type GenerateOptions, type Speculation, sharedDevice, type TokenBatch } from './index'
 
 const model = new URL(stories40K, location.href)
 const prompt = 'Once upon a time, there was a little girl named Lily.'
@@ -25,7 +25,7 @@ const forgetful = {
 
 let engine: Engine
 beforeAll(async () => {
-  engine = await Engine.load({ model, draft: model })
+  engine = await Engine.load({ model, draft: model }, { device: await sharedDevice() })
 })
 afterAll(async () => {
   expect(engine.stats().createsSinceReady).toBe(0)
@@ -85,7 +85,7 @@ describe('penalties and bias', () => {
   it('would change ids if drafted tokens did not count: the test can see it', async () => {
     const broken = await Engine.load(
       { model, draft: model },
-      { kernels: { adjustLogits: forgetful }, skipCalibration: true },
+      { kernels: { adjustLogits: forgetful }, skipCalibration: true, device: await sharedDevice() },
     )
     const speculation = { method: 'draft', depth: 7 } as const
     const batches = await collect({ ...penalised, speculation }, broken)

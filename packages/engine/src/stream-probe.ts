@@ -19,7 +19,7 @@ const SOFTWARE_SHARE = 4
 
 /** Bytes per second: the best of all variants and measurements. */
 export async function streamBandwidth(): Promise<number> {
-  const gpu = await Gpu.open(true)
+  const gpu = await Gpu.open({ timestamps: true })
   try {
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits
     const wanted = gpu.isSoftware ? BYTES / SOFTWARE_SHARE : BYTES

@@ -3,7 +3,7 @@ import { clear } from 'idb-keyval'
 import { beforeEach, expect, it } from 'vitest'
 import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
 import type { Cut } from './device-profile'
-import { Engine } from './index'
+import { Engine, sharedDevice } from './index'
 
 const plain: Cut = {
   name: 'plain',
@@ -24,7 +24,10 @@ const split: Cut = { name: 'split', matmul: { ...plain.matmul, slices: 16 } }
 
 async function run(cuts: readonly [Cut, ...Cut[]]) {
   const model = new URL(stories40K, location.href)
-  const engine = await Engine.load({ model }, { skipCalibration: true, cuts, tuningMs: 60_000 })
+  const engine = await Engine.load(
+    { model },
+    { skipCalibration: true, cuts, tuningMs: 60_000, device: await sharedDevice() },
+  )
   const tokens: number[] = []
   const options = { prompt: 'Once upon a time', maxTokens: 40, temperature: 0.8, seed: 5, ignoreEos: true }
   for await (const batch of engine.generate(options)) tokens.push(...batch.tokens)
