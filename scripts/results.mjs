@@ -48,11 +48,11 @@ function kernels(device) {
         Object.entries(own).every(([key, is]) => row[key] === is),
     )?.value
   const counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
-  const formats = [...new Set(result.rows.filter(row => row.name === 'verify_cost').map(row => row.format))]
-  const costs = formats.map(format => [
-    format,
-    ...counts.map(rows => value('verify_cost', 'relative_cost', { format, rows }).toFixed(2)),
-    `${value('verify_cost', 'largest_rise', { format }).toFixed(2)} x`,
+  const rises = result.rows.filter(row => row.name === 'verify_cost' && row.metric === 'largest_rise')
+  const costs = rises.map(({ format, numerics, value: rise }) => [
+    numerics === 'fast' ? `${format}, fast` : format,
+    ...counts.map(rows => value('verify_cost', 'relative_cost', { format, numerics, rows }).toFixed(2)),
+    `${rise.toFixed(2)} x`,
   ])
   const model = 'bundled q8_0'
   const step = metric => value('step', metric, { model })

@@ -2,9 +2,9 @@
 // threads stage a slice of x and of the unpacked weights in workgroup memory, then each walks it for TM rows by TN
 // outputs: a number that was read from memory once is used BM or BN times.
 //
-// The order of additions is that of matmul.wgsl, so the bits are too: a group of 16 columns is a chain of fma, scaled
-// once into the partial sum of its segment; the partial sums are added in ascending order. BM, BN, TM, TN and SLICE
-// only say which thread does what, and when.
+// The order of additions is that of matmul.wgsl, so the bits are too: a group of 16 columns is a chain of fma, or a sum of
+// integers, scaled once into the partial sum of its segment; the partial sums are added in ascending order. BM, BN, TM,
+// TN and SLICE only say which thread does what, and when.
 const BM = 64u;              // rows of x per workgroup
 const BN = 64u;              // outputs per workgroup and matrix
 const TM = 4u;               // rows per thread, BM / TM apart
@@ -20,10 +20,13 @@ const WIDTH = MATRICES * BN; // outputs of the tile, those of the second matrix 
 const HEIGHT = BM + 2u / SLICE;
 
 // Quads of four columns. Threads that are neighbours while multiplying own neighbouring outputs and share their rows.
-var<workgroup> x_slice: array<vec4<f32>, SLICE * GROUP_QUADS * HEIGHT>;  // [quads, rows]
-var<workgroup> w_slice: array<vec4<f32>, SLICE * GROUP_QUADS * WIDTH>;   // [quads, outputs]
+var<workgroup> x_slice: array<Quad, SLICE * GROUP_QUADS * HEIGHT>;  // [quads, rows]
+var<workgroup> w_slice: array<Quad, SLICE * GROUP_QUADS * WIDTH>;   // [quads, outputs]
 //: if QUANTISED
-var<workgroup> scale_slice: array<f32, SLICE * WIDTH>;                   // [groups, outputs]
+var<workgroup> scale_slice: array<Scale, SLICE * WIDTH>;            // [groups, outputs]
+//: end
+//: if INTEGER
+var<workgroup> side_slice: array<Side, SLICE * HEIGHT>;             // [groups, rows]
 //: end
 
 // The row of the weights for output i of the tile; past the last output that one's, whose results nobody stores.
@@ -37,8 +40,19 @@ fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u
   for (var i = thread; i < SLICE * GROUP_QUADS * BM; i += THREADS) {
     let quad = i % (SLICE * GROUP_QUADS);
     let row = i / (SLICE * GROUP_QUADS);
-    x_slice[quad * HEIGHT + row] = x[(min(first_row + row, num_rows - 1u) * groups + group) * GROUP_QUADS + quad];
+    let from_group = min(first_row + row, num_rows - 1u) * groups + group;
+    //: if INTEGER
+    x_slice[quad * HEIGHT + row] = x[(from_group + quad / GROUP_QUADS) * X_VECTORS][quad % GROUP_QUADS];
+    //: else
+    x_slice[quad * HEIGHT + row] = x[from_group * GROUP_QUADS + quad];
+    //: end
   }
+  //: if INTEGER
+  for (var i = thread; i < SLICE * BM; i += THREADS) {
+    let at = min(first_row + i / SLICE, num_rows - 1u) * groups + group + i % SLICE;
+    side_slice[i % SLICE * HEIGHT + i / SLICE] = bitcast<vec4<f32>>(x[at * X_VECTORS + 1u]).xy;
+  }
+  //: end
   for (var i = thread; i < SLICE * GROUP_QUADS * WIDTH; i += THREADS) {
     let quad = i / WIDTH % GROUP_QUADS;
     let in_group = group + i / WIDTH / GROUP_QUADS;
@@ -53,8 +67,8 @@ fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u
   //: if QUANTISED
   for (var i = thread; i < SLICE * WIDTH; i += THREADS) {
     let in_group = group + i / WIDTH;
-    let pair = first_scale(weight_row(i % WIDTH, first_output), groups) + scale_at(in_group);
-    scale_slice[i] = scale_of(scales_of(scales[pair]), in_group);
+    let words = first_scale(weight_row(i % WIDTH, first_output), groups) + scale_at(in_group);
+    scale_slice[i] = scale_from(words, in_group);
   }
   //: end
 }
@@ -94,7 +108,7 @@ fn main(
         //: for m in MATRICES
         //: for r in TN
         //: for c in TM
-        var sum_$m_$r_$c = 0.0;
+        var sum_$m_$r_$c = Sum();
         //: end
         //: end
         //: end
@@ -108,25 +122,30 @@ fn main(
           {
             let w = w_slice[(g * GROUP_QUADS + $qu) * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
             //: for c in TM
-            sum_$m_$r_$c = fma(w.w, v_$c.w, fma(w.z, v_$c.z, fma(w.y, v_$c.y, fma(w.x, v_$c.x, sum_$m_$r_$c))));
+            sum_$m_$r_$c = add_quad(w, v_$c, sum_$m_$r_$c);
             //: end
           }
           //: end
           //: end
         }
         //: end
+        //: for c in TM
+        //: if INTEGER
+        let side_$c = side_slice[g * HEIGHT + $cu * (BM / TM) + local.y];
+        //: else
+        const side_$c = Side();
+        //: end
+        //: end
         //: for m in MATRICES
         //: for r in TN
         {
           //: if QUANTISED
           let scale = scale_slice[g * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
+          //: else
+          const scale = Scale();
           //: end
           //: for c in TM
-          //: if QUANTISED
-          partial_$m_$r_$c = fma(scale, sum_$m_$r_$c, partial_$m_$r_$c);
-          //: else
-          partial_$m_$r_$c += sum_$m_$r_$c;
-          //: end
+          partial_$m_$r_$c = add_group(partial_$m_$r_$c, sum_$m_$r_$c, scale, side_$c);
           //: end
         }
         //: end

@@ -24,6 +24,7 @@ import moveKv from './move-kv.wgsl?raw'
 import noise from './noise.wgsl?raw'
 import place from './place.wgsl?raw'
 import product from './product.wgsl?raw'
+import quantise from './quantise.wgsl?raw'
 import reduce from './reduce.wgsl?raw'
 import rmsNorm from './rms-norm.wgsl?raw'
 import rope from './rope.wgsl?raw'
@@ -85,6 +86,11 @@ export const kernels = {
     name: 'gemm',
     source: step + weightFormat + silu + softCap + activation + product + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  quantise: {
+    name: 'quantise',
+    source: step + quantise,
+    bindings: ['step', 'read', 'write', 'uniform'],
   },
   ropeAppend: {
     name: 'rope-append',
@@ -194,6 +200,25 @@ export const formatParams = {
 } as const satisfies Record<string, Params>
 
 export type WeightFormat = keyof typeof formatParams
+
+/** WGSL's language feature that kernels with INTEGER, and quantise.wgsl, are written in. */
+export const INTEGER_FEATURE = 'packed_4x8_integer_dot_product'
+
+/** Whether numbers of this format are int8 or less, so that products of integers can take them. */
+export const hasIntegers = (format: WeightFormat): boolean => formatParams[format].GROUP_CHUNKS === 1
+
+/** Parameters, after those of the format, of products of integers: x is what quantise.wgsl makes of it. */
+export const integerParams = {
+  INTEGER: true,
+  QUANTISED: true,
+  Quad: 'u32',
+  Sum: 'i32',
+  XVector: 'vec4<u32>',
+  X_VECTORS: 2,
+} as const satisfies Params
+
+/** Bytes that quantise.wgsl makes of a column of x. */
+export const QUANTISED_COLUMN_BYTES = 2
 
 export function kernelText(kernel: Kernel, params: Params): string {
   const text = specialise(kernel.source, params)

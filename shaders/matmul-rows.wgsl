@@ -8,7 +8,7 @@ const OUTPUTS = 8u;          // per thread and matrix, LANES apart
 const LANES = 4u;            // threads side by side
 const MATRICES = 1u;
 const PAIRED = false;        // MATRICES == 2
-const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round
+const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with INTEGER
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -39,15 +39,20 @@ fn main(
       //: end
       //: for m in MATRICES
       //: for r in OUTPUTS
+      let words_$m_$r = scales_$m_$r + scale_at(group);
       //: if QUANTISED
-      let scales_here_$m_$r = scales_of(scales[scales_$m_$r + scale_at(group)]);
+      let scales_here_$m_$r = scales_of(scales[words_$m_$r]);
       //: end
       //: for h in HELD
+      //: if AFFINE
+      let line_$m_$r_$h = line_of(words_$m_$r, group + $hu);
+      let scale_$m_$r_$h = scale_of_line(line_$m_$r_$h);
+      //: else
       //: if QUANTISED
       let scale_$m_$r_$h = scale_of(scales_here_$m_$r, group + $hu);
+      //: else
+      const scale_$m_$r_$h = Scale();
       //: end
-      //: if AFFINE
-      let line_$m_$r_$h = line_of(scales_$m_$r + scale_at(group), group + $hu);
       //: end
       //: for j in GROUP_CHUNKS
       let chunk_$m_$r_$h_$j = quants[quants_$m_$r + chunk_at(group + $hu, $ju)];
@@ -63,17 +68,27 @@ fn main(
       //: end
       //: end
       for (var row = 0u; row < num_rows; row++) {
-        let x_at = ((first_row + row) * groups + group) * 4u;
+        let x_at = ((first_row + row) * groups + group) * X_VECTORS;
         //: for h in HELD
+        //: if INTEGER
+        let held_$h = x[x_at + $hu * X_VECTORS];
+        let side_$h = bitcast<vec4<f32>>(x[x_at + $hu * X_VECTORS + 1u]).xy;
+        //: else
+        const side_$h = Side();
+        //: end
         //: if SUBGROUPS
-        let held_$h = x[x_at + $hu * 4u + (subgroup_lane & 3u)];
+        let held_$h = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
         //: end
         //: for j in GROUP_CHUNKS
         //: for q in QUADS
+        //: if INTEGER
+        let v_$h_$j_$q = held_$h[$qu];
+        //: else
         //: if SUBGROUPS
         let v_$h_$j_$q = subgroupBroadcast(held_$h, $ju * QUADS + $qu);
         //: else
-        let v_$h_$j_$q = x[x_at + $hu * 4u + $ju * QUADS + $qu];
+        let v_$h_$j_$q = x[x_at + $hu * X_VECTORS + $ju * QUADS + $qu];
+        //: end
         //: end
         //: end
         //: end
@@ -84,21 +99,13 @@ fn main(
           var partial = partial_$m_$r[row];
           //: for h in HELD
           {
-            var sum = 0.0;
+            var sum = Sum();
             //: for j in GROUP_CHUNKS
             //: for q in QUADS
-            {
-              let w = w_$m_$r_$h_$j_$q;
-              let v = v_$h_$j_$q;
-              sum = fma(w.w, v.w, fma(w.z, v.z, fma(w.y, v.y, fma(w.x, v.x, sum))));
-            }
+            sum = add_quad(w_$m_$r_$h_$j_$q, v_$h_$j_$q, sum);
             //: end
             //: end
-            //: if QUANTISED
-            partial = fma(scale_$m_$r_$h, sum, partial);
-            //: else
-            partial += sum;
-            //: end
+            partial = add_group(partial, sum, scale_$m_$r_$h, side_$h);
           }
           //: end
           partial_$m_$r[row] = partial;

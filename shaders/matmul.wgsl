@@ -2,10 +2,10 @@
 // (SwiGLU, GeGLU: Shazeer, 2002.05202)
 //
 // One order of additions for every number of rows (DESIGN.md section 2): K is cut into segments whose length depends on
-// K alone; inside a segment each group of 16 columns is a chain of fma, scaled once; groups, then segments are added in
-// ascending order. TILE, OUTPUTS, LANES and SLICES only say which thread does what: they cannot change a bit.
-// A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring outputs, whose
-// chunks lie side by side.
+// K alone; inside a segment each group of 16 columns is a chain of fma, or a sum of integers, scaled once; groups, then
+// segments are added in ascending order. TILE, OUTPUTS, LANES and SLICES only say which thread does what: they cannot
+// change a bit. A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring
+// outputs, whose chunks lie side by side.
 const TILE = 1u;             // rows of x per thread
 const OUTPUTS = 1u;          // outputs per thread and matrix, LANES apart
 const LANES = 16u;           // threads side by side
@@ -13,7 +13,7 @@ const SLICES = 1u;           // threads that share the segments: 1, or at least 
 const SPLIT = false;         // SLICES > 1
 const MATRICES = 1u;
 const PAIRED = false;        // MATRICES == 2
-const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with SPLIT
+const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with SPLIT, INTEGER
 
 //: if SPLIT
 var<workgroup> partials: array<f32, SLICES * MATRICES * OUTPUTS * TILE * LANES>;
@@ -47,7 +47,7 @@ fn main(
   //: end
   //: end
   //: for c in TILE
-  let x_$c = (first_row + $cu) * groups * 4u;
+  let x_$c = (first_row + $cu) * groups * X_VECTORS;
   //: end
   //: for m in MATRICES
   //: for r in OUTPUTS
@@ -69,13 +69,19 @@ fn main(
       //: for m in MATRICES
       //: for r in OUTPUTS
       //: for c in TILE
-      var sum_$m_$r_$c = 0.0;
+      var sum_$m_$r_$c = Sum();
       //: end
       //: end
+      //: end
+      //: for c in TILE
+      //: if INTEGER
+      let held_$c = x[x_$c + group * X_VECTORS];
+      let side_$c = bitcast<vec4<f32>>(x[x_$c + group * X_VECTORS + 1u]).xy;
+      //: else
+      const side_$c = Side();
       //: end
       //: if SUBGROUPS
-      //: for c in TILE
-      let held_$c = x[x_$c + group * 4u + (subgroup_lane & 3u)];
+      let held_$c = x[x_$c + group * X_VECTORS + (subgroup_lane & 3u)];
       //: end
       //: end
       let factors = factors_of(group);
@@ -97,10 +103,14 @@ fn main(
         //: for q in QUADS
         {
           //: for c in TILE
+          //: if INTEGER
+          let v_$c = held_$c[$qu];
+          //: else
           //: if SUBGROUPS
           let v_$c = subgroupBroadcast(held_$c, $ju * QUADS + $qu);
           //: else
-          let v_$c = x[x_$c + group * 4u + $ju * QUADS + $qu];
+          let v_$c = x[x_$c + group * X_VECTORS + $ju * QUADS + $qu];
+          //: end
           //: end
           //: end
           //: for m in MATRICES
@@ -112,7 +122,7 @@ fn main(
             let w = unpack_quad(chunk_$m_$r, $qu, factors);
             //: end
             //: for c in TILE
-            sum_$m_$r_$c = fma(w.w, v_$c.w, fma(w.z, v_$c.z, fma(w.y, v_$c.y, fma(w.x, v_$c.x, sum_$m_$r_$c))));
+            sum_$m_$r_$c = add_quad(w, v_$c, sum_$m_$r_$c);
             //: end
           }
           //: end
@@ -125,15 +135,13 @@ fn main(
       //: for m in MATRICES
       //: for r in OUTPUTS
       {
-        //: if QUANTISED
-        let scale = scale_of(scales_of(scales[scales_$m_$r + to_scale]), group);
+        //: if AFFINE
+        let scale = scale_of_line(line_$m_$r);
+        //: else
+        let scale = scale_from(scales_$m_$r + to_scale, group);
         //: end
         //: for c in TILE
-        //: if QUANTISED
-        partial_$m_$r_$c = fma(scale, sum_$m_$r_$c, partial_$m_$r_$c);
-        //: else
-        partial_$m_$r_$c += sum_$m_$r_$c;
-        //: end
+        partial_$m_$r_$c = add_group(partial_$m_$r_$c, sum_$m_$r_$c, scale, side_$c);
         //: end
       }
       //: end

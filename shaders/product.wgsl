@@ -1,7 +1,8 @@
-// What matmul.wgsl and gemm.wgsl share: the product's data, its shape, and what becomes of a value.
+// What matmul.wgsl, matmul-rows.wgsl and gemm.wgsl share: the product's data, its shape, how a sum grows, and what
+// becomes of it.
 @group(0) @binding(1) var<storage, read> quants: array<vec4<u32>>;    // [outputs / 16, chunks, 16]
 @group(0) @binding(2) var<storage, read> scales: array<u32>;          // [outputs / 16, words, 16]: row-packing.ts
-@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;         // [rows, K]
+@group(0) @binding(3) var<storage, read> x: array<XVector>;           // [rows, K]; INTEGER: of quantise.wgsl
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, stride]
 @group(0) @binding(5) var<uniform> shape: Shape;
 
@@ -16,6 +17,54 @@ struct Shape {
   count: u32,          // where the number of rows stands in the step data
   epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = activation(v) * y
   tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
+}
+
+alias XVector = vec4<f32>;  // INTEGER: vec4<u32>
+alias Sum = f32;            // of a group; INTEGER: i32
+const X_VECTORS = 4u;       // of x in a group of 16 columns; INTEGER: 2, its numbers and its Side
+
+// What a group of x is scaled by, and the sum of its numbers so scaled. INTEGER.
+alias Side = vec2<f32>;
+
+fn add_quad(w: Quad, v: Quad, sum: Sum) -> Sum {
+  //: if INTEGER
+  return sum + dot4I8Packed(w, v);
+  //: else
+  return fma(w.w, v.w, fma(w.z, v.z, fma(w.y, v.y, fma(w.x, v.x, sum))));
+  //: end
+}
+
+// What the sum of a group is scaled by, on the side of the weights, whose words begin at `at`.
+//: if AFFINE
+alias Scale = vec2<f32>;  // and their minimum
+fn scale_of_line(line: Line) -> Scale { return Scale(line.scale.x, line.minimum); }
+fn scale_from(at: u32, group: u32) -> Scale { return scale_of_line(line_of(at, group)); }
+//: else
+alias Scale = f32;
+fn scale_from(at: u32, group: u32) -> Scale {
+  //: if QUANTISED
+  return scale_of(scales_of(scales[at]), group);
+  //: else
+  return 1.0;
+  //: end
+}
+//: end
+
+// The sum of a segment with that of one more group.
+fn add_group(partial: f32, sum: Sum, scale: Scale, side: Side) -> f32 {
+  //: if INTEGER
+  //: if AFFINE
+  return fma(scale.y, side.y, fma(scale.x * side.x, f32(sum), partial));
+  //: else
+  return fma(scale * side.x, f32(sum), partial);
+  //: end
+  //: else
+  //: if QUANTISED
+  return fma(scale, sum, partial);
+  //: else
+  return partial + sum;
+  //: end
+  //: end
 }
 
 const LOGIT_CAP = 0;   // of soft_cap; 0: values are stored as they are

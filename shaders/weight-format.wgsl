@@ -2,6 +2,9 @@
 // Columns are taken in groups of 16: GROUP_CHUNKS chunks of QUADS quads of four columns in ascending order. A chunk of
 // nibbles holds two groups, the second in the high ones.
 // Shifts and masks, not / and %: a division by a constant is one, lane by lane, where nobody optimises it away.
+// INTEGER: the numbers stay int8, for products with those of quantise.wgsl, and all scaling is of a group's sum.
+alias Quad = vec4<f32>;   // INTEGER: u32, four int8
+const INTEGER = false;
 const F32 = true;
 const F16 = false;
 const BF16 = false;
@@ -9,7 +12,7 @@ const Q8 = false;
 const NIBBLES = false;    // q4_0, and the low bits where AFFINE
 const GROUP_CHUNKS = 4u;  // 4, 2, 2, 1, 1
 const QUADS = 1u;         // 1, 2, 2, 4, 4
-const QUANTISED = false;  // a group's sum is scaled, not its weights: q8_0, q4_0
+const QUANTISED = false;  // a group's sum is scaled, not its weights: q8_0, q4_0, and where INTEGER
 const AFFINE = false;     // each weight is scale * number + minimum
 const OWN_PAIR = false;   // where these two are from: q4_1, q5_1
 const OWN_SCALE = false;  // q5_0
@@ -24,8 +27,13 @@ const ROW_BITS = 4u;
 // A signed number of 8 or 4 bits is moved to the top of its word, and stays there as a float: a multiplication and no
 // shifts, which SwiftShader does lane by lane. The scale takes the power of two back, exactly.
 const BYTE_TO_TOP = vec4<u32>(0x1000000u, 0x10000u, 0x100u, 1u);
+//: if INTEGER
+const UNDO_Q8 = 1.0;
+const UNDO_Q4 = 0.0625;                 // to the top of a byte
+//: else
 const UNDO_Q8 = 5.9604644775390625e-8;  // 2^-24
 const UNDO_Q4 = 3.725290298461914e-9;   // 2^-28
+//: end
 
 // Where row `row` has its first chunk, and its first word of scales; `groups` is the row's number of columns / 16. The
 // next one follows ROW_TILE further on.
@@ -61,7 +69,10 @@ fn factors_of(group: u32) -> vec4<u32> {
 }
 
 // Quad i of a chunk, without the scale.
-fn unpack_quad(chunk: vec4<u32>, i: u32, factors: vec4<u32>) -> vec4<f32> {
+fn unpack_quad(chunk: vec4<u32>, i: u32, factors: vec4<u32>) -> Quad {
+  //: if INTEGER
+  return select(chunk[i], (chunk[i] * factors.w) & 0xf0f0f0f0u, NIBBLES);
+  //: else
   //: if F32
   return bitcast<vec4<f32>>(chunk);
   //: end
@@ -77,6 +88,7 @@ fn unpack_quad(chunk: vec4<u32>, i: u32, factors: vec4<u32>) -> vec4<f32> {
   //: end
   //: if NIBBLES
   return vec4<f32>(bitcast<vec4<i32>>((vec4<u32>(chunk[i]) * factors) & vec4<u32>(0xf0000000u)));
+  //: end
   //: end
 }
 
@@ -123,11 +135,15 @@ fn line_of(at: u32, group: u32) -> Line {
 }
 
 // Quad i of a chunk. The product is exact, so it is the same whether fma rounds it or not: the value is GGML's.
-fn affine_quad(chunk: vec4<u32>, i: u32, line: Line) -> vec4<f32> {
+fn affine_quad(chunk: vec4<u32>, i: u32, line: Line) -> Quad {
   var numbers = (chunk[i] >> line.shift) & 0x0f0f0f0fu;
   //: if HIGH_BITS
   numbers |= ((line.high >> (HIGH_BITS * i)) & (((1u << HIGH_BITS) - 1u) * 0x01010101u)) << 4u;
   //: end
+  //: if INTEGER
+  return numbers;
+  //: else
   return fma(vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(numbers) & BYTES)), line.scale, vec4<f32>(line.minimum));
+  //: end
 }
 //: end

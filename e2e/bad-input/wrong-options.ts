@@ -25,6 +25,7 @@ export function wrongLoads(): WrongOptions[] {
     ...each(['maxConcurrent'], [33]),
     ...each(['contextLength'], [513]),
     ...each(['kvType'], ['f8', 16]),
+    ...each(['numerics'], ['faster', 8, true]),
     ...each(['verificationDepth'], [...wrongNumbers, null, 1.5, 17]),
     ...each(['context'], [64]),
     ...each(['draft'], [3, '', new Array(4).fill('model.gguf')]),

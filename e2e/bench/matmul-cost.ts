@@ -1,5 +1,11 @@
 /** What a matrix of a model's shape costs by rows, and how near reading it comes to the memory's own speed. */
-import { MatmulTrial, type MatrixKind, matrixKinds, streamBandwidth } from '@foretoken/engine'
+import {
+  hasIntegerProducts,
+  MatmulTrial,
+  type MatrixKind,
+  matrixKinds,
+  streamBandwidth,
+} from '@foretoken/engine'
 import { results } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import { median } from './median'
@@ -19,6 +25,9 @@ interface Job {
 }
 
 const quantised = ['f16', 'q8_0', 'q4_0'] as const
+type Numerics = 'exact' | 'fast'
+/** By numerics. */
+type Trials = ReadonlyMap<Numerics, MatmulTrial>
 const small: ModelShape = {
   ...results.models.target.shape,
   kvHeads: results.models.target.shape.kv_heads,
@@ -36,7 +45,10 @@ export async function* matmulCost({ quick, device }: BenchContext): AsyncGenerat
   // Its head alone takes a CPU as long as all the rest.
   const jobs = isShort ? [bundled, { ...first!, kinds: matrixKinds.slice(0, -1) }] : [bundled, ...large]
   for (const job of jobs) {
-    for (const format of job.formats) yield* measure(job, format, stream, isShort ? 5 : 7)
+    for (const format of job.formats) {
+      const hasFast = ['q8_0', 'q4_0'].includes(format) && hasIntegerProducts()
+      yield* measure(job, format, hasFast ? ['exact', 'fast'] : ['exact'], stream, isShort ? 5 : 7)
+    }
   }
   if (!isShort) return
   const reason = device.isSoftware ? 'the adapter is a CPU' : '--quick'
@@ -51,45 +63,52 @@ function notMeasured(model: string, reason: string): BenchRow {
 async function* measure(
   { model, shape, kinds }: Job,
   format: Format,
+  allNumerics: readonly Numerics[],
   stream: number,
   rounds: number,
 ): AsyncGenerator<BenchRow> {
-  const trial = await MatmulTrial.open({ ...shape, headDim: shape.dim / shape.heads }, format, kinds).catch(
-    (error: { code?: string; message: string }) => {
-      if (error.code !== 'out-of-memory') throw error
-      return error
-    },
-  )
-  if (!(trial instanceof MatmulTrial)) {
-    yield { ...notMeasured(model, trial.message), format }
-    return
-  }
+  const trials = new Map<Numerics, MatmulTrial>()
   try {
-    for (const kind of kinds) yield* rowsOf(trial, { model, kind, format }, stream, rounds)
+    for (const numerics of allNumerics) {
+      const options = { kinds, numerics }
+      trials.set(
+        numerics,
+        await MatmulTrial.open({ ...shape, headDim: shape.dim / shape.heads }, format, options),
+      )
+    }
+    for (const kind of kinds) yield* rowsOf(trials, { model, kind, format }, stream, rounds)
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    if (code !== 'out-of-memory') throw error
+    yield { ...notMeasured(model, message), format }
   } finally {
-    trial.dispose()
+    for (const trial of trials.values()) trial.dispose()
   }
 }
 
 /** Rounds are interleaved: what disturbs the machine disturbs all row counts alike. */
 async function* rowsOf(
-  trial: MatmulTrial,
+  trials: Trials,
   about: { model: string; kind: MatrixKind; format: Format },
   stream: number,
   rounds: number,
 ): AsyncGenerator<BenchRow> {
   const { kind } = about
-  const { n, k, bytes } = trial.size(kind)
-  const tiles = trial.tiles(kind).filter(tile => tile <= MAX_ONE_ROW_TILE)
-  const byRows = new Map<number, number[]>(ROWS.map(rows => [rows, []]))
+  const exact = trials.get('exact')!
+  const { n, k, bytes } = exact.size(kind)
+  const tiles = exact.tiles(kind).filter(tile => tile <= MAX_ONE_ROW_TILE)
+  const cells = [...trials].flatMap(([numerics, trial]) =>
+    ROWS.map(rows => ({ numerics, trial, rows, times: [] as number[] })),
+  )
   const byTile = new Map<number, number[]>(tiles.map(tile => [tile, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const [rows, times] of byRows) times.push(await trial.time(kind, rows))
-    for (const [tile, times] of byTile) times.push(await trial.time(kind, 1, tile))
+    for (const { trial, rows, times } of cells) times.push(await trial.time(kind, rows))
+    for (const [tile, times] of byTile) times.push(await exact.time(kind, 1, tile))
   }
-  const fastest = Math.min(median(byRows.get(1)!), ...[...byTile.values()].map(median))
-  for (const [rows, times] of byRows) {
-    const conditions = { ...about, n, k, rows }
+  const single = cells.find(({ numerics, rows }) => numerics === 'exact' && rows === 1)!
+  const fastest = Math.min(...[single.times, ...byTile.values()].map(median))
+  for (const { numerics, rows, times } of cells) {
+    const conditions = { ...about, numerics, n, k, rows }
     const us = median(times)
     const row = (metric: string, value: number, unit: string): BenchRow => ({
       name: 'matmul',

@@ -10,6 +10,8 @@ const limitColour = '#cc0000'
 const head = 64
 
 const distinct = (rows, key) => [...new Set(rows.map(row => row[key]))]
+const labelled = rows =>
+  rows.map(row => (row.numerics === 'fast' ? { ...row, format: `${row.format} fast` } : row))
 const top = ticks => ticks.at(-1)[0]
 
 const heading = (title, note) => [
@@ -19,7 +21,7 @@ const heading = (title, note) => [
 
 /** c(rows) of the whole model, a line per format, and the limits. */
 export function verifyCost(all, note) {
-  const rows = all.filter(row => row.metric === 'relative_cost' && row.value !== null)
+  const rows = labelled(all.filter(row => row.metric === 'relative_cost' && row.value !== null))
   const formats = distinct(rows, 'format')
   const yTicks = ticksTo(Math.max(...rows.map(row => row.value), 3))
   const maxRows = Math.max(...rows.map(row => row.rows))
@@ -89,7 +91,7 @@ function grid(rows, { title, note, names, cell }, drawCell) {
 
 /** Relative cost of single matrices by rows, a line per kind of matrix. */
 export function matmulCost(all, note) {
-  const rows = all.filter(row => row.metric === 'relative_cost' && row.value !== null)
+  const rows = labelled(all.filter(row => row.metric === 'relative_cost' && row.value !== null))
   const names = distinct(rows, 'kind')
   const counts = distinct(rows, 'rows')
   const yTicks = ticksTo(Math.max(...rows.map(row => row.value)))
@@ -117,7 +119,8 @@ export function matmulCost(all, note) {
 
 /** How much of the memory's own speed a matrix gets at one row. */
 export function bandwidth(all, note) {
-  const rows = all.filter(row => row.metric === 'bandwidth_fraction' && row.rows === 1 && row.value !== null)
+  const known = all.filter(row => row.metric === 'bandwidth_fraction' && row.rows === 1 && row.value !== null)
+  const rows = labelled(known)
   const names = distinct(rows, 'kind')
   const yTicks = ticksTo(Math.max(1, ...rows.map(row => row.value)), 5)
   const stream = rows[0].stream_gb_per_s.toFixed(1)

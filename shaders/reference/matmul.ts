@@ -1,6 +1,7 @@
 /** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or activation(first) * second: matmul.wgsl. */
 import { gelu, silu, softCap } from './activation'
-import { GROUP_COLUMNS, scaleOf, unpack, type Weights } from './weight-format'
+import { quantiseRow } from './quantise'
+import { GROUP_COLUMNS, integerOf, lineOf, scaleOf, unpack, type Weights } from './weight-format'
 import { fma } from './wgsl-builtins'
 
 /** What becomes of a value v: y = v, y += v, y = activation(v) * y. */
@@ -19,6 +20,8 @@ export interface MatmulSizes {
   gelu?: boolean
   /** Of what is stored; 0: none. */
   cap?: number
+  /** Products of integers: those of the weights and of x as quantise.wgsl leaves it. */
+  integers?: boolean
 }
 
 /** Columns of a segment: they depend on K alone, at most 16 segments, none shorter than 256. */
@@ -28,16 +31,29 @@ export function matmul(
   weights: Weights, // [outputs, K]
   x: Float32Array, // [rows, K]
   y: Float32Array, // [rows, stride]
-  { numRows, outputs, stride, column, epilogue, second, gelu: isGelu = false, cap = 0 }: MatmulSizes,
+  {
+    numRows,
+    outputs,
+    stride,
+    column,
+    epilogue,
+    second,
+    gelu: isGelu = false,
+    cap = 0,
+    integers = false,
+  }: MatmulSizes,
 ): void {
   const { columns } = weights
   const activation = isGelu ? gelu : silu
   for (let row = 0; row < numRows; row++) {
     const values = x.subarray(row * columns, (row + 1) * columns)
+    const addGroup = integers ? ofIntegers(weights, values) : ofFloats(weights, values)
     for (let output = 0; output < outputs; output++) {
-      const first = dot(weights, output, values)
+      const first = dot(columns, output, addGroup)
       const product =
-        second === undefined ? first : Math.fround(activation(first) * dot(weights, second + output, values))
+        second === undefined
+          ? first
+          : Math.fround(activation(first) * dot(columns, second + output, addGroup))
       const value = softCap(product, cap)
       const at = row * stride + column + output
       y[at] = { set: value, add: y[at]! + value, gate: activation(value) * y[at]! }[epilogue]
@@ -45,18 +61,37 @@ export function matmul(
   }
 }
 
+/** `partial` with the products of the group that begins at a column. */
+type AddGroup = (partial: number, output: number, group: number) => number
+
 /** One row of the weights against one row of x. */
-function dot(weights: Weights, output: number, x: Float32Array): number {
-  const segment = segmentColumns(x.length)
+function dot(columns: number, output: number, addGroup: AddGroup): number {
+  const segment = segmentColumns(columns)
   let total = 0
-  for (let start = 0; start < x.length; start += segment) {
+  for (let start = 0; start < columns; start += segment) {
     let partial = 0
-    for (let group = start; group < Math.min(start + segment, x.length); group += GROUP_COLUMNS) {
-      let sum = 0
-      for (let i = group; i < group + GROUP_COLUMNS; i++) sum = fma(unpack(weights, output, i), x[i]!, sum)
-      partial = fma(scaleOf(weights, output, group), sum, partial)
-    }
+    for (let group = start; group < Math.min(start + segment, columns); group += GROUP_COLUMNS)
+      partial = addGroup(partial, output, group)
     total = Math.fround(total + partial)
   }
   return total
+}
+
+function ofFloats(weights: Weights, x: Float32Array): AddGroup {
+  return (partial, output, group) => {
+    let sum = 0
+    for (let i = group; i < group + GROUP_COLUMNS; i++) sum = fma(unpack(weights, output, i), x[i]!, sum)
+    return fma(scaleOf(weights, output, group), sum, partial)
+  }
+}
+
+function ofIntegers(weights: Weights, x: Float32Array): AddGroup {
+  const { numbers, scales, sums } = quantiseRow(x)
+  return (partial, output, group) => {
+    let sum = 0
+    for (let i = group; i < group + GROUP_COLUMNS; i++) sum += integerOf(weights, output, i) * numbers[i]!
+    const [scale, minimum] = lineOf(weights, output, group)
+    const at = group / GROUP_COLUMNS
+    return fma(minimum, sums[at]!, fma(Math.fround(scale * scales[at]!), sum, partial))
+  }
 }

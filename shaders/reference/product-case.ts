@@ -1,6 +1,14 @@
 /** Random products for tests, and what matmul.wgsl and gemm.wgsl make of them. */
-import { formatParams, type Kernel, type Params, type WeightFormat } from '../index'
+import {
+  formatParams,
+  hasIntegers,
+  integerParams,
+  type Kernel,
+  type Params,
+  type WeightFormat,
+} from '../index'
 import { type Epilogue, segmentColumns } from './matmul'
+import { quantiseRows } from './quantise'
 import { padded, Random } from './random'
 import { columnsFor, randomWeights } from './random-weights'
 import { runKernel } from './run-kernel'
@@ -10,6 +18,7 @@ export const formats = Object.keys(formatParams) as WeightFormat[]
 
 /** Of the formats of scale and minimum one of each layout: the others differ in the width of a number. */
 export const formatKinds = formats.filter(format => !['q4_1', 'q4_k'].includes(format))
+export const integerFormats = formats.filter(hasIntegers)
 export const epilogues: readonly Epilogue[] = ['set', 'add', 'gate']
 
 export interface ProductCase {
@@ -24,6 +33,7 @@ export interface ProductCase {
   second?: number
   gelu?: boolean
   cap?: number
+  integers?: boolean
 }
 
 export interface Sizes {
@@ -36,6 +46,7 @@ export interface Sizes {
   isPaired?: boolean
   gelu?: boolean
   cap?: number
+  integers?: boolean
 }
 
 export function randomCase(seed: number, sizes: Sizes): ProductCase {
@@ -49,6 +60,7 @@ export function randomCase(seed: number, sizes: Sizes): ProductCase {
     isPaired = false,
     gelu = false,
     cap = 0,
+    integers = false,
   } = sizes
   const random = new Random(seed)
   const columns = columnsFor(format, k)
@@ -64,6 +76,7 @@ export function randomCase(seed: number, sizes: Sizes): ProductCase {
     epilogue,
     gelu,
     cap,
+    integers,
     ...(isPaired ? { second: Math.ceil(outputs / ROW_TILE) * ROW_TILE } : {}),
   }
 }
@@ -92,7 +105,20 @@ export async function runProduct(
   test: ProductCase,
   { count = 0, stepOffset = 0, bodyTile = 0 }: Placing = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { weights, x, y, numRows, outputs, stride, column, epilogue, second, gelu = false, cap = 0 } = test
+  const {
+    weights,
+    x,
+    y,
+    numRows,
+    outputs,
+    stride,
+    column,
+    epilogue,
+    second,
+    gelu = false,
+    cap = 0,
+    integers,
+  } = test
   const result = y.slice()
   const step = new Uint32Array(8)
   step[count] = numRows
@@ -102,6 +128,7 @@ export async function runProduct(
     kernel,
     params: {
       ...formatParams[weights.format],
+      ...(integers ? integerParams : {}),
       GELU: gelu,
       LOGIT_CAP: cap,
       ...params,
@@ -111,7 +138,7 @@ export async function runProduct(
       step,
       weights.quants,
       weights.scales,
-      x,
+      integers ? quantiseRows(x, columns) : x,
       result,
       new Uint32Array([...shape, count, epilogues.indexOf(epilogue), bodyTile, 0, 0]),
     ],

@@ -25,14 +25,14 @@ const plainChunks: Record<PlainFormat, number> = { f32: 4, f16: 8, bf16: 8, q8_0
 export const chunkColumns = (format: Format): number => (isAffine(format) ? 32 : plainChunks[format])
 const isScaled = (format: Format): boolean => format === 'q8_0' || format === 'q4_0'
 
-/** Weights are scale * (number - centre) + minimum. */
-const affine: Record<AffineFormat, { scaleWords: number; highBits: number; centre: number }> = {
-  q4_1: { scaleWords: 2, highBits: 0, centre: 0 },
-  q5_0: { scaleWords: 1, highBits: 1, centre: 16 },
-  q5_1: { scaleWords: 2, highBits: 1, centre: 0 },
-  q4_k: { scaleWords: 2, highBits: 0, centre: 0 },
-  q5_k: { scaleWords: 2, highBits: 1, centre: 0 },
-  q6_k: { scaleWords: 2, highBits: 2, centre: 32 },
+/** Weights are scale * number + minimum. */
+const affine: Record<AffineFormat, { scaleWords: number; highBits: number }> = {
+  q4_1: { scaleWords: 2, highBits: 0 },
+  q5_0: { scaleWords: 1, highBits: 1 },
+  q5_1: { scaleWords: 2, highBits: 1 },
+  q4_k: { scaleWords: 2, highBits: 0 },
+  q5_k: { scaleWords: 2, highBits: 1 },
+  q6_k: { scaleWords: 2, highBits: 2 },
 }
 export const isAffine = (format: Format): format is AffineFormat => format in affine
 
@@ -70,7 +70,10 @@ export function unpack(weights: Weights, row: number, column: number): number {
   const { format, quants } = weights
   const at = chunkOf(weights, row, column)
   const i = column % chunkColumns(format)
-  if (isAffine(format)) return affineElement(weights, format, row, column)
+  if (isAffine(format)) {
+    const [scale, minimum] = lineOf(weights, row, column)
+    return Math.fround(scale * integerOf(weights, row, column) + minimum)
+  }
   switch (format) {
     case 'f32':
       return bitcastF32(quants[at + i]!)
@@ -89,8 +92,11 @@ export function unpack(weights: Weights, row: number, column: number): number {
   }
 }
 
-function affineElement(weights: Weights, format: AffineFormat, row: number, column: number): number {
-  const { scaleWords, highBits, centre } = affine[format]
+/** The number of an element of a quantised format. */
+export function integerOf(weights: Weights, row: number, column: number): number {
+  const { format } = weights
+  if (!isAffine(format)) return unpack(weights, row, column)
+  const { scaleWords, highBits } = affine[format]
   const side = (word: number) => weights.scales[sideAt(weights, row, column, word)]!
   const i = column % 32
   const byte = 8 * (i & 3)
@@ -98,19 +104,20 @@ function affineElement(weights: Weights, format: AffineFormat, row: number, colu
     (weights.quants[chunkOf(weights, row, column) + ((i % 16) >> 2)]! >>> (byte + (i < 16 ? 0 : 4))) & 15
   const bit = ((column % 64) >> 2) * highBits
   const high = highBits && (side(scaleWords + (bit >> 3)) >>> (byte + (bit & 7))) & ((1 << highBits) - 1)
-  const [scale, minimum] = lineOf(format, side, (column % 64) >> 4)
-  return Math.fround(scale * ((low | (high << 4)) - centre) + minimum)
+  return low | (high << 4)
 }
 
-/** Scale and minimum of group g of 64 columns. */
-function lineOf(format: AffineFormat, side: (word: number) => number, g: number): [number, number] {
-  const half = g >> 1
+/** Scale and minimum of an element of a quantised format. */
+export function lineOf(weights: Weights, row: number, column: number): [number, number] {
+  const { format } = weights
+  const side = (word: number) => weights.scales[sideAt(weights, row, column, word)]!
+  const half = (column >> 5) & 1
   switch (format) {
     case 'q4_1':
     case 'q5_1':
       return unpack2x16float(side(half))
     case 'q5_0':
-      return [unpack2x16float(side(0))[half]!, 0]
+      return centred(unpack2x16float(side(0))[half]!, 16)
     case 'q4_k':
     case 'q5_k': {
       const own = side(1) >>> (16 * half)
@@ -118,9 +125,13 @@ function lineOf(format: AffineFormat, side: (word: number) => number, g: number)
       return [scale * (own & 255), -minimum * ((own >> 8) & 255)]
     }
     case 'q6_k':
-      return [bitcastF32(side(0)) * ((side(1) << (24 - 8 * g)) >> 24), 0]
+      return centred(bitcastF32(side(0)) * ((side(1) << (24 - 8 * ((column >> 4) & 3))) >> 24), 32)
+    default:
+      return [scaleOf(weights, row, column), 0]
   }
 }
+
+const centred = (scale: number, centre: number): [number, number] => [scale, -scale * centre]
 
 export function scaleOf(weights: Weights, row: number, column: number): number {
   if (!isScaled(weights.format)) return 1

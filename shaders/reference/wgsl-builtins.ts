@@ -42,8 +42,9 @@ function floatToHalf(value: number): number {
   return sign | Math.min(((exponent + 14) << 10) + steps, 0x7c00)
 }
 
-function roundToEven(value: number): number {
+/** `round` of WGSL. */
+export function roundToEven(value: number): number {
   const down = Math.floor(value)
   const rest = value - down
-  return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down
+  return rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down
 }

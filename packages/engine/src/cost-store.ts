@@ -20,6 +20,17 @@ export function costKey(adapter: string, model: string, drafters: readonly strin
 export const cutKey = (adapter: string, model: string): string =>
   `foretoken/cut/1/r${kernelRevision}/${adapter}/${model}`
 
+/** Of products that are cut up that way. */
+export const speedupKey = (adapter: string, model: string, cut: string): string =>
+  `foretoken/speedup/1/r${kernelRevision}/${[adapter, model, cut].join('/')}`
+
+/** Of `numerics: 'fast'`. */
+export async function loadSpeedup(key: string): Promise<number | undefined> {
+  const stored = hasStore() ? await withinPatience(get<unknown>(key)) : undefined
+  return typeof stored === 'number' && stored > 0 ? stored : undefined
+}
+export const saveSpeedup = (key: string, speedup: number): Promise<void> => save(key, speedup)
+
 /** The name of a cut. */
 export const loadCut = async (key: string): Promise<string | undefined> =>
   hasStore() ? withinPatience(get<string>(key)) : undefined

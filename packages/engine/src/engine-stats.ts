@@ -5,7 +5,7 @@ import type { LoadedEngine } from './load-engine'
 import type { EngineStats } from './types'
 
 export function engineStats(
-  { gpu, target, drafts, runner, ngrams, sizes, selfCheck, tuning }: LoadedEngine,
+  { gpu, target, drafts, runner, ngrams, sizes, selfCheck, tuning, numerics }: LoadedEngine,
   { cost, estimates, running, numWaiting, kv }: Scheduler,
 ): Omit<EngineStats, keyof Counted | 'createsSinceReady'> {
   const described = drafts.map(({ name, format, numParameters }) => ({
@@ -42,6 +42,7 @@ export function engineStats(
     },
     selfCheck,
     tuning,
+    numerics,
     cost: costTables(cost),
     survival: Object.fromEntries(survival) as EngineStats['survival'],
   }

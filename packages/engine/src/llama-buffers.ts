@@ -1,6 +1,6 @@
 /** The buffers that a model works in, planned from its shape. */
 import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
-import { type AttendModel, chunksOf } from '@foretoken/shaders'
+import { type AttendModel, chunksOf, QUANTISED_COLUMN_BYTES } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import { type DeviceLimits, type PlannedAttention, planAttentionBuffers } from './attention-buffers'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
@@ -10,6 +10,7 @@ import type { Sizes } from './resident'
 const CHUNK_BYTES = 16
 
 export type KvType = 'f16' | 'f32'
+export type Numerics = 'exact' | 'fast'
 
 /** Activations: one row per query position, rows padded to whole segments; the padding stays zero. */
 export interface Activations<Buffer = GPUBuffer> {
@@ -28,24 +29,33 @@ export interface PlannedLlama {
   ropeTable: PlannedBuffer
   /** Of layers that have a window, where theirs is another. */
   localRopeTable: PlannedBuffer | undefined
+  /** Of `numerics: 'fast'`: what a product reads, as integers. */
+  quantised: PlannedBuffer | undefined
   attention: PlannedAttention
 }
 
 /**
- * Of several models of one vocabulary, whose passes come one after the other: they share their logits, and what is
- * between the kernels of attention.
+ * Of several models of one vocabulary, whose passes come one after the other: they share their logits, what is
+ * between the kernels of attention, and what a product reads as integers.
  */
 export function planLlamas(
   plan: BufferPlan,
   configs: readonly ModelConfig[],
   sizes: Sizes,
-  kvType: KvType,
-  limits: DeviceLimits,
+  { kvType, numerics, ...limits }: DeviceLimits & { kvType: KvType; numerics: Numerics },
 ): PlannedLlama[] {
   const logits = plan.add('logits', sizes.maxSamples * paddedColumns(sizes.vocab) * 4, 'work')
   const models = configs.map(config => attendModel(config, kvType, sizes.contextLength))
   const attention = planAttentionBuffers(plan, models, sizes, limits)
-  return configs.map((config, i) => planLlama(plan, config, sizes, kvType, logits, attention[i]!))
+  const quantised = numerics === 'fast' ? planQuantised(plan, configs, sizes.maxRows) : undefined
+  return configs.map((config, i) =>
+    planLlama(plan, config, sizes, kvType, { logits, quantised, attention: attention[i]! }),
+  )
+}
+
+function planQuantised(plan: BufferPlan, configs: readonly ModelConfig[], maxRows: number): PlannedBuffer {
+  const columns = configs.flatMap(({ dim, heads, headDim, ffn }) => [dim, heads * headDim, ffn])
+  return plan.add('quantised', maxRows * paddedColumns(Math.max(...columns)) * QUANTISED_COLUMN_BYTES, 'work')
 }
 
 function planLlama(
@@ -53,8 +63,7 @@ function planLlama(
   config: ModelConfig,
   sizes: Sizes,
   kvType: KvType,
-  logits: PlannedBuffer,
-  attention: PlannedAttention,
+  { logits, ...shared }: Pick<PlannedLlama, 'quantised' | 'attention'> & { logits: PlannedBuffer },
 ): PlannedLlama {
   const { dim, heads, headDim, ffn, layers, rope } = config
   const { maxRows, numBlocks, contextLength } = sizes
@@ -74,7 +83,7 @@ function planLlama(
     caches: Array.from({ length: layers }, (_, i) => plan.add(`KV ${i}`, cacheBytes, 'kv')),
     ropeTable: ropeTable('rope table'),
     localRopeTable: rope.localBase === undefined ? undefined : ropeTable('local rope table'),
-    attention,
+    ...shared,
   }
 }
 

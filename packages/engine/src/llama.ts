@@ -14,7 +14,7 @@ import type { Command, Variant } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
 import { buildHeads, type PlannedHeads } from './heads'
-import { type Activations, attendModel, type PlannedLlama, qkvColumns } from './llama-buffers'
+import { type Activations, attendModel, type Numerics, type PlannedLlama, qkvColumns } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
 import { type MatmulOptions, Matmuls } from './matmuls'
 import type { ModelConfig } from './model-config'
@@ -53,6 +53,8 @@ export interface LlamaOptions {
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
   /** Cuts the work up as for another device. */
   deviceProfile?: DeviceProfile
+  /** Products are those of integers where the weights are such. */
+  numerics?: Numerics
 }
 
 export async function buildLlama(
@@ -105,7 +107,9 @@ export class LlamaBuilder {
     this.activations = gpu.buffers(planned.activations)
     this.#caches = planned.caches.map(cache => gpu.buffer(cache))
     this.#kernels = { ...kernels, ...options.kernels }
-    this.#matmuls = new Matmuls(gpu, this.#kernels, resident, options.deviceProfile ?? deviceProfile(gpu))
+    const quantised = options.numerics === 'fast' ? gpu.buffer(planned.quantised!) : undefined
+    const profile = options.deviceProfile ?? deviceProfile(gpu)
+    this.#matmuls = new Matmuls(gpu, this.#kernels, resident, profile, quantised)
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     this.#ropeTables = this.#fillRopeTables(planned)
@@ -203,8 +207,19 @@ export class LlamaBuilder {
     })
   }
 
-  /** y = x times the matrix: each of its parts into its own columns. */
-  matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
+  /** y = x times the matrix. */
+  async matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
+    const quantise = this.#quantise(x, [matrix], options.over)
+    return (await Promise.all([quantise, this.#product(matrix, x, y, options)])).flat()
+  }
+
+  #quantise(x: GPUBuffer, matrices: readonly Matrix[], over?: Command['over']): Promise<Command[]> {
+    const parts = matrices.flatMap(matrix => matrix.parts)
+    return this.#matmuls.quantise(x, parts, over)
+  }
+
+  /** Of x as it was left for products: each part of the matrix into its own columns. */
+  #product(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
     const { column = 0, stride = paddedColumns(matrix.rows) } = options
     const ofPart = (part: MatrixPart): Promise<Command> =>
       this.#matmuls.command(part, x, y, { ...options, column: column + part.start, stride })
@@ -216,14 +231,16 @@ export class LlamaBuilder {
     const stride = paddedColumns(qkvColumns(this.config))
     const [first, second, third] = [q.parts[0]!, k.parts[0]!, v.parts[0]!]
     const isSeamless = [q.rows, k.rows].every(rows => rows % rowsPerTile === 0)
+    const quantise = this.#quantise(x, [q, k, v])
     if (first.quants === second.quants && second.quants === third.quants && isSeamless) {
       const all = { ...first, rows: q.rows + k.rows + v.rows }
-      return [this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
+      return [quantise, this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
     }
     return [
-      this.matmul(q, x, y, { stride }),
-      this.matmul(k, x, y, { stride, column: q.rows }),
-      this.matmul(v, x, y, { stride, column: q.rows + k.rows }),
+      quantise,
+      this.#product(q, x, y, { stride }),
+      this.#product(k, x, y, { stride, column: q.rows }),
+      this.#product(v, x, y, { stride, column: q.rows + k.rows }),
     ]
   }
 
@@ -243,8 +260,10 @@ export class LlamaBuilder {
     const params = { GELU: architectureOf(this.config).activation === 'gelu' }
     // Only matrices of one part each share buffers.
     const second = up.parts[0]!
-    if (gate.parts[0]!.quants === second.quants) return [this.matmul(gate, x, y, { second, params })]
-    return [this.matmul(up, x, y), this.matmul(gate, x, y, { epilogue: 'gate', params })]
+    const quantise = this.#quantise(x, [gate, up])
+    if (gate.parts[0]!.quants === second.quants)
+      return [quantise, this.#product(gate, x, y, { second, params })]
+    return [quantise, this.#product(up, x, y), this.#product(gate, x, y, { epilogue: 'gate', params })]
   }
 
   moveKv(): Array<Promise<Command>> {

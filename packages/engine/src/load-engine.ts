@@ -5,11 +5,12 @@ import { kernels as allKernels, type Kernel, type KernelName } from '@foretoken/
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
-import { costKey, cutKey, restoreCosts } from './cost-store'
+import { costKey, cutKey, restoreCosts, speedupKey } from './cost-store'
 import { type Cut, type DeviceProfile, deviceCuts } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama, type Llama } from './llama'
+import type { Numerics } from './llama-buffers'
 import {
   type LoadContext,
   memoryRequest,
@@ -23,6 +24,7 @@ import { type MemoryPlan, type MemoryRequest, outOfMemory, planMemory } from './
 import type { ModelConfig } from './model-config'
 import type { ModelWeights } from './model-weights'
 import { NgramStore } from './ngram-store'
+import { chooseNumerics, type NumericsInUse } from './numerics'
 import { createResident, type Resident, type Sizes } from './resident'
 import { Runner } from './runner'
 import { type SelfCheck, selfCheck } from './self-check'
@@ -43,6 +45,8 @@ export interface EngineInternals {
   cuts?: readonly [Cut, ...Cut[]]
   /** Time to choose in. */
   tuningMs?: number
+  /** `numerics: 'fast'` is used wherever it can be, however fast it is. */
+  trustFast?: boolean
   /** Measure the GPU's own time of every step, where it can. */
   profile?: boolean
   /** Measure no costs at load. */
@@ -72,6 +76,7 @@ export interface LoadedEngine {
   costKey: string
   selfCheck: SelfCheck
   tuning: Tuning
+  numerics: NumericsInUse
 }
 
 /** Requests that wait; each sample of a request counts. */
@@ -132,7 +137,15 @@ async function build(
   const { sizes, stepData, readbacks } = plan
   const { guess, policy, kernels, profile } = internals
   const resident = createResident(gpu, plan.resident, sizes, stepData)
-  const { models, tuning } = await buildModels(gpu, plan, settings, open, resident, context, internals)
+  const { models, tuning, numerics } = await buildModels(
+    gpu,
+    plan,
+    settings,
+    open,
+    resident,
+    context,
+    internals,
+  )
   throwIfAborted(context.signal, 'compile')
   const numHeads = open.heads?.numHeads ?? 0
   const runner = await Runner.create(gpu, resident, stepData, models, readbacks, {
@@ -166,7 +179,8 @@ async function build(
     ngrams,
     selfCheck: check,
     tuning,
-    costKey: costKey(gpu.adapterName, target.identity, identities, tuning.cut),
+    numerics,
+    costKey: costKey(gpu.adapterName, target.identity, identities, `${tuning.cut}, ${numerics.used}`),
   }
 }
 
@@ -174,20 +188,20 @@ async function build(
 async function buildModels(
   gpu: Gpu,
   plan: MemoryPlan,
-  { kvType, trees }: Settings,
+  { kvType, trees, numerics }: Settings,
   { models, heads }: OpenModels,
   resident: Resident,
   context: LoadContext,
   internals: EngineInternals,
-): Promise<{ models: Llama[]; tuning: Tuning }> {
+): Promise<{ models: Llama[]; tuning: Tuning; numerics: NumericsInUse }> {
   const { kernels } = internals
   const llamas: Llama[] = []
-  let tuned: Tuned | undefined
+  let tuned: (Tuned & { numerics: NumericsInUse }) | undefined
   for (const [i, model] of models.entries()) {
     const file = i === 0 ? 'model' : DRAFT_MODELS[i - 1]!
     const weights = await uploadModel(gpu, model, file, context)
     // The target's choice serves its drafts too.
-    tuned ??= await tuneFor(gpu, models[0]!, weights, plan, resident, internals)
+    tuned ??= await tuneFor(gpu, models[0]!, weights, plan, resident, numerics, internals)
     const options = {
       kvType,
       // Of the drafts, the first draws trees.
@@ -195,12 +209,13 @@ async function buildModels(
       isDraft: i > 0,
       ...(i === 0 && heads ? { heads: await uploadHeads(gpu, heads, plan.heads!, context.signal) } : {}),
       deviceProfile: tuned.cut,
+      numerics: tuned.numerics.used,
       ...(kernels ? { kernels } : {}),
     }
     llamas.push(await buildLlama(gpu, model.config, weights, resident, plan.llamas[i]!, options))
     context.onProgress?.({ phase: 'compile', loaded: 1, total: 1, file })
   }
-  return { models: llamas, tuning: tuned!.tuning }
+  return { models: llamas, tuning: tuned!.tuning, numerics: tuned!.numerics }
 }
 
 /** One model's weights, until the GPU has them. */
@@ -221,18 +236,34 @@ async function uploadModel(
   return weights
 }
 
-function tuneFor(
+async function tuneFor(
   gpu: Gpu,
   { identity }: OpenModel,
   { layers }: ModelWeights,
   { llamas }: MemoryPlan,
   resident: Resident,
-  { kernels, deviceProfile, cuts, tuningMs }: EngineInternals,
-): Promise<Tuned> {
+  asked: Numerics,
+  { kernels, deviceProfile, cuts, tuningMs, trustFast }: EngineInternals,
+): Promise<Tuned & { numerics: NumericsInUse }> {
   const given = deviceProfile && ([{ ...deviceProfile, name: 'given' }] as const)
-  const activations = gpu.buffers(llamas[0]!.activations)
-  const timer = new CutTimer(gpu, { ...allKernels, ...kernels }, layers, resident, activations)
-  return tune(timer, cuts ?? given ?? deviceCuts(gpu), cutKey(gpu.adapterName, identity), tuningMs)
+  const { activations, quantised } = llamas[0]!
+  const timer = new CutTimer(
+    gpu,
+    { ...allKernels, ...kernels },
+    layers,
+    resident,
+    gpu.buffers(activations),
+    quantised && gpu.buffer(quantised),
+  )
+  const tuned = await tune(
+    timer,
+    cuts ?? given ?? deviceCuts(gpu),
+    cutKey(gpu.adapterName, identity),
+    tuningMs,
+  )
+  const key = speedupKey(gpu.adapterName, identity, tuned.cut.name)
+  const trial = { timer, cut: tuned.cut, layers, key, trustFast }
+  return { ...tuned, numerics: await chooseNumerics(asked, trial) }
 }
 
 /** What is left of it once the file is read. */

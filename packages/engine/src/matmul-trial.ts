@@ -11,6 +11,7 @@ import { CommandTimer, weightBytes } from './command-timer'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama } from './llama'
+import type { Numerics } from './llama-buffers'
 import { type MemoryPlan, planMemory } from './memory-plan'
 import type { ModelConfig } from './model-config'
 import type { LayerWeights } from './model-weights'
@@ -56,12 +57,12 @@ export class MatmulTrial {
   static async open(
     shape: MatrixShape,
     format: WeightFormat,
-    kinds: readonly MatrixKind[] = matrixKinds,
+    { kinds = matrixKinds, numerics = 'exact' }: { kinds?: readonly MatrixKind[]; numerics?: Numerics } = {},
   ): Promise<MatmulTrial> {
     const gpu = await Gpu.open({ timestamps: true })
     try {
       const vocab = kinds.includes('head') ? shape.vocab : SMALL_VOCAB
-      return new MatmulTrial(await build(gpu, { ...shape, vocab }, format))
+      return new MatmulTrial(await build(gpu, { ...shape, vocab }, format, numerics))
     } catch (error) {
       gpu.destroy()
       throw error
@@ -77,7 +78,8 @@ export class MatmulTrial {
 
   /** Tiles that could multiply a single row. */
   tiles(kind: MatrixKind): number[] {
-    return this.#parts.commands[kind][0]!.variants.map(({ tile }) => tile)
+    const product = this.#parts.commands[kind].find(({ weights }) => weights)!
+    return product.variants.map(({ tile }) => tile)
   }
 
   /**
@@ -97,21 +99,21 @@ export class MatmulTrial {
 
   #copies(kind: MatrixKind): number {
     const inGroup = this.#parts.groups[kind].rows.length
-    const matrices = this.#parts.commands[kind].reduce((sum, { weights }) => sum + weights!.length, 0)
+    const matrices = this.#parts.commands[kind].reduce((sum, { weights = [] }) => sum + weights.length, 0)
     return matrices / inGroup
   }
 
   #timer(kind: MatrixKind, numRows: number, tile: number | undefined): CommandTimer {
     const only = ({ variants, ...command }: Command): Command => ({
       ...command,
-      variants: variants.filter(variant => tile === undefined || variant.tile === tile),
+      variants: variants.filter(variant => !command.weights || tile === undefined || variant.tile === tile),
     })
     const { runner, trial, commands } = this.#parts
     return new CommandTimer(runner, trial.step(trial.verify(numRows - 1)), commands[kind].map(only))
   }
 }
 
-async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat): Promise<Parts> {
+async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat, numerics: Numerics): Promise<Parts> {
   const groups = groupsOf(shape)
   const pool = await WeightPool.create(gpu, format, Object.values(groups), gpu.isSoftware ? 0 : POOL_BYTES)
   const { head: _, ...ofLayer } = groups
@@ -123,11 +125,11 @@ async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat): Promis
   const matrices = matrixKinds.flatMap(kind =>
     Array.from({ length: kind === 'head' ? 1 : numLayers }, (_, i) => take(kind, i)).flat(),
   )
-  const plan = await allocate(gpu, config, matrices, norm)
+  const plan = await allocate(gpu, config, matrices, norm, numerics)
   const { weights, kindOf } = weightsOf(gpu, take, gpu.buffer(norm), numLayers)
   const { sizes, stepData, readbacks, timers } = plan
   const resident = createResident(gpu, plan.resident, sizes, stepData)
-  const llama = await buildLlama(gpu, config, weights, resident, plan.llamas[0]!, { kvType: 'f16' })
+  const llama = await buildLlama(gpu, config, weights, resident, plan.llamas[0]!, { kvType: 'f16', numerics })
   const runner = await Runner.create(gpu, resident, stepData, [llama], readbacks, {
     timers: timers.map(timer => new GpuTimer(gpu, timer)),
   })
@@ -143,6 +145,7 @@ async function allocate(
   config: ModelConfig,
   matrices: readonly Matrix[],
   norm: PlannedBuffer,
+  numerics: Numerics,
 ): Promise<MemoryPlan> {
   const named = matrices.map((matrix, i) => [String(i), matrix] as const)
   const layout = { matrices: new Map(named), buffers: [] }
@@ -151,6 +154,7 @@ async function allocate(
     maxConcurrent: 1,
     contextLength: CONTEXT,
     kvType: 'f16',
+    numerics,
     maxBufferBytes: largestBinding(gpu.limits),
     isSoftware: gpu.isSoftware,
     timestamps: gpu.device.features.has('timestamp-query'),
@@ -219,15 +223,23 @@ function configOf(shape: MatrixShape, layers: number): ModelConfig {
   return { ...shape, architecture: 'llama', layers, ...rest }
 }
 
-/** The commands that every pass runs: a head that only some passes need is the same once more. */
+/**
+ * The commands that every pass runs: a head that only some passes need is the same once more. What makes integers of x
+ * belongs to the product that comes next.
+ */
 function commandsByKind(
   commands: readonly Command[],
   kindOf: ReadonlyMap<MatrixPart, MatrixKind>,
 ): Record<MatrixKind, Command[]> {
   const byKind: Record<MatrixKind, Command[]> = { qkv: [], out: [], 'gate-up': [], down: [], head: [] }
+  let before: Command[] = []
   for (const command of commands) {
+    if (command.when) continue
+    if (command.label === 'quantise') before.push(command)
     const kind = command.weights?.[0] && kindOf.get(command.weights[0])
-    if (kind && !command.when) byKind[kind].push(command)
+    if (!kind) continue
+    byKind[kind].push(...before, command)
+    before = []
   }
   return byKind
 }

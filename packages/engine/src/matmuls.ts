@@ -1,5 +1,5 @@
 /** Products with a model's matrices, as commands: their variants by rows, cut up as the device likes it. */
-import { formatParams, type Kernel, type Params } from '@foretoken/shaders'
+import { formatParams, hasIntegers, integerParams, type Kernel, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import type { Command, Variant } from './command'
 import {
@@ -30,19 +30,57 @@ export interface MatmulOptions {
   weights?: readonly MatrixPart[]
 }
 
-export type MatmulKernels = Record<'matmul' | 'matmulRows' | 'gemm', Kernel>
+export type MatmulKernels = Record<'matmul' | 'matmulRows' | 'gemm' | 'quantise', Kernel>
+
+const QUANTISE_WORKGROUP = 64
 
 export class Matmuls {
   readonly #gpu: Gpu
   readonly #kernels: MatmulKernels
   readonly #resident: Resident
   readonly #profile: DeviceProfile
+  readonly #quantised: GPUBuffer | undefined
 
-  constructor(gpu: Gpu, kernels: MatmulKernels, resident: Resident, profile: DeviceProfile) {
+  /** `quantised`: where x becomes integers, if products are to be those of integers wherever the weights are. */
+  constructor(
+    gpu: Gpu,
+    kernels: MatmulKernels,
+    resident: Resident,
+    profile: DeviceProfile,
+    quantised?: GPUBuffer | undefined,
+  ) {
+    this.#quantised = quantised
     this.#gpu = gpu
     this.#kernels = kernels
     this.#resident = resident
     this.#profile = profile
+  }
+
+  /** Comes before the commands of these matrices, which all read x: as it stands, or as integers. */
+  async quantise(
+    x: GPUBuffer,
+    matrices: readonly MatrixPart[],
+    over: Command['over'] = 'rows',
+  ): Promise<Command[]> {
+    const matrix = matrices.find(each => this.#takesIntegers(each))
+    if (!matrix) return []
+    const { stepBinding, shapes } = this.#resident
+    const groups = paddedColumns(matrix.columns) / GROUP_COLUMNS
+    const pipeline = await this.#gpu.pipeline(this.#kernels.quantise, { WORKGROUP: QUANTISE_WORKGROUP })
+    const buffers = [stepBinding, x, this.#quantised!, shapes.binding([groups])]
+    const workgroups = Math.ceil(groups / QUANTISE_WORKGROUP)
+    return [
+      {
+        label: 'quantise',
+        bindGroup: this.#gpu.bindGroup(this.#kernels.quantise, buffers),
+        over,
+        variants: [{ tile: 1, pipeline, grid: rows => [workgroups, rows] }],
+      },
+    ]
+  }
+
+  #takesIntegers({ format }: MatrixPart): boolean {
+    return this.#quantised !== undefined && hasIntegers(format)
   }
 
   /** With `second` y = activation(x times the matrix) * (x times the second). */
@@ -75,7 +113,8 @@ export class Matmuls {
       over === 'samples' ? 1 : 0,
       epilogues.indexOf(epilogue),
     ]
-    const buffers = [matrix.quants, matrix.scales, x, y]
+    const input = this.#takesIntegers(matrix) ? this.#quantised! : x
+    const buffers = [matrix.quants, matrix.scales, input, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
     const variants = [
       ...tiles.map(tile => this.#tile(tile, params, matrix, matrices)),
@@ -118,15 +157,15 @@ export class Matmuls {
     matrices: number,
   ): Promise<Variant> {
     const { lanes, subgroups, plainOutputs } = this.#profile.matmul
-    const format = formatParams[matrix.format]
-    const most = format.GROUP_CHUNKS === 1 ? outputs : Math.min(outputs, plainOutputs)
+    const most = hasIntegers(matrix.format) ? outputs : Math.min(outputs, plainOutputs)
     const perMatrix = Math.max(1, most / matrices)
     const pipeline = await this.#gpu.pipeline(this.#kernels[kernel], {
-      ...format,
+      ...this.#formatParams(matrix),
       ...params,
       OUTPUTS: perMatrix,
       LANES: lanes,
-      SUBGROUPS: subgroups,
+      // A group of integers is one load: there is nothing to share.
+      SUBGROUPS: subgroups && !this.#takesIntegers(matrix),
       MATRICES: matrices,
       PAIRED: matrices === 2,
     })
@@ -138,7 +177,7 @@ export class Matmuls {
   async #prefill(tile: PrefillTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {
     const { rows, outputs, threadRows, threadOutputs, slice } = tile
     const pipeline = await this.#gpu.pipeline(this.#kernels.gemm, {
-      ...formatParams[matrix.format],
+      ...this.#formatParams(matrix),
       ...more,
       BM: rows,
       BN: outputs / matrices,
@@ -150,6 +189,10 @@ export class Matmuls {
     })
     const groups = Math.ceil((matrix.rows * matrices) / outputs)
     return { tile: rows, pipeline, grid: count => [groups, count] }
+  }
+
+  #formatParams(matrix: MatrixPart): Params {
+    return { ...formatParams[matrix.format], ...(this.#takesIntegers(matrix) ? integerParams : {}) }
   }
 
   #bind(buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {

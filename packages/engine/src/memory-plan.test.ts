@@ -177,6 +177,15 @@ describe('a memory plan', () => {
     expect(sizes([gemma4B], 32)[2]).toBe(8)
   })
 
+  it('has room for activations as integers, of the widest matrix, only where they are asked for', () => {
+    const exact = planMemory(request([smol, llama1B])).plan
+    const fast = planMemory(request([smol, llama1B], { numerics: 'fast' })).plan
+    // One byte for a number, and 16 bytes beside 16 of them.
+    expect(fast.bytes.work).toBe(exact.bytes.work + fast.sizes.maxRows * llama1B.ffn * 2)
+    expect(fast.llamas[0]!.quantised).toBe(fast.llamas[1]!.quantised)
+    expect(exact.llamas[0]!.quantised).toBeUndefined()
+  })
+
   it('keeps draft probabilities within what there is to work in, only where they are asked for', () => {
     const work = (verificationDepth: number, models: ModelConfig[] = [smol, smol]) =>
       planMemory(request(models, { verificationDepth })).plan.bytes.work

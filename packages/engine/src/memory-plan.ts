@@ -16,7 +16,7 @@ import {
 } from './buffer-plan'
 import { planTimer, type TimerBuffers } from './gpu-timer'
 import { type PlannedHeads, planHeads } from './heads'
-import { type KvType, kvBlockBytes, type PlannedLlama, planLlamas } from './llama-buffers'
+import { type KvType, kvBlockBytes, type Numerics, type PlannedLlama, planLlamas } from './llama-buffers'
 import type { ModelConfig } from './model-config'
 import { type PlannedResident, planResident, type Sizes } from './resident'
 import { MAX_IN_FLIGHT, type PlannedReadbacks, planReadbacks } from './runner'
@@ -37,6 +37,8 @@ export interface MemoryRequest extends DeviceLimits {
   /** Positions per sequence. */
   contextLength: number
   kvType: KvType
+  /** Default 'exact'. */
+  numerics?: Numerics
   /** Draft tokens of a sequence whose probabilities are kept, where there is a draft; default 0. */
   verificationDepth?: number
   /** KV blocks, where one sequence does with them; enough for all where nothing is said. */
@@ -156,8 +158,8 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 }
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
-  const { models, maxConcurrent, contextLength, kvType, verificationDepth = 0, timestamps } = request
-  const { trees = false, heads } = request
+  const { models, maxConcurrent, contextLength, verificationDepth = 0, timestamps } = request
+  const { trees = false, heads, numerics = 'exact' } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -172,7 +174,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const stepData = new StepData({ ...sizes, numDrafts, hasHeads: heads !== undefined, trees })
   const resident = planResident(plan, sizes, stepData, numShapes(request))
   const configs = models.map(({ config }) => config)
-  const llamas = planLlamas(plan, configs, sizes, kvType, request)
+  const llamas = planLlamas(plan, configs, sizes, { ...request, numerics })
   const plannedHeads = heads && planHeads(plan, models[0]!.config.dim, sizes, heads.numHeads)
   const stride = paddedColumns(models[0]!.config.vocab)
   const readbacks = planReadbacks(plan, resident, maxSamples, stride)

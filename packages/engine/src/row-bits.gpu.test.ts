@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import talesWide from '../../tiny-models/tales-wide-q8_0.gguf?url'
 import type { DeviceProfile, PrefillTile } from './device-profile'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
+import { hasIntegerProducts } from './numerics'
 import { sharedDevice } from './shared-device'
 import { Trial } from './trial'
 
@@ -26,10 +27,10 @@ const profile = (more: Partial<DeviceProfile['matmul']> = {}): DeviceProfile => 
 })
 
 const device = await sharedDevice()
-const load = (internals: EngineInternals) =>
+const load = (internals: EngineInternals, numerics: 'exact' | 'fast' = 'exact') =>
   loadEngine(
-    { model: new URL(talesWide, location.href), contextLength: 512, maxConcurrent: 1 },
-    { skipCalibration: true, device, ...internals },
+    { model: new URL(talesWide, location.href), contextLength: 512, maxConcurrent: 1, numerics },
+    { skipCalibration: true, trustFast: true, device, ...internals },
   )
 
 /** Bits of the logits of every fourth position. */
@@ -59,6 +60,21 @@ it('gives a position the same bits in passes of 1, 7, 64, 100 and 256 rows', asy
   expect(expected).toHaveLength(numPositions / 4)
   for (const engine of [plain, tiled, passing]) {
     // The largest first: what it left out would still be there from another run.
+    for (const chunk of [256, 100, 64, 7]) {
+      expect(await prefillBy(chunk, engine), `passes of ${chunk} rows`).toEqual(expected)
+    }
+    engine.gpu.destroy()
+  }
+})
+
+it.skipIf(!hasIntegerProducts())('does so with products of integers', async () => {
+  const tiled = await load({ deviceProfile: profile({ prefill }) }, 'fast')
+  const passing = { rows: 32, outputs: 2, held: 2 }
+  const engines = [tiled, await load({ deviceProfile: profile({ passing }) }, 'fast')]
+  const expected = await prefillBy(1, tiled)
+  for (const engine of engines) {
+    expect(engine.numerics.used).toBe('fast')
+    expect(engine.selfCheck.tilesRefused).toEqual([])
     for (const chunk of [256, 100, 64, 7]) {
       expect(await prefillBy(chunk, engine), `passes of ${chunk} rows`).toEqual(expected)
     }

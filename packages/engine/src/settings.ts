@@ -1,7 +1,7 @@
 /** Options of an engine, checked. */
 import { DRAFT_MODELS, MAX_DEPTH } from '@foretoken/scheduler'
 import { bad } from './argument'
-import type { KvType } from './llama-buffers'
+import type { KvType, Numerics } from './llama-buffers'
 import type { ModelConfig } from './model-config'
 import { MIN_CONTEXT } from './trial'
 import type { EngineOptions } from './types'
@@ -13,6 +13,7 @@ export interface Settings {
   maxConcurrent: number
   contextLength: number | undefined
   kvType: KvType
+  numerics: Numerics
   verificationDepth: number
   trees: boolean
   /** The n-gram cache's name; undefined: there is none. */
@@ -34,6 +35,7 @@ const known = [
   'maxConcurrent',
   'contextLength',
   'kvType',
+  'numerics',
   'verificationDepth',
 ]
 
@@ -42,13 +44,14 @@ export function readSettings(options: EngineOptions): Settings {
     if (!known.includes(name)) throw bad(name, value, `one of ${known.join(', ')}`)
   }
   const { maxConcurrent = DEFAULT_CONCURRENT, contextLength, kvType = 'f16', verificationDepth = 0 } = options
-  const { trees = false, store = true, draft } = options
+  const { trees = false, store = true, numerics = 'exact', draft } = options
   const whole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
   if (!whole(maxConcurrent, 32)) throw bad('maxConcurrent', maxConcurrent, 'a whole number from 1 to 32')
   if (contextLength !== undefined && !(whole(contextLength, 2 ** 20) && contextLength >= MIN_CONTEXT)) {
     throw bad('contextLength', contextLength, `a whole number from ${MIN_CONTEXT} to 1048576`)
   }
   if (kvType !== 'f16' && kvType !== 'f32') throw bad('kvType', kvType, "'f16' or 'f32'")
+  if (numerics !== 'exact' && numerics !== 'fast') throw bad('numerics', numerics, "'exact' or 'fast'")
   if (verificationDepth !== 0 && !whole(verificationDepth, MAX_DEPTH)) {
     throw bad('verificationDepth', verificationDepth, `a whole number from 0 to ${MAX_DEPTH}`)
   }
@@ -64,6 +67,7 @@ export function readSettings(options: EngineOptions): Settings {
     maxConcurrent,
     contextLength,
     kvType,
+    numerics,
     verificationDepth,
     trees,
     ngramCache: cacheName(options.ngramCache),

@@ -8,7 +8,7 @@ import { type Command, parts } from './command'
 import { loadCut, saveCut } from './cost-store'
 import type { Cut } from './device-profile'
 import type { Gpu } from './gpu'
-import type { Activations } from './llama-buffers'
+import type { Activations, Numerics } from './llama-buffers'
 import { type MatmulKernels, Matmuls } from './matmuls'
 import type { LayerWeights } from './model-weights'
 import type { Resident } from './resident'
@@ -77,6 +77,13 @@ export async function fastestCut(
   return { cut: best.cut, from: numTried === 0 ? 'default' : 'measured' }
 }
 
+/** Of what a faster way takes; less may be noise. */
+export const isFaster = (speedup: number): boolean => speedup * MARGIN > 1
+
+/** How much faster the second times are. */
+export const speedupOf = (times: CutTimes, others: CutTimes): number =>
+  cost(times, times) / cost(others, times)
+
 const cost = (times: CutTimes, beside: CutTimes): number =>
   times.reduce((sum, ms, i) => sum + (WEIGHTS[i]! * ms) / beside[i]!, 0)
 
@@ -94,17 +101,20 @@ export class CutTimer {
     readonly layers: readonly LayerWeights[],
     readonly resident: Resident,
     readonly activations: Activations,
+    readonly quantised?: GPUBuffer | undefined,
   ) {}
 
-  async time({ matmul }: Cut): Promise<CutTimes> {
+  async time({ matmul }: Cut, numerics: Numerics = 'exact'): Promise<CutTimes> {
     // Only what is timed is compiled.
     const tiles = [matmul.tiles[0]!, ...matmul.tiles.slice(1).slice(-1)]
-    const matmuls = new Matmuls(this.gpu, this.kernels, this.resident, { matmul: { ...matmul, tiles } })
+    const quantised = numerics === 'fast' ? this.quantised : undefined
+    const profile = { matmul: { ...matmul, tiles } }
+    const matmuls = new Matmuls(this.gpu, this.kernels, this.resident, profile, quantised)
     const { normed, gated } = this.activations
     // Zeros would be cheap to multiply on some devices.
     for (const x of [normed, gated]) this.gpu.device.queue.writeBuffer(x, 0, wave(x.size / 4))
     const commands = this.layers.flatMap(layer => this.#feedForward(matmuls, layer))
-    const ready = await Promise.all(commands)
+    const ready = (await Promise.all(commands)).flat()
     const times: number[] = []
     for (const rows of TRIED_ROWS) times.push(await this.#time(ready, rows))
     const [one, few, many] = times
@@ -119,15 +129,17 @@ export class CutTimer {
     this.gpu.device.queue.submit([encoder.finish()])
   }
 
-  #feedForward(matmuls: Matmuls, { gate, up, down }: LayerWeights): Array<Promise<Command>> {
+  #feedForward(matmuls: Matmuls, { gate, up, down }: LayerWeights): Array<Promise<Command | Command[]>> {
     const { normed, gated, hidden } = this.activations
     const [first, second, third] = [gate.parts[0]!, up.parts[0]!, down.parts[0]!]
     const isPaired = first.quants === second.quants
     return [
+      matmuls.quantise(normed, [first]),
       matmuls.command(first, normed, gated, {
         stride: paddedColumns(gate.rows),
         ...(isPaired ? { second } : {}),
       }),
+      matmuls.quantise(gated, [third]),
       matmuls.command(third, gated, hidden, { stride: paddedColumns(down.rows), epilogue: 'add' }),
     ]
   }

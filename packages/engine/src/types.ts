@@ -69,6 +69,12 @@ export interface EngineOptions {
   /** Storage of keys and values. Default 'f16'. */
   kvType?: 'f16' | 'f32'
   /**
+   * `fast`: products of quantised weights (Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K) take activations rounded to int8,
+   * one scale per 16 of them, where that is measured to be faster on this device. Ids are then others than with `exact`, and
+   * the same with speculation on or off as ever. Default 'exact'.
+   */
+  numerics?: 'exact' | 'fast'
+  /**
    * How deep a draft model may draft for requests with `verification` 'rejection' or 'block': 0..16. Its probabilities
    * are kept, maxConcurrent x verificationDepth x vocabulary x 4 bytes of the 64 MB to work in. Default 0: not at all.
    */
@@ -377,6 +383,17 @@ export interface EngineStats extends SpeculationCounters {
    * no time for it, else measured at this load, or at an earlier one and stored.
    */
   tuning: { cut: string; from: 'default' | 'measured' | 'stored' }
+  /**
+   * Which numerics are used, and why: they were `asked` for; `fast` was measured to be `faster` than `exact`, or `slower`, or
+   * no faster than may be noise; the browser's WGSL has no products of int8 (`no-feature`), or they were `refused` all the
+   * same; no matrix of the feed-forward layers has such a format (`no-integers`). `speedup`: the time of exact products over that of fast ones, where both were measured, at this load or
+   * an earlier one.
+   */
+  numerics: {
+    used: 'exact' | 'fast'
+    reason: 'asked' | 'faster' | 'slower' | 'no-feature' | 'refused' | 'no-integers'
+    speedup?: number
+  }
   /**
    * Milliseconds of a target pass by rows, of one pass of each draft model by rows, of the heads' by tokens; and what a
    * step loses that waits for the tokens of the one before.
