@@ -5,29 +5,23 @@ import { describe, expect, it } from 'vitest'
 import { best, divergence, logProbs, mean, perplexity } from './bench/accuracy'
 import { type BlockType, withRandomBlocks } from './bench/random-blocks'
 import { randomModel } from './bench/random-model'
-import { tasksOf } from './bench/workloads'
+import { answer, tasksOf } from './bench/workloads'
 import { smallKernels } from './small-kernels'
 
 const internals = { skipCalibration: true, trustFast: true, deviceProfile: smallKernels }
 
 describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products of int8)', () => {
   it('change no id by speculation, and little by themselves', { timeout: 300_000 }, async () => {
-    const models = { model: family.target.q8_0, draft: family.wide.q8_0 }
-    const engine = await Engine.load({ ...models, numerics: 'fast' }, internals)
+    const engine = await Engine.load({ model: family.target.q8_0, numerics: 'fast' }, internals)
     const { numerics, selfCheck } = engine.stats()
     expect(numerics).toEqual({ used: 'fast', reason: 'asked' })
     expect(selfCheck.tilesRefused).toEqual([])
     for (const temperature of [0, 0.8]) {
       const request = { prompt: tasksOf('edit')[0]!, temperature, seed: 5, maxTokens: 48, ignoreEos: true }
-      const run = async (speculation: 'off' | { method: 'lookup' | 'draft'; depth: number }) => {
-        const ids: number[] = []
-        for await (const { tokens } of engine.generate({ ...request, speculation })) ids.push(...tokens)
-        return ids
-      }
-      const expected = await run('off')
+      const expected = await answer(engine, { ...request, speculation: 'off' })
       expect(expected).toHaveLength(48)
-      for (const method of ['lookup', 'draft'] as const)
-        expect(await run({ method, depth: 4 })).toEqual(expected)
+      const speculation = { method: 'lookup', depth: 4 } as const
+      expect(await answer(engine, { ...request, speculation })).toEqual(expected)
     }
     expect(engine.stats().num_accepted_tokens).toBeGreaterThan(0)
 
@@ -49,7 +43,7 @@ describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products o
   }, async () => {
     const shape = { vocab: 300, dim: 256, layers: 3, heads: 4, kvHeads: 2, ffn: 256, context: 256 }
     const types: ReadonlyArray<readonly [RegExp, BlockType]> = [
-      [/^token_embd|^blk\.0\.(attn_v|ffn_down)/, 'q6_k'],
+      [/^token_embd|^output\.|^blk\.0\.(attn_v|ffn_down)/, 'q6_k'],
       [/^blk\.0\./, 'q4_k'],
       [/^blk\.1\.attn_[qkv]/, 'q5_k'],
       [/^blk\.1\./, 'q4_1'],

@@ -48,11 +48,14 @@ function kernels(device) {
         Object.entries(own).every(([key, is]) => row[key] === is),
     )?.value
   const counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
-  const rises = result.rows.filter(row => row.name === 'verify_cost' && row.metric === 'largest_rise')
-  const costs = rises.map(({ format, numerics, value: rise }) => [
-    numerics === 'fast' ? `${format}, fast` : format,
-    ...counts.map(rows => value('verify_cost', 'relative_cost', { format, numerics, rows }).toFixed(2)),
-    `${rise.toFixed(2)} x`,
+  const verifying = result.rows.filter(row => row.name === 'verify_cost' && row.value !== null)
+  const kinds = new Map(
+    verifying.map(({ format, numerics }) => [`${format} ${numerics}`, { format, numerics }]),
+  )
+  const costs = [...kinds.values()].map(kind => [
+    kind.numerics === 'fast' ? `${kind.format}, fast` : kind.format,
+    ...counts.map(rows => value('verify_cost', 'relative_cost', { ...kind, rows })?.toFixed(2) ?? ''),
+    value('verify_cost', 'largest_rise', kind)?.toFixed(2).concat(' x') ?? '',
   ])
   const model = 'bundled q8_0'
   const step = metric => value('step', metric, { model })

@@ -7,7 +7,7 @@ const MAX_TOKENS = 480
 
 /** Perplexity of texts that are to be edited; with `exact`, the distance from that engine's distributions. */
 export async function* accuracy(
-  about: Omit<BenchRow, 'metric' | 'value'>,
+  about: Record<string, unknown>,
   engine: Engine,
   exact?: Engine,
 ): AsyncGenerator<BenchRow> {

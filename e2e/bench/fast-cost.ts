@@ -1,0 +1,65 @@
+/** What `numerics: 'fast'` does to the bundled model: cost of a pass by rows, and what becomes of its probabilities. */
+import { Engine } from '@foretoken/engine'
+import { family } from '@foretoken/tiny-models/family'
+import { accuracy } from './accuracy'
+import type { BenchContext, BenchRow } from './bench-context'
+import { ROWS } from './matmul-cost'
+import { median } from './median'
+import { requantise } from './requantise'
+import { type PassTime, timePass } from './verify-cost'
+
+export async function* fastCost({ quick, device }: BenchContext): AsyncGenerator<BenchRow> {
+  const models = { q8_0: family.target.q8_0, q4_0: await requantise(family.target.f16, 'q4_0') }
+  const profile = !device.isSoftware
+  for (const [format, model] of Object.entries(models)) {
+    const about = { name: 'verify_cost', unit: 'x', model: 'bundled', format, numerics: 'fast' } as const
+    const speedup = yield* measureSpeedup(about, model)
+    if (speedup === undefined) continue
+    const internals = { skipCalibration: true, trustFast: true, profile }
+    const exact = await Engine.load({ model }, internals)
+    const fast = await Engine.load({ model, numerics: 'fast' }, internals)
+    yield* costs(about, exact, fast, quick ? 5 : 7)
+    yield* accuracy({ ...about, numerics: 'exact' }, exact)
+    yield* accuracy(about, fast, exact)
+    await exact.dispose()
+    await fast.dispose()
+  }
+}
+
+type About = Pick<BenchRow, 'name' | 'unit'> & Record<string, unknown>
+
+/** What loading finds of the model's largest matrices, and by which it decides; undefined: it finds nothing to measure. */
+async function* measureSpeedup(
+  about: About,
+  model: URL | Blob,
+): AsyncGenerator<BenchRow, number | undefined> {
+  const engine = await Engine.load({ model, numerics: 'fast' }, { skipCalibration: true })
+  const { speedup, ...outcome } = engine.stats().numerics
+  await engine.dispose()
+  const note = speedup === undefined ? { note: `not measured: ${outcome.reason}` } : {}
+  yield { ...about, ...outcome, ...note, name: 'numerics', metric: 'speedup', value: speedup ?? null }
+  return speedup
+}
+
+/** Beside one exact row in the same rounds. */
+async function* costs(about: About, exact: Engine, fast: Engine, rounds: number): AsyncGenerator<BenchRow> {
+  const single: PassTime[] = []
+  const byRows = new Map<number, PassTime[]>(ROWS.map(rows => [rows, []]))
+  for (let round = 0; round < rounds; round++) {
+    single.push(await timePass(exact, 1))
+    for (const [rows, times] of byRows) times.push(await timePass(fast, rows))
+  }
+  const ms = (times: readonly PassTime[]): number => median(times.map(time => time.ms))
+  const gpuMs = (times: readonly PassTime[]): number => median(times.map(time => time.gpuMs ?? Number.NaN))
+  for (const [rows, times] of byRows) {
+    const gpu = gpuMs(times)
+    yield {
+      ...about,
+      rows,
+      metric: 'relative_cost',
+      value: ms(times) / ms(single),
+      us: 1000 * ms(times),
+      ...(gpu > 0 ? { gpu_us: 1000 * gpu, gpu_relative_cost: gpu / gpuMs(single) } : {}),
+    }
+  }
+}
