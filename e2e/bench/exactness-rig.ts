@@ -30,6 +30,7 @@ export interface Family {
   model: URL
   drafts: URL[]
   heads?: URL
+  numerics?: 'fast'
 }
 
 export interface Run {
@@ -49,7 +50,7 @@ export class ExactnessRig {
 
   /** `small`: a short context, and KV blocks for two of sixteen requests. */
   static async load(
-    { model, drafts, heads }: Family,
+    { model, drafts, heads, numerics }: Family,
     small?: { contextLength: number },
   ): Promise<ExactnessRig> {
     let rig: ExactnessRig | undefined
@@ -65,6 +66,7 @@ export class ExactnessRig {
         model,
         draft: drafts,
         ...(heads ? { heads } : {}),
+        ...(numerics ? { numerics } : {}),
         maxConcurrent: small ? 16 : 4,
         trees: true,
         ngramCache: { name: 'exactness' },
@@ -74,6 +76,7 @@ export class ExactnessRig {
         device: await sharedDevice(),
         guess: (sequence, depth) => rig?.guess(sequence, depth),
         policy,
+        trustFast: true,
         ...(small ? { maxBlocks: 2 * Math.ceil(small.contextLength / 64) } : {}),
       },
     )

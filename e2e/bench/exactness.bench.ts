@@ -4,6 +4,7 @@
  * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
  */
 
+import { hasIntegerProducts } from '@foretoken/engine'
 import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
@@ -22,6 +23,7 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
     yield* measureFamily({ format, model, drafts: [draft] }, context.quick)
   }
   yield* measureFamily(tales, context.quick)
+  if (hasIntegerProducts()) yield* measureFamily(fastTales, true, { only: isOneOfItsKind, parts: 'none' })
 }
 
 /** The bundled family: with a second draft and heads. */
@@ -31,6 +33,13 @@ export const tales: Family = {
   drafts: [family.wide.q8_0, family.tiny.q8_0],
   heads: bundledHeadsUrl,
 }
+
+/** The same with integers, on a device where they are slower too. */
+export const fastTales: Family = { ...tales, format: 'tales q8_0, fast', numerics: 'fast' }
+const isOneOfItsKind = ({ name }: Mode): boolean =>
+  ['off', 'lookup@8', 'draft@3', 'draft-2@4', 'heads@3', 'draft-tree@16', 'auto', 'random-trees'].includes(
+    name,
+  )
 
 /**
  * One row per mode. `quick` tries fewer seeds, and company for every other run only. `only`: some modes. `parts`: what is

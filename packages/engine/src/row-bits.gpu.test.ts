@@ -68,10 +68,13 @@ it('gives a position the same bits in passes of 1, 7, 64, 100 and 256 rows', asy
 })
 
 it.skipIf(!hasIntegerProducts())('does so with products of integers', async () => {
-  const deviceProfile = profile({ prefill, passing: { rows: 32, outputs: 2, held: 2 } })
+  const passing = { rows: 32, outputs: 2, held: 2 }
+  const deviceProfile = profile({ prefill, passing })
   const engine = await load({ deviceProfile }, 'fast')
   expect(engine.numerics.used).toBe('fast')
-  expect(engine.selfCheck).toMatchObject({ tilesUsed: [1, 4, 32, 16], tilesRefused: [] })
+  const { tilesUsed, tilesRefused } = engine.selfCheck
+  expect(tilesRefused).toEqual([])
+  expect(tilesUsed.slice(-2)).toEqual([passing.rows, prefill.rows])
   const expected = await prefillBy(1, engine)
   // By the prefill kernel, as rows that pass by, and in tiles.
   for (const chunk of [100, 23, 4]) {
