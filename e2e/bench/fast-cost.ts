@@ -13,12 +13,16 @@ export async function* fastCost({ quick, device }: BenchContext): AsyncGenerator
   const profile = !device.isSoftware
   for (const [format, model] of Object.entries(models)) {
     const about = { name: 'verify_cost', unit: 'x', model: 'bundled', format, numerics: 'fast' } as const
-    const speedup = yield* measureSpeedup(about, model)
-    if (speedup === undefined) continue
-    const internals = { skipCalibration: true, trustFast: true, profile }
-    const exact = await Engine.load({ model }, internals)
-    const fast = await Engine.load({ model, numerics: 'fast' }, internals)
-    yield* costs(about, exact, fast, quick ? 5 : 7)
+    const internals = { skipCalibration: true, profile }
+    const chosen = await Engine.load({ model, numerics: 'fast' }, internals)
+    const { speedup = null, used, reason } = chosen.stats().numerics
+    yield { ...about, name: 'numerics', metric: 'speedup', value: speedup, used, reason }
+    // Nothing to measure: there are no integers here.
+    if (speedup === null) return chosen.dispose()
+    const numerics = used === 'fast' ? 'exact' : 'fast'
+    const other = await Engine.load({ model, numerics }, { ...internals, trustFast: true })
+    const [exact, fast] = used === 'fast' ? [other, chosen] : [chosen, other]
+    yield* costs(about, exact, fast, quick ? 3 : 7)
     yield* accuracy({ ...about, numerics: 'exact' }, exact)
     yield* accuracy(about, fast, exact)
     await exact.dispose()
@@ -27,19 +31,6 @@ export async function* fastCost({ quick, device }: BenchContext): AsyncGenerator
 }
 
 type About = Pick<BenchRow, 'name' | 'unit'> & Record<string, unknown>
-
-/** What loading finds of the model's largest matrices, and by which it decides; undefined: it finds nothing to measure. */
-async function* measureSpeedup(
-  about: About,
-  model: URL | Blob,
-): AsyncGenerator<BenchRow, number | undefined> {
-  const engine = await Engine.load({ model, numerics: 'fast' }, { skipCalibration: true })
-  const { speedup, ...outcome } = engine.stats().numerics
-  await engine.dispose()
-  const note = speedup === undefined ? { note: `not measured: ${outcome.reason}` } : {}
-  yield { ...about, ...outcome, ...note, name: 'numerics', metric: 'speedup', value: speedup ?? null }
-  return speedup
-}
 
 /** Beside one exact row in the same rounds. */
 async function* costs(about: About, exact: Engine, fast: Engine, rounds: number): AsyncGenerator<BenchRow> {

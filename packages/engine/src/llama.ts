@@ -209,13 +209,8 @@ export class LlamaBuilder {
 
   /** y = x times the matrix. */
   async matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
-    const quantise = this.#quantise(x, [matrix], options.over)
+    const quantise = this.#matmuls.quantise(x, [matrix], options.over)
     return (await Promise.all([quantise, this.#product(matrix, x, y, options)])).flat()
-  }
-
-  #quantise(x: GPUBuffer, matrices: readonly Matrix[], over?: Command['over']): Promise<Command[]> {
-    const parts = matrices.flatMap(matrix => matrix.parts)
-    return this.#matmuls.quantise(x, parts, over)
   }
 
   /** Of x as it was left for products: each part of the matrix into its own columns. */
@@ -231,7 +226,7 @@ export class LlamaBuilder {
     const stride = paddedColumns(qkvColumns(this.config))
     const [first, second, third] = [q.parts[0]!, k.parts[0]!, v.parts[0]!]
     const isSeamless = [q.rows, k.rows].every(rows => rows % rowsPerTile === 0)
-    const quantise = this.#quantise(x, [q, k, v])
+    const quantise = this.#matmuls.quantise(x, [q, k, v])
     if (first.quants === second.quants && second.quants === third.quants && isSeamless) {
       const all = { ...first, rows: q.rows + k.rows + v.rows }
       return [quantise, this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
@@ -260,7 +255,7 @@ export class LlamaBuilder {
     const params = { GELU: architectureOf(this.config).activation === 'gelu' }
     // Only matrices of one part each share buffers.
     const second = up.parts[0]!
-    const quantise = this.#quantise(x, [gate, up])
+    const quantise = this.#matmuls.quantise(x, [gate, up])
     if (gate.parts[0]!.quants === second.quants)
       return [quantise, this.#product(gate, x, y, { second, params })]
     return [quantise, this.#product(up, x, y), this.#product(gate, x, y, { epilogue: 'gate', params })]

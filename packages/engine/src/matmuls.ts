@@ -12,7 +12,7 @@ import {
 } from './device-profile'
 import type { Gpu } from './gpu'
 import type { Resident } from './resident'
-import type { MatrixPart } from './weight-layout'
+import type { Matrix, MatrixPart } from './weight-layout'
 
 /** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
 const epilogues = ['set', 'add', 'gate'] as const
@@ -59,10 +59,10 @@ export class Matmuls {
   /** Comes before the commands of these matrices, which all read x: as it stands, or as integers. */
   async quantise(
     x: GPUBuffer,
-    matrices: readonly MatrixPart[],
+    matrices: readonly Matrix[],
     over: Command['over'] = 'rows',
   ): Promise<Command[]> {
-    const matrix = matrices.find(each => this.#takesIntegers(each))
+    const matrix = matrices.flatMap(({ parts }) => parts).find(part => this.#takesIntegers(part))
     if (!matrix) return []
     const { stepBinding, shapes } = this.#resident
     const groups = paddedColumns(matrix.columns) / GROUP_COLUMNS

@@ -134,12 +134,12 @@ export class CutTimer {
     const [first, second, third] = [gate.parts[0]!, up.parts[0]!, down.parts[0]!]
     const isPaired = first.quants === second.quants
     return [
-      matmuls.quantise(normed, [first]),
+      matmuls.quantise(normed, [gate]),
       matmuls.command(first, normed, gated, {
         stride: paddedColumns(gate.rows),
         ...(isPaired ? { second } : {}),
       }),
-      matmuls.quantise(gated, [third]),
+      matmuls.quantise(gated, [down]),
       matmuls.command(third, gated, hidden, { stride: paddedColumns(down.rows), epilogue: 'add' }),
     ]
   }
