@@ -1,5 +1,5 @@
 /** `numerics: 'fast'` through the whole stack: promise 1 holds within it, and the model stays the model. */
-import { Engine, type EngineInternals, hasIntegerProducts } from '@foretoken/engine'
+import { Engine, hasIntegerProducts, sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import { describe, expect, it } from 'vitest'
 import { best, divergence, logProbs, mean, perplexity } from './bench/accuracy'
@@ -8,7 +8,8 @@ import { randomModel } from './bench/random-model'
 import { answer, tasksOf } from './bench/workloads'
 import { smallKernels } from './small-kernels'
 
-const internals = { skipCalibration: true, trustFast: true, deviceProfile: smallKernels }
+const device = await sharedDevice()
+const internals = { skipCalibration: true, trustFast: true, deviceProfile: smallKernels, device }
 
 describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products of int8)', () => {
   it('change no id by speculation, and little by themselves', { timeout: 300_000 }, async () => {
@@ -32,10 +33,16 @@ describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products o
     const exact = await logProbs(plain, tokens)
     await plain.dispose()
     const kl = mean(exact.map((at, i) => divergence(at, fast[i]!)))
+    console.log(
+      'KL',
+      kl,
+      perplexity(fast, tokens) / perplexity(exact, tokens),
+      mean(exact.map((at, i) => Number(best(at) === best(fast[i]!)))),
+    )
     expect(kl).toBeLessThan(1e-2)
     expect(kl).toBeGreaterThan(0)
-    expect(perplexity(fast, tokens) / perplexity(exact, tokens)).toBeCloseTo(1, 1)
-    expect(mean(exact.map((at, i) => Number(best(at) === best(fast[i]!))))).toBeGreaterThan(0.95)
+    expect(perplexity(fast, tokens) / perplexity(exact, tokens)).toBeCloseTo(1, 2)
+    expect(mean(exact.map((at, i) => Number(best(at) === best(fast[i]!))))).toBeGreaterThan(0.97)
   })
 
   it('take matrices of every type of blocks, and leave others as they are', {
@@ -53,8 +60,8 @@ describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products o
     const typeOf = (name: string) => types.find(([pattern]) => pattern.test(name))![1]
     const model = await withRandomBlocks(randomModel(1, shape), 2, typeOf)
     const tokens = Array.from({ length: 40 }, (_, i) => (i * i * 7) % shape.vocab)
-    const logitsOf = async (numerics: 'exact' | 'fast', more: EngineInternals = {}) => {
-      const engine = await Engine.load({ model, numerics, maxConcurrent: 1 }, { ...internals, ...more })
+    const logitsOf = async (numerics: 'exact' | 'fast') => {
+      const engine = await Engine.load({ model, numerics, maxConcurrent: 1 }, internals)
       const { logits } = await engine.forward(tokens)
       expect(engine.stats().selfCheck.tilesRefused).toEqual([])
       await engine.dispose()

@@ -117,7 +117,7 @@ describe.skipIf(!hasFeature)(`integers (need WGSL's ${INTEGER_FEATURE})`, () => 
       const passing = { ROWS: 8, OUTPUTS: 2, HELD: 2, LANES }
       const groups = [Math.ceil(37 / (LANES * 2)), Math.ceil(numRows / 8)] as const
       expect(bits(await runProduct(kernels.matmulRows, passing, groups, part))).toEqual(ofPart)
-      const tile = { BM: 16, BN: 8, TM: 2, TN: 2, SLICE: 2 }
+      const tile = { BM: 16, BN: 8, TM: 2, TN: 2, SLICE: isPaired ? 1 : 2 }
       const tiles = [Math.ceil(37 / 8), Math.ceil(numRows / 16)] as const
       expect(bits(await runProduct(kernels.gemm, tile, tiles, part))).toEqual(ofPart)
     }
