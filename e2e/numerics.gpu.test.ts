@@ -33,13 +33,7 @@ describe.skipIf(!hasIntegerProducts())('fast numerics (need WGSL with products o
     const exact = await logProbs(plain, tokens)
     await plain.dispose()
     const kl = mean(exact.map((at, i) => divergence(at, fast[i]!)))
-    console.log(
-      'KL',
-      kl,
-      perplexity(fast, tokens) / perplexity(exact, tokens),
-      mean(exact.map((at, i) => Number(best(at) === best(fast[i]!)))),
-    )
-    expect(kl).toBeLessThan(1e-2)
+    expect(kl).toBeLessThan(1e-3)
     expect(kl).toBeGreaterThan(0)
     expect(perplexity(fast, tokens) / perplexity(exact, tokens)).toBeCloseTo(1, 2)
     expect(mean(exact.map((at, i) => Number(best(at) === best(fast[i]!))))).toBeGreaterThan(0.97)
