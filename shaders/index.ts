@@ -17,6 +17,7 @@ import headWeights from './head-weights.wgsl?raw'
 import keepState from './keep-state.wgsl?raw'
 import logProbs from './log-probs.wgsl?raw'
 import lookup from './lookup.wgsl?raw'
+import maskLogits from './mask-logits.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
 import matmulRows from './matmul-rows.wgsl?raw'
 import merge from './merge.wgsl?raw'
@@ -118,6 +119,11 @@ export const kernels = {
     name: 'adjust-logits',
     source: step + adjustLogits,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  maskLogits: {
+    name: 'mask-logits',
+    source: step + maskLogits,
+    bindings: ['step', 'read', 'write', 'uniform'],
   },
   moveKv: {
     name: 'move-kv',

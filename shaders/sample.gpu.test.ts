@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kernels } from './index'
 import { expectClose } from './reference/expect-close'
+import { FORBIDDEN } from './reference/mask-logits'
 import { padded, Random } from './reference/random'
 import { runKernel } from './reference/run-kernel'
 import { draw, drawBest, type Filters, marginOf, SUPPORT_WORDS, sample, scores } from './reference/sample'
@@ -89,13 +90,15 @@ describe('sample', () => {
         perSample: fc.array(filters, { minLength: 1, maxLength: 20 }),
         levels: fc.constantFrom(0, 2, 5, 50), // few levels make many ties
         section: fc.nat(3),
+        isMasked: fc.boolean(),
       }),
-      async ({ seed, vocab, perSample, levels, section }) => {
+      async ({ seed, vocab, perSample, levels, section, isMasked }) => {
         const random = new Random(seed)
         const stride = padded(vocab)
         const logits = random.matrix(perSample.length, vocab, stride, 8)
         for (const [i, value] of logits.entries()) {
           if (levels) logits[i] = Math.round((value * levels) / 16)
+          if (isMasked && i % stride > 0 && random.integer(0, 3) > 0) logits[i] = FORBIDDEN
           if (i % stride >= vocab) logits[i] = 1e6 // what lies beyond the vocabulary must not count
         }
         const samples = perSample.map(mix =>
@@ -105,6 +108,7 @@ describe('sample', () => {
         for (const [i, sample] of samples.entries()) {
           const row = logits.subarray(i * stride, i * stride + vocab)
           expect(isRight(sampled[i]!, row, sample), JSON.stringify({ vocab, sample })).toBe(true)
+          expect(row[sampled[i]!]).not.toBe(FORBIDDEN)
         }
       },
     )

@@ -1,6 +1,7 @@
 // One token per sample: argmax(logit / T + g(seed, position, token)) over the tokens that top-k, top-p and min-p
-// keep; T = 0 is the plain argmax. The lowest id wins ties. A draft leaves it in the history where the next pass, or the
-// verdict, reads it; that of a tree leaves the best few, its children.
+// keep; T = 0 is the plain argmax. The lowest id wins ties. What mask-logits.wgsl has put at LOWEST is never kept. A draft
+// leaves its token in the history where the next pass, or the verdict, reads it; that of a tree leaves the best few, its
+// children.
 //
 // g is Gumbel noise from a counter-based hash, so the token is an exact draw from the filtered softmax, and the
 // same draw whoever asks: target and draft share the noise (Daliri, Musco and Suresh, 2408.07978).
@@ -146,9 +147,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 
   let top = best.value;
   let hot = temperature > COLDEST;
-  var at_least = 0u;
+  var at_least = key_of(LOWEST) + 1u;
   if (hot) {
-    if (top_k > 0u && top_k < vocab) { at_least = threshold(t, at, 0u, top_k, 0.0, top, temperature, 1.0); }
+    if (top_k > 0u && top_k < vocab) { at_least = threshold(t, at, at_least, top_k, 0.0, top, temperature, 1.0); }
     if (top_p < 1.0) {
       let total = total_weight(t, at, at_least, top, temperature);
       at_least = threshold(t, at, at_least, 0u, top_p, top, temperature, total);

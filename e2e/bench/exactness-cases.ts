@@ -22,6 +22,45 @@ export const adjustedSamplings: Sampling[] = [
   },
 ]
 
+/** Answers that end by themselves, and one that goes on; with little forced and with much. */
+export const constrainedSamplings: Sampling[] = [
+  {
+    temperature: 0.8,
+    seed: 201,
+    grammar: {
+      schema: {
+        type: 'object',
+        properties: {
+          name: { type: 'string', maxLength: 12 },
+          age: { type: 'integer', minimum: 1, maximum: 99 },
+          animals: {
+            type: 'array',
+            items: { enum: ['cat', 'dog', 'fox', 'frog'] },
+            minItems: 2,
+            maxItems: 4,
+          },
+          is_happy: { type: 'boolean' },
+        },
+        required: ['name', 'age', 'animals', 'is_happy'],
+      },
+    },
+  },
+  {
+    temperature: 0,
+    seed: 202,
+    repetitionPenalty: 1.2,
+    grammar: {
+      regex: '(Tom|Lily|Ben) (saw|had) a (big |red |little )*(cat|dog|ball)\\.( The (cat|dog) ran\\.)*',
+    },
+  },
+  {
+    temperature: 1,
+    seed: 203,
+    topK: 5,
+    grammar: { ebnf: 'root ::= (word " ")* word "."\nword ::= [a-z]+ | "Once upon a time"' },
+  },
+]
+
 const companions = [
   // Never with penalties or bias: all kinds of requests share their passes.
   { prompt: 'One day, a big red ball', joins: 3, maxTokens: 20, speculation: 'off', plain: true },
@@ -94,6 +133,17 @@ export function loadedModes({ drafts, heads }: Family): Mode[] {
     ...(heads ? [{ name: 'heads@3', speculation: { method: 'heads', depth: 3 } } as Mode] : []),
   ]
 }
+
+/** Who can draft for a request with a grammar. */
+export const constrainedModes: Mode[] = [
+  { name: 'off', speculation: 'off' },
+  ...[1, 8].flatMap(depth =>
+    (['grammar', 'lookup', 'cache'] as const).map(
+      (method): Mode => ({ name: `${method}@${depth}`, speculation: { method, depth } }),
+    ),
+  ),
+  { name: 'auto', speculation: 'auto' },
+]
 
 export const controlledModes: Mode[] = [
   { name: 'auto', speculation: 'auto' },
@@ -172,18 +222,24 @@ export async function compare(
   const expected = await rig.reference(prompt, sampling, NUM_TOKENS)
   const others = together ? companions : []
   const wanted: number[][] = []
-  const samplingOf = (other: { plain: boolean }): Sampling => (other.plain ? plainOf(sampling) : sampling)
+  // A draft model does not draft for a grammar: such a companion has none.
+  const isFree = ({ plain, speculation }: (typeof companions)[number]): boolean =>
+    plain || (sampling.grammar !== undefined && speculation.method === 'draft')
+  const samplingOf = (other: (typeof companions)[number]): Sampling =>
+    isFree(other) ? plainOf(sampling) : sampling
   for (const other of others) {
     wanted.push(await rig.reference(other.prompt, samplingOf(other), other.maxTokens))
   }
   const joined: Array<Promise<Run> | undefined> = []
   const run = await rig.run(
     mode,
-    { prompt, ...sampling, maxTokens: NUM_TOKENS, ignoreEos: true },
+    { prompt, ...sampling, maxTokens: NUM_TOKENS, ignoreEos: sampling.grammar === undefined },
     numTokens => {
-      others.forEach(({ joins, plain, ...options }, i) => {
+      others.forEach((other, i) => {
+        const { joins, plain: _, ...options } = other
         if (numTokens < joins) return
-        joined[i] ??= rig.generate({ ...options, ...samplingOf({ plain }), ignoreEos: true })
+        const drawn = samplingOf(other)
+        joined[i] ??= rig.generate({ ...options, ...drawn, ignoreEos: drawn.grammar === undefined })
       })
     },
   )

@@ -8,6 +8,7 @@ import {
   type Policy,
   type Sequence,
 } from '@foretoken/scheduler'
+import grammars from '@mlc-ai/web-xgrammar?url'
 
 /** How a run guesses. `guess` stands in for prompt lookup, `policy` for the controller. */
 export interface Mode {
@@ -19,7 +20,10 @@ export interface Mode {
 
 /** How tokens are drawn. Temperature and seed tell the samplings of a bench apart. */
 export interface Sampling
-  extends Pick<GenerateOptions, 'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty' | 'logitBias'> {
+  extends Pick<
+    GenerateOptions,
+    'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty' | 'logitBias' | 'topK' | 'grammar'
+  > {
   temperature: number
   seed: number
 }
@@ -70,6 +74,7 @@ export class ExactnessRig {
         maxConcurrent: small ? 16 : 4,
         trees: true,
         ngramCache: { name: 'exactness' },
+        grammars,
         ...small,
       },
       {
@@ -97,12 +102,13 @@ export class ExactnessRig {
   async reference(prompt: string, sampling: Sampling, maxTokens: number): Promise<number[]> {
     const key = keyOf(this.engine.tokenize(prompt), sampling)
     const known = this.#references.get(key)
-    if (known && known.length >= maxTokens) return known.slice(0, maxTokens)
+    // An answer that ended by its grammar has no more.
+    if (known && (sampling.grammar || known.length >= maxTokens)) return known.slice(0, maxTokens)
     const { tokens } = await this.generate({
       prompt,
       ...sampling,
       maxTokens,
-      ignoreEos: true,
+      ignoreEos: sampling.grammar === undefined,
       speculation: 'off',
     })
     this.#references.set(key, tokens)

@@ -82,6 +82,7 @@ export async function* measureFamily(
   if (parts !== 'none') {
     const deep = deepModes(drafters).filter(only)
     yield* measureEndings(rig, deep, format, samplings)
+    yield* measureConstrained(rig, format, quick)
     const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
     if (parts === 'all') yield* measureCrowd(rig, small, format, samplings)
     yield* measureContextEnd(small, deep, format, samplings)
@@ -107,6 +108,34 @@ async function* measureEndings(
     for (const sampling of samplings.slice(0, 2)) {
       const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
       tally.add(runs, 4, mismatched)
+    }
+    yield tally.row()
+  }
+}
+
+/** Requests that a grammar constrains, alone and among others that have none. */
+export async function* measureConstrained(
+  rig: ExactnessRig,
+  format: string,
+  quick: boolean,
+): AsyncGenerator<BenchRow> {
+  const modes = [
+    ...cases.constrainedModes,
+    ...cases.adversarialModes.filter(({ name }) => !/trees/.test(name)),
+  ]
+  for (const mode of modes) {
+    const tally = new Tally(mode, format, 'constrained ')
+    for (const [i, sampling] of cases.constrainedSamplings.entries()) {
+      for (const together of quick ? [i !== 1] : [false, true]) {
+        const { run, mismatched, runs } = await cases.compare(
+          rig,
+          mode,
+          cases.prompts[0]!,
+          sampling,
+          together,
+        )
+        tally.add([run], runs, mismatched)
+      }
     }
     yield tally.row()
   }

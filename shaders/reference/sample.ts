@@ -2,6 +2,7 @@
  * One token per sample: argmax(logit / T + g(seed, position, token)) over the tokens that top-k, top-p and min-p
  * keep: sample.wgsl. Where the kernel finds a threshold by radix descent, this sorts.
  */
+import { FORBIDDEN } from './mask-logits'
 import { DRAFT_STREAM, gumbel, streamSeed } from './noise'
 import { MARGINS_AT, NUM_SAMPLES, RESULT_WORDS, SAMPLE_WORDS, SAMPLES_AT, VERIFIED } from './step'
 import { bitcastF32, bitcastU32, fma } from './wgsl-builtins'
@@ -120,7 +121,7 @@ export function supportOf(logits: Float32Array, { temperature, topK, topP, minP 
   const top = logits[argmax(logits)]!
   const weights = (from: number) => logits.map(value => weightOf(value, { atLeast: from, top }, temperature))
   const sum = (values: Float32Array) => values.reduce((a, b) => f32(a + b), 0)
-  let atLeast = 0
+  let atLeast = keyOf(FORBIDDEN) + 1
   if (topK > 0 && topK < vocab) {
     atLeast = threshold(
       logits,

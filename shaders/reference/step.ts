@@ -31,6 +31,8 @@ export const REJECTION = 4
 export const BLOCK = 8
 export const DRAWN = 16
 export const VERIFIED = REJECTION | BLOCK
+/** Its logits are masked by a grammar. */
+export const CONSTRAINED = 32
 
 /** A row: one query position of one sequence. */
 export interface Row {
@@ -75,7 +77,7 @@ export interface Sample {
   children?: { count: number; skip: number }
   /** Of a pass of heads. */
   head?: number
-  /** BIASED | PENALISED | REJECTION | BLOCK | DRAWN. */
+  /** BIASED | PENALISED | REJECTION | BLOCK | DRAWN | CONSTRAINED. */
   flags?: number
   /** Committed tokens of its sequence; those from here to `position` are drafted. */
   length?: number

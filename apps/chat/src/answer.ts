@@ -14,7 +14,14 @@ export type AnswerEnd = 'stop' | 'length' | 'stopped' | 'failed'
 export class Answer {
   text = ''
   readonly runs: Run[] = []
-  readonly counts: Record<TokenSource, number> = { target: 0, draft: 0, lookup: 0, cache: 0, heads: 0 }
+  readonly counts: Record<TokenSource, number> = {
+    target: 0,
+    draft: 0,
+    lookup: 0,
+    cache: 0,
+    heads: 0,
+    grammar: 0,
+  }
   figures = new Figures(0)
   seed: number | undefined
   end: AnswerEnd | undefined
@@ -59,6 +66,7 @@ export function describeRun({ sources, numSteps }: Run): string {
     { number: count('lookup'), words: 'looked up and accepted' },
     { number: count('cache'), words: 'remembered and accepted' },
     { number: count('heads'), words: 'foreseen by heads and accepted' },
+    { number: count('grammar'), words: 'required by the grammar' },
     { number: count('target'), words: 'by the model' },
   ]
   const tokens = sources.length === 1 ? '1 token' : `${sources.length} tokens`

@@ -13,6 +13,7 @@ const names: Record<Method, string> = {
   'draft-tree': 'Draft tree',
   'heads-tree': 'Heads tree',
   'lookup-tree': 'Lookup tree',
+  grammar: 'Grammar',
 }
 
 export class FiguresView {

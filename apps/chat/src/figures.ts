@@ -15,6 +15,7 @@ export const methods: readonly Method[] = [
   'draft-tree',
   'heads-tree',
   'lookup-tree',
+  'grammar',
 ]
 
 export class Figures {

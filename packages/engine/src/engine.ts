@@ -17,12 +17,13 @@ import {
 import { bad, checkCandidates } from './argument'
 import { BatchQueue } from './batch-queue'
 import { type CommandTime, timeEach } from './command-timer'
+import { constrained, release, tokenMasks } from './constrained-step'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { engineStats } from './engine-stats'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine, MAX_WAITING } from './load-engine'
-import { checkIds, contextFull, parseRequest } from './request'
+import { checkIds, contextFull, parseRequest, type Request } from './request'
 import type { StepOutcome, SubmittedStep } from './runner'
 import { allocateLogits, Scorings } from './scorings'
 import { stepEvent } from './step-event'
@@ -91,8 +92,9 @@ export class Engine {
       trees: this.#parts.selfCheck.trees,
       ngramCache: this.#parts.ngrams !== undefined,
       verificationDepth: this.#parts.sizes.verificationDepth,
+      grammars: this.#parts.grammars !== undefined,
     })
-    const sequences = this.#addAll(request.samples)
+    const sequences = await this.#addRequest(request, signal)
     const queue = new BatchQueue(sequences.length)
     for (const [index, sequence] of sequences.entries()) {
       const text = new TextStream(tokenizer.decoder(), request.stops)
@@ -223,6 +225,20 @@ export class Engine {
     this.#parts.gpu.destroy()
   }
 
+  /** All samples of a request, with its grammar once that is compiled. */
+  async #addRequest({ samples, grammar }: Request, signal: AbortSignal | undefined): Promise<Sequence[]> {
+    if (!grammar) return this.#addAll(samples)
+    const requests = await this.#parts.grammars!.constrain(samples, grammar)
+    try {
+      throwIfAborted(signal, 'generate')
+      if (this.#failure) throw this.#failure
+      return this.#addAll(requests)
+    } catch (error) {
+      for (const request of requests) release({ request })
+      throw error
+    }
+  }
+
   /** All of them, or none where the queue has no place for all. */
   #addAll(requests: readonly SequenceRequest[]): Sequence[] {
     const waiting = this.#scheduler.numWaiting
@@ -249,7 +265,10 @@ export class Engine {
   }
 
   #dropLeaving(): void {
-    for (const sequence of this.#leaving) this.#scheduler.remove(sequence)
+    for (const sequence of this.#leaving) {
+      this.#scheduler.remove(sequence)
+      release(sequence)
+    }
     this.#leaving.clear()
   }
 
@@ -274,7 +293,7 @@ export class Engine {
         this.#dropLeaving()
         for (const sequence of scheduler.admit()) this.#admit(sequence)
         const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
-        const next = step && runner.submit(step)
+        const next = step && runner.submit(step, await tokenMasks(step))
         if (!current && !next) {
           void this.#parts.ngrams?.save()
           return
@@ -282,6 +301,7 @@ export class Engine {
         if (current) {
           const waitBegin = performance.now()
           const outcome = await current.outcome
+          outcome.verdicts = await constrained(outcome.verdicts)
           const waitEnd = performance.now()
           // Of two steps in flight, each has the time from the end of the one before.
           const stepMs = waitEnd - Math.max(current.submittedAt, lastEnd)

@@ -21,6 +21,7 @@ import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
 import { ropeFactors, ropeTable } from './rope-table'
+import { isConstrained } from './token-masks'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -154,7 +155,10 @@ export class LlamaBuilder {
       ...this.draw(this.options.isDraft ?? false),
       only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
-      only(pass => wantsLogProbs(pass) && adjustsLogits(pass), this.toLogits(normed)),
+      only(
+        pass => wantsLogProbs(pass) && (adjustsLogits(pass) || isConstrained(pass)),
+        this.toLogits(normed),
+      ),
       only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }
@@ -162,7 +166,12 @@ export class LlamaBuilder {
   /** A token for each sample, from its logits. */
   draw(drafts: boolean): Array<Promise<Command | Command[]>> {
     const { logits } = this.activations
-    return [only(adjustsLogits, this.#adjustLogits(logits)), this.#sample(logits, drafts)]
+    const masks = drafts ? undefined : this.resident.masks
+    return [
+      only(adjustsLogits, this.#adjustLogits(logits)),
+      ...(masks ? [only(isConstrained, this.#maskLogits(masks, logits))] : []),
+      this.#sample(logits, drafts),
+    ]
   }
 
   #layerAttention(layer: number): LayerAttention {
@@ -285,6 +294,16 @@ export class LlamaBuilder {
     return this.command('adjustLogits', {
       params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: this.#vocabWorkgroup },
       buffers: [history, counts, adjustments, logits],
+      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      over: 'samples',
+      grid: tiles => [tiles, 1],
+    })
+  }
+
+  #maskLogits(masks: GPUBuffer, logits: GPUBuffer): Promise<Command> {
+    return this.command('maskLogits', {
+      params: { MASK_WORDS: this.resident.sizes.maskWords, WORKGROUP: this.#vocabWorkgroup },
+      buffers: [masks, logits],
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
       over: 'samples',
       grid: tiles => [tiles, 1],

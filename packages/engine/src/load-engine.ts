@@ -9,6 +9,7 @@ import { costKey, cutKey, restoreCosts, speedupKey } from './cost-store'
 import { type Cut, type DeviceProfile, deviceCuts } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
+import { Grammars } from './grammars'
 import { buildLlama, type Llama } from './llama'
 import type { Numerics } from './llama-buffers'
 import {
@@ -73,6 +74,7 @@ export interface LoadedEngine {
   target: LoadedModel
   drafts: LoadedModel[]
   ngrams: NgramStore | undefined
+  grammars: Grammars | undefined
   costKey: string
   selfCheck: SelfCheck
   tuning: Tuning
@@ -156,7 +158,7 @@ async function build(
   const target = open.models[0]!
   const drafts = open.models.slice(1)
   const check = await selfCheck(runner, target.config.vocab, settings.trees)
-  const { ngramCache } = settings
+  const { ngramCache, grammars } = settings
   const ngrams = ngramCache === undefined ? undefined : await NgramStore.open(ngramCache, target.tokenizer)
   const scheduler = new Scheduler({
     ...sizes,
@@ -177,6 +179,7 @@ async function build(
     target: loadedModel(target),
     drafts: drafts.map(loadedModel),
     ngrams,
+    grammars: grammars === undefined ? undefined : new Grammars(grammars, target.tokenizer),
     selfCheck: check,
     tuning,
     numerics,

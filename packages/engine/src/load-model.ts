@@ -180,8 +180,9 @@ export function memoryRequest(
   isSoftware: boolean,
 ): MemoryRequest {
   const contextLength = contextLengthOf(settings, models[0]!.config)
-  const { ngramCache: _, ...sizes } = settings
-  return { ...sizes, models, heads, contextLength, maxBufferBytes, isSoftware }
+  const { ngramCache: _, grammars, ...sizes } = settings
+  const others = { models, heads, contextLength, maxBufferBytes, isSoftware }
+  return { ...sizes, ...others, grammars: grammars !== undefined }
 }
 
 /** The type that holds most of the model's values. */

@@ -21,6 +21,7 @@ import type { ModelConfig } from './model-config'
 import { type PlannedResident, planResident, type Sizes } from './resident'
 import { MAX_IN_FLIGHT, type PlannedReadbacks, planReadbacks } from './runner'
 import { StepData } from './step-data'
+import { maskWords } from './token-masks'
 import type { Matrix, MatrixPart, WeightLayout } from './weight-layout'
 
 /** What is planned of a model's weights; where they lie does not matter here. */
@@ -45,6 +46,8 @@ export interface MemoryRequest extends DeviceLimits {
   maxBlocks?: number
   /** Rows may be nodes of draft trees. */
   trees?: boolean
+  /** Requests may have a grammar. */
+  grammars?: boolean
   /** Medusa heads of the target. */
   heads?: { numHeads: number; layout: PlannedWeights } | undefined
   /** Of all buffers together, where a device has shown that it has no more. */
@@ -159,7 +162,7 @@ export function outOfMemory(request: MemoryRequest, plan: MemoryPlan, shortage: 
 
 function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): MemoryPlan {
   const { models, maxConcurrent, contextLength, verificationDepth = 0, timestamps } = request
-  const { trees = false, heads, numerics = 'exact' } = request
+  const { trees = false, grammars = false, heads, numerics = 'exact' } = request
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
@@ -168,6 +171,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
     maxRows,
     maxSamples,
     verificationDepth: models.length > 1 ? verificationDepth : 0,
+    maskWords: grammars ? maskWords(models[0]!.config.vocab) : 0,
   }
   const plan = new BufferPlan()
   const numDrafts = models.length - 1

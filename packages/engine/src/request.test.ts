@@ -14,6 +14,7 @@ const plainEngine = {
   trees: false,
   ngramCache: false,
   verificationDepth: 0,
+  grammars: true,
 }
 const everything = { ...plainEngine, numDrafts: 2, numHeads: 3, trees: true, ngramCache: true }
 const parse = (options: GenerateOptions, limits: RequestLimits = plainEngine) =>
@@ -67,6 +68,20 @@ describe('a request', () => {
     expect(samples.map(({ sampling }) => sampling.seed)).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0])
     expect(samples[2]).toEqual(sample({ seed: 0, priority: 7 }))
     expect(parse({}).samples).toHaveLength(1)
+  })
+
+  it('with a grammar is drafted for by the CPU alone, and judged by shared noise', () => {
+    const limits = { ...everything, verificationDepth: 4 }
+    const grammar = { regex: 'a+' }
+    expect(parse({ grammar }).grammar).toEqual({ kind: 'regex', text: 'a+', strict: true })
+    expect(parse({}).grammar).toBeUndefined()
+    for (const method of ['lookup', 'cache', 'grammar'] as const)
+      expect(refused({ grammar, speculation: { method, depth: 2 } }, limits)).toBe('nothing')
+    for (const method of ['draft', 'heads', 'tree'] as const)
+      expect(refused({ grammar, speculation: { method, depth: 2 } }, limits)).toBe('speculation.method')
+    expect(refused({ speculation: { method: 'grammar', depth: 2 } })).toBe('speculation.method')
+    expect(refused({ grammar, verification: 'block', temperature: 1 }, limits)).toBe('verification')
+    expect(refused({ grammar }, { ...plainEngine, grammars: false })).toBe('grammar')
   })
 
   it('is judged by shared noise unless it says otherwise, and always where sampling is greedy', () => {

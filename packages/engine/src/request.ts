@@ -1,9 +1,17 @@
 /** Turns a caller's options into a sequence request, or says what is wrong with them. */
 import { EngineError } from '@foretoken/errors'
-import { isDraftModel, POLICY_NAMES, type Sampling, type SequenceRequest } from '@foretoken/scheduler'
+import {
+  isDraftModel,
+  isOfCpu,
+  isTreeMethod,
+  POLICY_NAMES,
+  type Sampling,
+  type SequenceRequest,
+} from '@foretoken/scheduler'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import { MAX_BIASES } from './adjustments'
 import { bad, number } from './argument'
+import { type GrammarText, parseGrammar } from './grammar'
 import { MAX_TOP_LOG_PROBS } from './log-probs'
 import { type LoadedDrafters, parseSpeculation } from './speculation'
 import { MAX_END_IDS } from './step-data'
@@ -13,6 +21,8 @@ export interface Request {
   /** The same prompt with other seeds. */
   samples: SequenceRequest[]
   stops: readonly string[]
+  /** What each must match. */
+  grammar: GrammarText | undefined
 }
 
 export interface RequestLimits extends LoadedDrafters {
@@ -20,6 +30,7 @@ export interface RequestLimits extends LoadedDrafters {
   vocab: number
   /** Of the engine. */
   verificationDepth: number
+  grammars: boolean
 }
 
 const DEFAULT_MAX_TOKENS = 256
@@ -54,6 +65,7 @@ const known = new Set<keyof GenerateOptions>([
   'logitBias',
   'logprobs',
   'topLogprobs',
+  'grammar',
 ])
 
 export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, limits: RequestLimits): Request {
@@ -70,6 +82,8 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
   checkVerification(options)
   const speculation = parseSpeculation(options.speculation, limits)
   const policy = parsePolicy(options.policy, speculation)
+  const grammar = parseGrammar(options.grammar, limits.grammars)
+  checkWithGrammar(options, grammar, speculation)
   const verification = parseVerification(options.verification, sampling, speculation, limits)
   const endIds = parseEndIds(options, tokenizer, limits.vocab)
   const numSamples = number('n', options.n, 1, 1, MAX_SAMPLES, true)
@@ -86,7 +100,7 @@ export function parseRequest(options: GenerateOptions, tokenizer: Tokenizer, lim
     ...(policy === undefined ? {} : { policy }),
     ...(logProbs === undefined ? {} : { logProbs }),
   }))
-  return { samples, stops }
+  return { samples, stops, grammar }
 }
 
 function parseSampling(options: GenerateOptions, vocab: number): Sampling {
@@ -225,6 +239,23 @@ function checkVerification({ verification = 'shared-noise', speculation }: Gener
   if (!judgeable.includes(method)) {
     throw bad('verification', verification, `'shared-noise' with speculation of method '${method}'`)
   }
+}
+
+/** A grammar has to know guesses before they are verified, and knows what the target itself would draw. */
+function checkWithGrammar(
+  { verification = 'shared-noise' }: GenerateOptions,
+  grammar: GrammarText | undefined,
+  speculation: SequenceRequest['speculation'],
+): void {
+  const method = typeof speculation === 'object' ? speculation.method : undefined
+  if (!grammar) {
+    if (method === 'grammar') throw bad('speculation.method', method, 'another, where there is no grammar')
+    return
+  }
+  if (method !== undefined && (isTreeMethod(method) || !isOfCpu(method)))
+    throw bad('speculation.method', method, "'lookup', 'cache' or 'grammar' with a grammar")
+  if (verification !== 'shared-noise')
+    throw bad('verification', verification, "'shared-noise' with a grammar")
 }
 
 function parseVerification(

@@ -30,6 +30,8 @@ export interface Sizes {
   maxSamples: number
   /** Draft tokens of a sequence whose probabilities are kept. */
   verificationDepth: number
+  /** Words of a row's mask of allowed tokens; 0 where no request may have a grammar. */
+  maskWords: number
 }
 
 /** Arrays that several kernels share. */
@@ -52,12 +54,15 @@ interface Shared<Buffer> {
 export interface PlannedResident {
   shared: Shared<PlannedBuffer>
   shapes: PlannedBuffer
+  masks: PlannedBuffer | undefined
 }
 
 export interface Resident extends Shared<GPUBuffer> {
   sizes: Sizes
   stepBinding: GPUBufferBinding
   shapes: ShapeArena
+  /** What grammars allow: [samples, maskWords]. */
+  masks: GPUBuffer | undefined
   /** Parameters that every kernel with these arrays takes. */
   params: { CONTEXT: number; VOCAB: number; BLOCKS_PER_SEQUENCE: number; BLOCK: number }
 }
@@ -68,7 +73,7 @@ export function planResident(
   stepData: StepData,
   numShapes: number,
 ): PlannedResident {
-  const { maxConcurrent, contextLength, vocab, maxSamples, verificationDepth } = sizes
+  const { maxConcurrent, contextLength, vocab, maxSamples, verificationDepth, maskWords } = sizes
   const words = (label: string, count: number) => plan.add(label, count * 4, 'work')
   return {
     shared: {
@@ -87,12 +92,13 @@ export function planResident(
       draftProbs: words('draft probabilities', maxConcurrent * verificationDepth * vocab),
     },
     shapes: planShapes(plan, numShapes),
+    masks: maskWords > 0 ? words('token masks', maxSamples * maskWords) : undefined,
   }
 }
 
 export function createResident(
   gpu: Gpu,
-  { shared, shapes }: PlannedResident,
+  { shared, shapes, masks }: PlannedResident,
   sizes: Sizes,
   stepData: StepData,
 ): Resident {
@@ -103,6 +109,7 @@ export function createResident(
     sizes,
     stepBinding: { buffer: buffers.step, size: stepData.bindingBytes },
     shapes: new ShapeArena(gpu.device, gpu.buffer(shapes)),
+    masks: masks && gpu.buffer(masks),
     params: {
       CONTEXT: contextLength,
       VOCAB: vocab,

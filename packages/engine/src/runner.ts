@@ -24,6 +24,7 @@ import { LogitReadback, planLogitReadback } from './logit-readback'
 import { type OwnCommands, ownCommands } from './own-commands'
 import { MARGINS_AT, PATH_AT, type PlannedResident, RESULT_WORDS, type Resident } from './resident'
 import type { StepData } from './step-data'
+import type { TokenMasks } from './token-masks'
 
 /** What a step gave. */
 export interface StepOutcome {
@@ -145,17 +146,23 @@ export class Runner {
 
   /** Runs a step alone. `attention`: otherwise than it would, to be checked. */
   execute(step: Step, attention: AttentionOptions = {}): Promise<StepOutcome> {
-    return this.submit(step, attention).outcome
+    return this.submit(step, [], attention).outcome
   }
 
-  /** Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. */
-  submit(step: Step, attention: AttentionOptions = {}): SubmittedStep {
+  /**
+   * Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. `masks`:
+   * of every sequence that has a grammar.
+   */
+  submit(step: Step, masks: readonly TokenMasks[] = [], attention: AttentionOptions = {}): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
     this.#check(step)
     const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
     const plans = this.plan(step, attention)
     const offsets = this.#upload(step, plans)
+    const { maskWords } = this.resident.sizes
+    for (const { firstSample, words } of masks)
+      this.gpu.device.queue.writeBuffer(this.resident.masks!, firstSample * maskWords * 4, words)
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass(slot.timer ? { timestampWrites: slot.timer.writes } : {})
     let numDispatches = 0

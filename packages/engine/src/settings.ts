@@ -18,6 +18,8 @@ export interface Settings {
   trees: boolean
   /** The n-gram cache's name; undefined: there is none. */
   ngramCache: string | undefined
+  /** Address of what compiles grammars; undefined: no request may have one. */
+  grammars: string | undefined
 }
 
 const DEFAULT_CACHE_NAME = 'default'
@@ -37,6 +39,7 @@ const known = [
   'kvType',
   'numerics',
   'verificationDepth',
+  'grammars',
 ]
 
 export function readSettings(options: EngineOptions): Settings {
@@ -71,6 +74,7 @@ export function readSettings(options: EngineOptions): Settings {
     verificationDepth,
     trees,
     ngramCache: cacheName(options.ngramCache),
+    grammars: grammarsAddress(options.grammars),
   }
 }
 
@@ -79,6 +83,12 @@ function cacheName(cache: EngineOptions['ngramCache'] = false): string | undefin
   const name = (cache as { name?: unknown } | null)?.name
   if (typeof name === 'string' && name !== '' && name.length <= 100) return name
   throw bad('ngramCache', cache, 'true, false or { name }, a text of 1 to 100 characters')
+}
+
+function grammarsAddress(address: EngineOptions['grammars']): string | undefined {
+  if (address === undefined || address instanceof URL) return address?.href
+  if (typeof address === 'string' && address !== '') return address
+  throw bad('grammars', address, 'an address: a text or a URL')
 }
 
 /** What the options ask for, or the smaller of the model's own and DEFAULT_CONTEXT. */

@@ -10,7 +10,7 @@ export interface LoadedDrafters {
   ngramCache: boolean
 }
 
-const methods = ['lookup', 'cache', 'draft', 'heads', 'tree'] as const
+const methods = ['lookup', 'cache', 'draft', 'heads', 'tree', 'grammar'] as const
 const fields: Partial<Record<(typeof methods)[number], string>> = { draft: 'draft', tree: 'from' }
 const sources = ['heads', 'draft', 'lookup'] as const
 

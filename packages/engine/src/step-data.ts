@@ -14,6 +14,7 @@ import {
 } from '@foretoken/scheduler'
 import { adjustmentFlags } from './adjustments'
 import type { AttentionPlan } from './attention-plan'
+import { CONSTRAINED } from './token-masks'
 import { verificationFlags } from './verification'
 
 const HEADER_WORDS = 8
@@ -143,12 +144,13 @@ export class StepData {
     pass.samples.forEach((sample, i) => {
       const { row, sequence, position, head } = sample
       const at = start + samplesAt + i * SAMPLE_WORDS
-      const { sampling, logProbs } = sequence.request
+      const { sampling, logProbs, constraint } = sequence.request
       const { temperature, topK, topP, minP, seed } = sampling
       words.set([row, sequence.index, position, 0, topK, 0, 0, seed, isDraft ? leftWord(sample) : 0], at)
       const wanted = isDraft || logProbs === undefined ? 0 : 1 + logProbs
       const isDrawn = isDraftModel(choices.get(sequence)?.method ?? 'off')
-      const flags = adjustmentFlags(sampling) | verificationFlags(sequence.request, isDrawn)
+      const masked = constraint && !isDraft ? CONSTRAINED : 0
+      const flags = adjustmentFlags(sampling) | verificationFlags(sequence.request, isDrawn) | masked
       // Heads guess side by side: what those before them say is not there when they draw.
       const committed = head === undefined ? (isAhead ? 0 : sequence.length) : position
       words.set([flags, committed, wanted], at + 9)

@@ -79,11 +79,17 @@ export interface EngineOptions {
    * are kept, maxConcurrent x verificationDepth x vocabulary x 4 bytes of the 64 MB to work in. Default 0: not at all.
    */
   verificationDepth?: number
+  /**
+   * Where the file of @mlc-ai/web-xgrammar lies, an optional peer that compiles grammars: with it requests may have a
+   * `grammar`. With Vite: `import grammars from '@mlc-ai/web-xgrammar?url'`. Fetched at the first such request. Default:
+   * none, and no memory for their masks.
+   */
+  grammars?: string | URL
 }
 
 /**
- * Who guesses: prompt lookup, the n-gram cache, the draft models, the heads; and trees of lookup, the first draft model or
- * the heads.
+ * Who guesses: prompt lookup, the n-gram cache, the draft models, the heads; trees of lookup, the first draft model or
+ * the heads; and the request's own grammar, where it leaves no choice.
  */
 export type Drafter =
   | 'lookup'
@@ -95,6 +101,7 @@ export type Drafter =
   | 'lookup-tree'
   | 'draft-tree'
   | 'heads-tree'
+  | 'grammar'
 
 /**
  * `auto`: the controller decides at every step. A method with a depth (1..16) fixes both; heads guess no further than
@@ -105,7 +112,7 @@ export type Drafter =
 export type Speculation =
   | 'auto'
   | 'off'
-  | { method: 'lookup' | 'cache' | 'heads'; depth: number }
+  | { method: 'lookup' | 'cache' | 'heads' | 'grammar'; depth: number }
   | { method: 'draft'; depth: number; draft?: number }
   | { method: 'tree'; depth: number; from?: 'lookup' | 'draft' | 'heads' }
 
@@ -116,7 +123,18 @@ export type Speculation =
 export type Verification = 'shared-noise' | 'rejection' | 'block'
 
 /** Where a token came from: `target` is the model's own, the others were accepted guesses. */
-export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads'
+export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads' | 'grammar'
+
+/**
+ * What an answer must match. `json`: any JSON object. `schema`: a JSON schema; `strict` (default true) allows no property
+ * or item that it does not mention. `regex`: a regular expression, for the whole answer. `ebnf`: rules in XGrammar's
+ * notation, like llama.cpp's GBNF, the first of them `root`.
+ */
+export type Grammar =
+  | 'json'
+  | { schema: Readonly<Record<string, unknown>>; strict?: boolean }
+  | { regex: string }
+  | { ebnf: string }
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant' | 'tool' | (string & {})
@@ -201,6 +219,13 @@ export interface GenerateOptions extends SamplingOptions {
    */
   policy?: 'goodput' | 'smartspec' | 'batch-table' | 'fixed' | 'off'
   /**
+   * What the answer must match; needs the engine's `grammars`. At every place the tokens that it forbids are taken out
+   * first: bias, penalties, temperature, top-k, top-p and min-p work on those that are left; log-probabilities stay the
+   * model's own. End tokens are allowed where it can end. The answer is over, with `stop`, as soon as nothing but the
+   * end may follow. Guesses for it come from lookup, the n-gram cache and the grammar itself.
+   */
+  grammar?: Grammar
+  /**
    * Samples of the prompt, 1 to 32; it is computed once. Sample i is drawn with the seed `seed + i` (modulo 2^32), as a
    * request of its own with that seed would be. Default 1.
    */
@@ -220,7 +245,7 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal
 }
 
-/** `stop`: an end token or a stop text. `length`: maxTokens or the end of the context. */
+/** `stop`: an end token, a stop text or the end of a grammar. `length`: maxTokens or the end of the context. */
 export type FinishReason = 'stop' | 'length'
 
 /** Of one sample. */

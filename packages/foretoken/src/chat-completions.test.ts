@@ -1,4 +1,4 @@
-import type { GenerateOptions, TokenBatch, TokenLogprobs } from '@foretoken/engine/types'
+import type { ChatTool, GenerateOptions, TokenBatch, TokenLogprobs } from '@foretoken/engine/types'
 import { EngineError, isEngineError } from '@foretoken/errors'
 import { describe, expect, it } from 'vitest'
 import { chatCompletions } from './chat-completions.ts'
@@ -47,6 +47,12 @@ const usage = {
   prompt_tokens_details: { cached_tokens: 4 },
   completion_tokens_details: { accepted_prediction_tokens: 1, rejected_prediction_tokens: 2 },
 }
+
+const place = { type: 'object', properties: { place: { type: 'string' } }, required: ['place'] }
+const tools: ChatTool[] = [
+  { type: 'function', function: { name: 'weather', description: 'Of today', parameters: place } },
+  { type: 'function', function: { name: 'time' } },
+]
 
 function completions(answer = batches) {
   const seen: GenerateOptions[] = []
@@ -218,11 +224,97 @@ describe('chat completions', () => {
     ])
   })
 
+  it('maps what an answer must look like', async () => {
+    const grammarOf = async (options: object) => {
+      const { create, seen } = completions()
+      await create({ messages, ...options } as ChatCompletionRequest & { stream?: false })
+      return seen[0]!.grammar
+    }
+    const schema = { type: 'object' }
+    expect(await grammarOf({ response_format: { type: 'text' } })).toBeUndefined()
+    expect(await grammarOf({ response_format: { type: 'json_object' } })).toBe('json')
+    const json_schema = { name: 'answer', schema }
+    expect(await grammarOf({ response_format: { type: 'json_schema', json_schema } })).toEqual({
+      schema,
+      strict: true,
+    })
+    const lax = { ...json_schema, strict: false }
+    expect(await grammarOf({ response_format: { type: 'json_schema', json_schema: lax } })).toEqual({
+      schema,
+      strict: false,
+    })
+    expect(await grammarOf({ grammar: { regex: 'a+' } })).toEqual({ regex: 'a+' })
+  })
+
+  it('tells the chat template of tools, unless none may be called', async () => {
+    const toolsOf = async (options: object) => {
+      const { create, seen } = completions()
+      await create({ messages, ...options } as ChatCompletionRequest & { stream?: false })
+      return [seen[0]!.tools, seen[0]!.grammar]
+    }
+    expect(await toolsOf({ tools })).toEqual([tools, undefined])
+    expect(await toolsOf({ tools, tool_choice: 'auto' })).toEqual([tools, undefined])
+    expect(await toolsOf({ tools, tool_choice: 'none' })).toEqual([undefined, undefined])
+    expect(await toolsOf({ tools: [] })).toEqual([undefined, undefined])
+    const choose = (name: string) => ({ type: 'function', function: { name } })
+    expect(await toolsOf({ tools, tool_choice: choose('weather') })).toEqual([tools, { schema: place }])
+    const [, required] = await toolsOf({ tools, tool_choice: 'required' })
+    expect(required).toMatchObject({
+      schema: { anyOf: [{ properties: { name: { const: 'weather' } } }, {}] },
+    })
+  })
+
+  it('gives a forced call as one, whole and streamed', async () => {
+    const text = ['{"place": ', '"Rome"}']
+    const answer = [
+      { ...batches[0]!, text: text[0]! },
+      { ...batches[2]!, text: text[1]!, finishReason: 'stop' as const },
+    ]
+    const choice = { type: 'function', function: { name: 'weather' } } as const
+    const { choices } = await completions(answer).create({ messages, tools, tool_choice: choice })
+    const called = { name: 'weather', arguments: text.join('') }
+    expect(choices[0]).toMatchObject({
+      message: { content: null, tool_calls: [{ type: 'function', function: called }] },
+      finish_reason: 'tool_calls',
+    })
+    const chunks = await collect(
+      await completions(answer).create({ messages, tools, tool_choice: choice, stream: true }),
+    )
+    const deltas = chunks.map(chunk => chunk.choices[0]!.delta.tool_calls?.[0])
+    expect(deltas[0]).toMatchObject({
+      index: 0,
+      type: 'function',
+      function: { name: 'weather', arguments: '' },
+    })
+    expect(deltas.map(delta => delta?.function.arguments ?? '').join('')).toBe(text.join(''))
+    expect(chunks.at(-1)!.choices[0]!.finish_reason).toBe('tool_calls')
+  })
+
+  it('reads of several tools which one is called, and gives what was cut off as text', async () => {
+    const whole = '{"name": "time", "arguments": {}}'
+    const ended = { ...batches[2]!, text: whole, finishReason: 'stop' as const }
+    const request = { messages, tools, tool_choice: 'required' } as const
+    const { choices } = await completions([ended]).create(request)
+    expect(choices[0]!.message.tool_calls![0]!.function).toEqual({ name: 'time', arguments: '{}' })
+    const streamed = await collect(await completions([ended]).create({ ...request, stream: true }))
+    expect(streamed.flatMap(chunk => chunk.choices[0]!.delta.tool_calls ?? [])).toMatchObject([
+      { index: 0, function: { name: 'time', arguments: '{}' } },
+    ])
+    const cut = await completions([{ ...ended, text: '{"na', finishReason: 'length' }]).create(request)
+    expect(cut.choices[0]).toMatchObject({ message: { content: '{"na' }, finish_reason: 'length' })
+  })
+
   it.each([
     ['tools', { tools: [{ type: 'function' }] }],
+    ['tool_choice', { tool_choice: 'required' }],
+    ['tool_choice', { tools, tool_choice: 'always' }],
+    ['tool_choice.function.name', { tools, tool_choice: { type: 'function', function: { name: 'fly' } } }],
+    ['tool_choice', { tools, tool_choice: 'required', grammar: 'json' }],
     ['best_of', { best_of: 2n }],
     ['frequencyPenalty', { frequencyPenalty: 0.5 }],
-    ['response_format', { response_format: { type: 'json_object' } }],
+    ['response_format.type', { response_format: { type: 'yaml' } }],
+    ['response_format.json_schema', { response_format: { type: 'json_schema' } }],
+    ['grammar', { grammar: { regex: 'a' }, response_format: { type: 'json_object' } }],
     ['maxTokens', { maxTokens: 3 }],
     ['model', { model: 'gpt-4' }],
     ['max_completion_tokens', { max_tokens: 3, max_completion_tokens: 4 }],
@@ -247,6 +339,7 @@ describe('chat completions', () => {
     ['logit_bias[7]', 'logitBias[7]', { logit_bias: { 7: -101 } }],
     ['n', 'n', { n: 33 }],
     ['top_logprobs', 'topLogprobs', { top_logprobs: 21 }],
+    ['response_format.schema', 'grammar.schema', { response_format: { type: 'json_object' } as const }],
   ])('names %s as the caller does', async (argument, engineName, options) => {
     const { create } = chatCompletions('tiny', async function* () {
       yield batches[0]!

@@ -1,7 +1,8 @@
 /** OpenAI's chat completions on top of `generate`. */
-import type { GenerateOptions, TokenBatch, TokenLogprobs, Usage } from '@foretoken/engine/types'
+import type { FinishReason, GenerateOptions, TokenBatch, TokenLogprobs, Usage } from '@foretoken/engine/types'
 import { chatLogprobs } from './chat-logprobs.ts'
 import { inRequestNames, toGenerateOptions } from './chat-request.ts'
+import { CallStream, calledFunction, type ForcedCall, forcedCall } from './tool-call.ts'
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -11,6 +12,7 @@ import type {
 } from './types.ts'
 
 type Generate = (options: GenerateOptions) => AsyncGenerator<TokenBatch, void, void>
+type ChatMessageOut = ChatCompletion['choices'][number]['message']
 type ChunkChoice = ChatCompletionChunk['choices'][number]
 
 export function chatCompletions(model: string, generate: Generate): ChatCompletions {
@@ -22,8 +24,9 @@ export function chatCompletions(model: string, generate: Generate): ChatCompleti
     request: ChatCompletionRequest,
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const batches = named(generate(toGenerateOptions(request, model)), request)
-    if (!request.stream) return complete(batches, model, request.logprobs ?? false)
-    return chunks(batches, model, request.stream_options?.include_usage ?? false)
+    const call = forcedCall(request)
+    if (!request.stream) return complete(batches, model, request.logprobs ?? false, call)
+    return chunks(batches, model, request.stream_options?.include_usage ?? false, call)
   }
   return { create }
 }
@@ -44,6 +47,7 @@ async function complete(
   batches: AsyncIterable<TokenBatch>,
   model: string,
   wantsLogprobs: boolean,
+  call: ForcedCall | undefined,
 ): Promise<ChatCompletion> {
   const samples: Sample[] = []
   for await (const batch of batches) {
@@ -58,13 +62,22 @@ async function complete(
     object: 'chat.completion',
     choices: samples.map(({ content, logprobs, last }, index) => ({
       index,
-      message: { role: 'assistant', content },
+      message: messageOf(content, call),
       logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null,
-      finish_reason: last.finishReason ?? 'stop',
+      finish_reason: reasonOf(last.finishReason ?? 'stop', call),
     })),
     usage: completionUsage(samples.map(({ last }) => last.usage)),
   }
 }
+
+function messageOf(content: string, call: ForcedCall | undefined): ChatMessageOut {
+  const called = call && calledFunction(call, content)
+  if (!called) return { role: 'assistant', content }
+  return { role: 'assistant', content: null, tool_calls: [called] }
+}
+
+const reasonOf = (reason: FinishReason, call: ForcedCall | undefined): FinishReason | 'tool_calls' =>
+  call && reason === 'stop' ? 'tool_calls' : reason
 
 interface Sample {
   content: string
@@ -77,6 +90,7 @@ async function* chunks(
   batches: AsyncIterable<TokenBatch>,
   model: string,
   includeUsage: boolean,
+  call: ForcedCall | undefined,
 ): AsyncGenerator<ChatCompletionChunk, void, void> {
   const head = { ...completionHead(model), object: 'chat.completion.chunk' as const }
   const chunk = (
@@ -89,10 +103,15 @@ async function* chunks(
     ...(includeUsage ? { usage: null } : {}),
   })
   const usages: Array<Usage | undefined> = []
-  for await (const { index, text, logprobs, finishReason, usage } of batches) {
-    if (!(index in usages)) yield chunk(index, { role: 'assistant', content: '' })
-    yield chunk(index, { content: text }, logprobs ? { logprobs: chatLogprobs(logprobs) } : {})
-    if (finishReason) yield chunk(index, {}, { finish_reason: finishReason })
+  const calls: CallStream[] = []
+  for await (const batch of batches) {
+    const { index, text, logprobs, finishReason, usage } = batch
+    if (call) calls[index] ??= new CallStream(call)
+    const stream = calls[index]
+    if (!(index in usages)) yield chunk(index, stream ? stream.begin() : { role: 'assistant', content: '' })
+    const delta = stream ? stream.push(batch) : { content: text }
+    yield chunk(index, delta, logprobs ? { logprobs: chatLogprobs(logprobs) } : {})
+    if (finishReason) yield chunk(index, {}, { finish_reason: reasonOf(finishReason, call) })
     usages[index] = usage
   }
   if (includeUsage) yield { ...head, choices: [], usage: completionUsage(usages) }

@@ -1,7 +1,9 @@
 /** OpenAI's request as options of `generate`. What is not supported is refused, never ignored. */
 import type { GenerateOptions } from '@foretoken/engine/types'
 import { EngineError, isEngineError } from '@foretoken/errors'
+import { grammarArguments, grammarOptions } from './chat-grammar.ts'
 import { checkOptions } from './check-options.ts'
+import { refuse } from './refuse.ts'
 import type { ChatCompletionRequest } from './types.ts'
 
 /** OpenAI's names and ours. */
@@ -27,29 +29,26 @@ const renamed = new Map<string, keyof GenerateOptions>([
   ['n', 'n'],
   ['priority', 'priority'],
   ['signal', 'signal'],
+  ['response_format', 'grammar'],
+  ['grammar', 'grammar'],
+  ['tool_choice', 'grammar'],
+  ['tools', 'tools'],
 ])
 
 /** What OpenAI does where nothing is said: plain sampling, up to the end of the context. */
 const defaults = { temperature: 1, maxTokens: 2 ** 31 - 1 } satisfies GenerateOptions
-
-/** Options of OpenAI that are accepted at the value that changes nothing, as JSON. */
-const neutral = new Map<string, string>([
-  ['tools', '[]'],
-  ['tool_choice', '"none"'],
-  ['response_format', '{"type":"text"}'],
-])
 
 export function toGenerateOptions(request: ChatCompletionRequest, model: string): GenerateOptions {
   checkOptions(request)
   if (!Array.isArray(request.messages)) refuse('messages', request.messages, 'a list of { role, content }')
   const options: Record<string, unknown> = {}
   for (const [argument, value] of Object.entries(request)) {
-    if (value === undefined || value === null) continue
+    if (value === undefined || value === null || grammarArguments.includes(argument)) continue
     const name = renamed.get(argument)
     if (name) setOnce(options, name, argument, value)
     else check(argument, value, request, model)
   }
-  return { ...defaults, ...options }
+  return { ...defaults, ...options, ...grammarOptions(request) }
 }
 
 /** The engine's error by the name that the caller used, such as max_tokens for maxTokens. */
@@ -84,11 +83,8 @@ function check(argument: string, value: unknown, request: ChatCompletionRequest,
     case 'model':
       if (value !== model) refuse(argument, value, `'${model}', the loaded model, or nothing`)
       return
-    default: {
-      const allowed = neutral.get(argument)
-      if (allowed === undefined) refuse(argument, value, 'not supported')
-      if (shown(value) !== allowed) refuse(argument, value, `${allowed} or nothing`)
-    }
+    default:
+      refuse(argument, value, 'not supported')
   }
 }
 
@@ -98,19 +94,4 @@ function checkStreamOptions(value: unknown): void {
     if (name !== 'include_usage') refuse(`stream_options.${name}`, option, 'include_usage alone')
     if (typeof option !== 'boolean') refuse('stream_options.include_usage', option, 'true or false')
   }
-}
-
-/** JSON where the value has it: NaN, a bigint and a circle have none. */
-function shown(value: unknown): string {
-  if (typeof value === 'number') return String(value)
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return String(value)
-  }
-}
-
-function refuse(argument: string, value: unknown, allowed: string): never {
-  const message = `${argument}: ${shown(value)} was given; allowed: ${allowed}.`
-  throw new EngineError('bad-request', message, { argument, value, allowed })
 }

@@ -20,10 +20,12 @@ export function resolveSource(source: ModelSource, argument: keyof typeof bundle
   throw badSource(source, argument)
 }
 
-function resolveAddress(address: string, argument: string): string {
+export function resolveAddress(address: string | URL, argument: string, expected = allowed): string {
+  if (address instanceof URL) return address.href
   // A worker has no document; an engine created there resolves against the worker's own address.
   const base = globalThis.document?.baseURI ?? location.href
-  if (address === '' || !URL.canParse(address, base)) throw badSource(address, argument)
+  const isAddress = typeof address === 'string' && address !== '' && URL.canParse(address, base)
+  if (!isAddress) throw badSource(address, argument, expected)
   return new URL(address, base).href
 }
 
@@ -48,6 +50,7 @@ function isHubModel(source: unknown): source is HubModel {
   return isText(repo) && Object.entries(others).every(isKnown)
 }
 
-function badSource(value: unknown, argument: string): EngineError {
-  return new EngineError('bad-request', `${argument} must be ${allowed}.`, { argument, value, allowed })
+function badSource(value: unknown, argument: string, expected = allowed): EngineError {
+  const details = { argument, value, allowed: expected }
+  return new EngineError('bad-request', `${argument} must be ${expected}.`, details)
 }

@@ -20,10 +20,11 @@ import type { WireError } from '@foretoken/errors'
 export type WireSource = Exclude<ModelSource, 'bundled' | URL>
 
 export interface WireEngineOptions
-  extends Omit<EngineOptions, 'model' | 'draft' | 'heads' | 'onProgress' | 'signal'> {
+  extends Omit<EngineOptions, 'model' | 'draft' | 'heads' | 'grammars' | 'onProgress' | 'signal'> {
   model: WireSource
   draft?: WireSource[]
   heads?: WireSource
+  grammars?: string
 }
 
 export type WireGenerateOptions = Omit<GenerateOptions, 'signal'>

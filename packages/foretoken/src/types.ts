@@ -1,6 +1,7 @@
 /** The public surface of the package: types only. */
 import type {
   ChatMessage,
+  ChatTool,
   DraftAdvice,
   DraftCandidate,
   EngineStats,
@@ -44,6 +45,28 @@ export interface ChatCompletionRequest {
   n?: number
   /** -100 to 100, higher goes first (vLLM's is the other way round). */
   priority?: number
+  /** Needs the engine's `grammars`. `strict` (default true): nothing that the schema does not mention. */
+  response_format?:
+    | { type: 'text' }
+    | { type: 'json_object' }
+    | {
+        type: 'json_schema'
+        json_schema: {
+          schema: Readonly<Record<string, unknown>>
+          strict?: boolean
+          name?: string
+          description?: string
+        }
+      }
+  /** Ours: a regular expression, EBNF, or what response_format says. */
+  grammar?: GenerateOptions['grammar']
+  /** Functions that the chat template tells the model of. */
+  tools?: readonly ChatTool[]
+  /**
+   * 'auto', the default: a call comes back as the text the model writes. 'required' or a function: the answer is a call, in
+   * `tool_calls`; needs the engine's `grammars`.
+   */
+  tool_choice?: 'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } }
   signal?: AbortSignal
 }
 
@@ -67,6 +90,21 @@ export interface ChatLogprobs {
   refusal: null
 }
 
+export interface CalledFunction {
+  id: string
+  type: 'function'
+  /** `arguments`: JSON. */
+  function: { name: string; arguments: string }
+}
+
+/** The first has id, type and name; the `arguments` of all, joined, are the call's. */
+export interface ChatToolCallDelta {
+  index: number
+  id?: string
+  type?: 'function'
+  function: { name?: string; arguments: string }
+}
+
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
@@ -74,9 +112,10 @@ export interface ChatCompletion {
   model: string
   choices: Array<{
     index: number
-    message: { role: 'assistant'; content: string }
+    /** `content` is null where the answer is a call that tool_choice forced. */
+    message: { role: 'assistant'; content: string | null; tool_calls?: CalledFunction[] }
     logprobs: ChatLogprobs | null
-    finish_reason: 'stop' | 'length'
+    finish_reason: 'stop' | 'length' | 'tool_calls'
   }>
   usage: CompletionUsage
 }
@@ -88,10 +127,10 @@ export interface ChatCompletionChunk {
   model: string
   choices: Array<{
     index: number
-    delta: { role?: 'assistant'; content?: string }
+    delta: { role?: 'assistant'; content?: string | null; tool_calls?: ChatToolCallDelta[] }
     /** Of the tokens of this chunk, if they were asked for. */
     logprobs?: ChatLogprobs
-    finish_reason: 'stop' | 'length' | null
+    finish_reason: 'stop' | 'length' | 'tool_calls' | null
   }>
   usage?: CompletionUsage | null
 }

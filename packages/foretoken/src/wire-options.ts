@@ -2,20 +2,22 @@
 import type { EngineOptions } from '@foretoken/engine/types'
 import { throwIfAborted } from '@foretoken/errors'
 import { checkOnProgress, checkOptions, checkSignal } from './check-options.ts'
-import { resolveSource } from './model-address.ts'
+import { resolveAddress, resolveSource } from './model-address.ts'
 import type { WireEngineOptions } from './protocol.ts'
 import type { CallOptions } from './worker-call.ts'
 
 /** What the worker gets, and what stays here. */
 export function wireOptions(options: EngineOptions): [WireEngineOptions, CallOptions] {
   checkOptions(options)
-  const { model, draft = defaultDraft(model), heads, onProgress, signal, ...others } = options
+  const { model, draft = defaultDraft(model), heads, grammars, onProgress, signal, ...others } = options
   checkSignal(signal)
   checkOnProgress(onProgress)
   throwIfAborted(signal, 'start')
   const wire: WireEngineOptions = { ...others, model: resolveSource(model, 'model') }
   if (draft !== undefined) wire.draft = [draft].flat().map(source => resolveSource(source, 'draft'))
   if (heads !== undefined) wire.heads = resolveSource(heads, 'heads')
+  if (grammars !== undefined)
+    wire.grammars = resolveAddress(grammars, 'grammars', 'an address: a text or a URL')
   return [wire, { onProgress, signal }]
 }
 

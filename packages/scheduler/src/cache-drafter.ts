@@ -3,6 +3,7 @@
  * others have, by strict ones (llama.cpp's context and dynamic caches). It has to know the last tokens on the CPU, so a
  * step that is to use it waits for the verdict of the one before.
  */
+import { allowedGuess } from './constraint'
 import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { addGuess } from './lookup-drafter'
@@ -29,7 +30,7 @@ export class CacheDrafter implements Drafter {
   }
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
-    const tokens = this.#guess(sequence, most)
+    const { tokens } = allowedGuess(sequence, { tokens: this.#guess(sequence, most) })
     if (!current) this.#wait.end(sequence, tokens.length > 0)
     if (tokens.length === 0) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, tokens.length)

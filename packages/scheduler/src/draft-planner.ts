@@ -3,6 +3,7 @@ import { CacheDrafter } from './cache-drafter'
 import type { CostModel } from './cost-model'
 import type { Drafter, Proposal } from './drafter'
 import { Estimates, isTreeMethod } from './estimates'
+import { GrammarDrafter } from './grammar-drafter'
 import { HeadsDrafter } from './heads-drafter'
 import { LookupDrafter } from './lookup-drafter'
 import { LookupTreeDrafter } from './lookup-tree-drafter'
@@ -210,6 +211,7 @@ function draftersOf(
 ): Drafter[] {
   return [
     new LookupDrafter(estimates, guess, waitMs),
+    new GrammarDrafter(estimates),
     ...(ngramCache ? [new CacheDrafter(estimates, ngramCache, waitMs)] : []),
     ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows)),
     ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads)] : []),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Constraint } from './constraint'
 import { NgramCache } from './ngram-cache'
 import type { Method } from './policy'
 import { Scheduler } from './scheduler'
@@ -50,6 +51,60 @@ describe('heads', () => {
     const step = scheduler.plan()!
     expect(step.choices.size).toBe(0)
     expect(scheduler.planAhead(step)!.choices.size).toBe(1)
+  })
+})
+
+describe('a grammar', () => {
+  const constrained = (method: Method, depth: number, constraint: Constraint) => {
+    const scheduler = new Scheduler({ ...config, numDrafts: 1, numHeads: 3, trees: true })
+    const wish = method === 'draft' ? ('auto' as const) : { method, depth }
+    const sequence = scheduler.add(request(10, { maxTokens: 900, speculation: wish, constraint }))!
+    scheduler.admit()
+    run(scheduler, scheduler.plan()!, 0)
+    return { scheduler, sequence }
+  }
+  const allowing = (most: number, forced: readonly number[] = []): Constraint => ({
+    numAllowed: tokens => Math.min(most, tokens.length),
+    forced: () => forced,
+  })
+
+  it('drafts what it forces, for nothing', () => {
+    const { scheduler, sequence } = constrained('grammar', 3, allowing(0, [4, 5, 6, 7]))
+    const step = scheduler.plan()!
+    expect(step.choices.get(sequence)).toMatchObject({ method: 'grammar', depth: 3 })
+    expect(step.guesses).toEqual([{ sequence, tokens: [4, 5, 6] }])
+    expect(step.draftPasses).toEqual([])
+    const [gained] = scheduler.commit(
+      step,
+      execute(step, () => 3),
+      1,
+    )
+    expect(gained!.sources).toEqual(['grammar', 'grammar', 'grammar', 'target'])
+    expect(constrained('grammar', 3, allowing(9)).scheduler.plan()!.choices.size).toBe(0)
+  })
+
+  it('cuts a guess at the first token that it forbids', () => {
+    for (const [most, tokens] of [
+      [9, 4],
+      [2, 2],
+      [0, 0],
+    ] as const) {
+      const { scheduler } = constrained('lookup', 4, allowing(most))
+      const step = scheduler.plan()!
+      expect(step.guesses.flatMap(guess => guess.tokens)).toHaveLength(tokens)
+      expect(step.targetPass.verdicts[0]!.depth).toBe(tokens)
+    }
+  })
+
+  it('has to know guesses and tokens: no net drafts for it, and no step is planned ahead of its verdict', () => {
+    const { scheduler, sequence } = constrained('draft', 4, allowing(0))
+    for (let i = 0; i < 40; i++) {
+      const step = scheduler.plan()!
+      expect(step.draftPasses).toEqual([])
+      expect(step.choices.has(sequence)).toBe(false)
+      expect(scheduler.planAhead(step)).toBeUndefined()
+      run(scheduler, step, 0)
+    }
   })
 })
 

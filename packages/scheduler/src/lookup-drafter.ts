@@ -1,3 +1,4 @@
+import { allowedGuess } from './constraint'
 import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { cutGuess } from './guess'
@@ -26,7 +27,8 @@ export class LookupDrafter implements Drafter {
   }
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
-    const guess = cutGuess(this.guess?.(sequence, most) ?? lookUp(sequence.tokens, most), most)
+    const whole = cutGuess(this.guess?.(sequence, most) ?? lookUp(sequence.tokens, most), most)
+    const guess = allowedGuess(sequence, whole)
     const found = guess.tokens.length
     if (!current) this.#wait.end(sequence, found > 0)
     if (found === 0) return undefined

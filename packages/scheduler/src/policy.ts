@@ -17,6 +17,7 @@ export const METHODS = [
   'lookup-tree',
   'draft-tree',
   'heads-tree',
+  'grammar',
 ] as const
 export type Method = (typeof METHODS)[number]
 
@@ -28,11 +29,17 @@ export type DraftNet = DraftModel | 'heads'
 export const isDraftModel = (method: Method | 'off'): method is DraftModel =>
   DRAFT_MODELS.some(model => model === method)
 
+const ofCpu = ['lookup', 'cache', 'lookup-tree', 'grammar'] as const
+
+/** They guess on the CPU, for nothing, from the last tokens. */
+export const isOfCpu = (method: Method): method is (typeof ofCpu)[number] =>
+  ofCpu.some(name => name === method)
+
 /** The net that drafts for a method, if one does. */
 export function netOf(method: Method): DraftNet | undefined {
   if (method === 'draft-tree') return 'draft'
   if (method === 'heads-tree') return 'heads'
-  return method === 'lookup' || method === 'cache' || method === 'lookup-tree' ? undefined : method
+  return isOfCpu(method) ? undefined : method
 }
 
 export interface Choice {

@@ -9,7 +9,7 @@ import { DraftPlanner, type DraftPlannerConfig, NO_PREFILL } from './draft-plann
 import type { Estimates } from './estimates'
 import { GoodputPolicy } from './goodput-policy'
 import { addDecodeRows, addPrefillRows } from './passes'
-import { DRAFT_MODELS, MAX_DEPTH, MAX_NODES, type Method, netOf, OFF, type Policy } from './policy'
+import { DRAFT_MODELS, isOfCpu, MAX_DEPTH, MAX_NODES, type Method, netOf, OFF, type Policy } from './policy'
 import { prefillBudget } from './prefill-budget'
 import { type Progress, Sequence, type SequenceRequest, type TokenSource } from './sequence'
 import { emptyPass, type Row, type Step, type Verdict } from './step'
@@ -228,7 +228,7 @@ export class Scheduler {
   planAhead(current: Step): Step | undefined {
     const looksUp = (sequence: Sequence): boolean => current.choices.get(sequence)?.method === 'lookup'
     const wantsTokens = ({ request: { speculation: wish } }: Sequence): boolean =>
-      typeof wish === 'object' && knowsTokens.includes(wish.method)
+      typeof wish === 'object' && isOfCpu(wish.method)
     const blind = (sequence: Sequence): boolean =>
       // Inside a repetition the next lookup will find something too; elsewhere the tokens are needed to know.
       (looksUp(sequence) || !wantsTokens(sequence)) &&
@@ -236,6 +236,8 @@ export class Scheduler {
       sequence.request.logProbs === undefined &&
       // The ids of what is judged by probabilities depend on its depths, and these must not depend on company.
       sequence.request.verification === undefined &&
+      // What its grammar allows depends on the tokens.
+      sequence.request.constraint === undefined &&
       this.#config.guess?.(sequence, 1) === undefined
     if (this.#running.length === 0 || this.#joining() || this.#mayCopyInstead(current)) return undefined
     if (!this.#running.every(({ numInFlight }) => numInFlight > 0)) return undefined
@@ -354,9 +356,6 @@ function addDecoding(step: Step, decoding: readonly Sequence[], late: ReadonlySe
     if (!late.has(sequence) || !sequence.request.verification) addDecodeRows(step, sequence)
   }
 }
-
-/** They guess from the last tokens, on the CPU. */
-const knowsTokens: readonly Method[] = ['lookup', 'cache', 'lookup-tree']
 
 /** Several of a kind, and its trees, are one source. */
 const sourceOf = (method: Method): TokenSource => method.split('-')[0] as TokenSource

@@ -1,4 +1,5 @@
 import { BLOCK_SIZE } from './block-pool'
+import type { Constraint } from './constraint'
 import type { PolicyName } from './policies'
 import type { Choice, DraftModel, Method } from './policy'
 import { chainHash, type Prefix } from './prefix'
@@ -40,11 +41,13 @@ export interface SequenceRequest {
   scoreOnly?: boolean
   /** Who goes first, the higher the earlier; 0 where nothing is said. */
   priority?: number
+  /** What its answer must match, as far as it has come; absent: anything. */
+  constraint?: Constraint
 }
 
 export type FinishReason = 'stop' | 'length' | 'scored'
 
-export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads'
+export type TokenSource = 'target' | 'lookup' | 'cache' | 'draft' | 'heads' | 'grammar'
 
 /** What one step did for one sequence. */
 export interface Progress {

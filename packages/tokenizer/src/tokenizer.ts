@@ -17,6 +17,8 @@ export interface EncodeOptions {
   bos?: boolean
   /** Control tokens written in the text are read as such. Default false: they stay text. */
   special?: boolean
+  /** The text goes on from another: neither BOS nor a space that is not there comes before it. Default false. */
+  continues?: boolean
 }
 
 export interface DecodeOptions {
@@ -76,7 +78,9 @@ export class VocabularyTokenizer implements Tokenizer {
     return this.#template !== undefined
   }
 
-  encode(text: string, { bos = this.#addBos, special = false }: EncodeOptions = {}): number[] {
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    const { continues = false, bos = this.#addBos && !continues, special = false } = options
+    if (continues && this.#encoder.addsSpace) return this.#encodeContinued(text, special)
     const parts = (special ? this.#special : this.#userDefined).split(text)
     return this.#encodeParts(parts, bos)
   }
@@ -110,6 +114,12 @@ export class VocabularyTokenizer implements Tokenizer {
 
   tokenText(id: number): string {
     return this.#vocabulary.tokens[id] ?? ''
+  }
+
+  /** Behind a line feed, which no tokenizer of this kind merges with anything: the space comes before that. */
+  #encodeContinued(text: string, special: boolean): number[] {
+    const ids = this.encode(`\n${text}`, { bos: false, special })
+    return ids.slice(ids.findIndex(id => this.tokenBytes(id).includes(0x0a)) + 1)
   }
 
   #encodeParts(parts: readonly (string | number)[], bos: boolean): number[] {
