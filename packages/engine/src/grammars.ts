@@ -4,6 +4,7 @@ import type { Tokenizer } from '@foretoken/tokenizer'
 import type { CompiledGrammar, GrammarCompiler } from '@mlc-ai/web-xgrammar'
 import { bad } from './argument'
 import type { GrammarText } from './grammar'
+import { textBytes } from './text-bytes'
 import { TokenConstraint } from './token-constraint'
 import { GrammarTrial, loadXGrammar, parse, type XGrammar } from './xgrammar'
 
@@ -82,7 +83,7 @@ export class Grammars {
     const open = async (): Promise<Compiler> => {
       const xgrammar = await loadXGrammar(this.address)
       const { vocabSize, endIds } = this.tokenizer
-      const vocabulary = Array.from({ length: vocabSize }, (_, id) => this.tokenizer.tokenBytes(id))
+      const vocabulary = Array.from({ length: vocabSize }, (_, id) => textBytes(this.tokenizer, id))
       const info = await xgrammar.TokenizerInfo.createTokenizerInfo(
         vocabulary as unknown as string[], // bytes are taken as they are
         'raw',

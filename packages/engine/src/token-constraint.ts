@@ -7,6 +7,7 @@ import { invariant } from '@foretoken/errors'
 import type { Constraint, Verdict } from '@foretoken/scheduler'
 import type { Tokenizer } from '@foretoken/tokenizer'
 import type { GrammarMatcher } from '@mlc-ai/web-xgrammar'
+import { textBytes } from './text-bytes'
 
 /** Ids that end an answer by themselves, and those that this request goes on after. */
 export interface Endings {
@@ -111,7 +112,7 @@ export class TokenConstraint implements Constraint {
   /** XGrammar gives up on a control token that ends nothing. */
   #isKnown(token: number): boolean {
     const { ends, ignored } = this.endings
-    return ends.has(token) || (!ignored.has(token) && this.tokenizer.tokenBytes(token).length > 0)
+    return ends.has(token) || (!ignored.has(token) && textBytes(this.tokenizer, token).length > 0)
   }
 
   async #nextMask(): Promise<Uint32Array> {
