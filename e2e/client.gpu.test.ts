@@ -1,5 +1,6 @@
 /** The client and the real worker: errors, aborts and shapes as a page sees them. */
 import { bundledDraftUrl, bundledHeadsUrl, bundledModelUrl } from '@foretoken/tiny-models'
+import grammars from '@mlc-ai/web-xgrammar?url'
 import {
   createEngine,
   type Engine,
@@ -152,7 +153,7 @@ describe('preflight', () => {
 })
 
 describe('an engine', () => {
-  const options = { maxConcurrent: 3, heads: 'bundled' } as const
+  const options = { maxConcurrent: 3, heads: 'bundled', grammars } as const
   let engine: Engine
   beforeAll(async () => {
     engine = await createEngine({ model: 'bundled', ngramCache: { name: 'client' }, ...options })
@@ -175,6 +176,26 @@ describe('an engine', () => {
     )
     const sizes = await Promise.all(files.map(async file => (await file.arrayBuffer()).byteLength))
     expect(sizes[0]! + sizes[1]! - found.downloadBytes).toBeLessThan(64)
+  })
+
+  it('answers in JSON by a schema, compiled in the worker', async () => {
+    const properties = { hero: { enum: ['fox', 'frog'] }, age: { type: 'integer', minimum: 1, maximum: 99 } }
+    const schema = { type: 'object', properties, required: ['hero', 'age'] }
+    const request = {
+      messages,
+      response_format: { type: 'json_schema', json_schema: { schema } },
+      seed: 1,
+    } as const
+    const { choices, usage } = await engine.chat.completions.create(request)
+    const { hero, age, ...others } = JSON.parse(choices[0]!.message.content!)
+    expect(['fox', 'frog']).toContain(hero)
+    expect(Number.isInteger(age) && age >= 1 && age <= 99).toBe(true)
+    expect(others).toEqual({})
+    expect(choices[0]!.finish_reason).toBe('stop')
+    expect(usage.completion_tokens).toBeGreaterThan(0)
+    const error = await rejection(collect(engine.generate({ prompt, grammar: { regex: '(' } })))
+    expect([error.code, error.details.argument]).toEqual(['bad-request', 'grammar.regex'])
+    expect(error.message).toContain('parenthesis')
   })
 
   it('pushes batches until the end', async () => {

@@ -137,7 +137,7 @@ export function loadedModes({ drafts, heads }: Family): Mode[] {
 /** Who can draft for a request with a grammar. */
 export const constrainedModes: Mode[] = [
   { name: 'off', speculation: 'off' },
-  ...[1, 8].flatMap(depth =>
+  ...[2, 8].flatMap(depth =>
     (['grammar', 'lookup', 'cache'] as const).map(
       (method): Mode => ({ name: `${method}@${depth}`, speculation: { method, depth } }),
     ),

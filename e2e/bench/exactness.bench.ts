@@ -51,7 +51,7 @@ export async function* measureFamily(
   {
     only = () => true,
     parts = 'all',
-  }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'none' } = {},
+  }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'constrained' } = {},
 ): AsyncGenerator<BenchRow> {
   const { format } = drafters
   const seeds = quick ? [1] : [1, 2, 3, 4, 5]
@@ -79,10 +79,10 @@ export async function* measureFamily(
     }
     yield tally.row()
   }
-  if (parts !== 'none') {
+  if (parts === 'all' || parts === 'constrained') yield* measureConstrained(rig, format, quick, only)
+  if (parts === 'all' || parts === 'endings') {
     const deep = deepModes(drafters).filter(only)
     yield* measureEndings(rig, deep, format, samplings)
-    yield* measureConstrained(rig, format, quick)
     const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
     if (parts === 'all') yield* measureCrowd(rig, small, format, samplings)
     yield* measureContextEnd(small, deep, format, samplings)
@@ -114,15 +114,14 @@ async function* measureEndings(
 }
 
 /** Requests that a grammar constrains, alone and among others that have none. */
-export async function* measureConstrained(
+async function* measureConstrained(
   rig: ExactnessRig,
   format: string,
   quick: boolean,
+  only: (mode: Mode) => boolean,
 ): AsyncGenerator<BenchRow> {
-  const modes = [
-    ...cases.constrainedModes,
-    ...cases.adversarialModes.filter(({ name }) => !/trees/.test(name)),
-  ]
+  const chains = cases.adversarialModes.filter(({ name }) => !/trees/.test(name))
+  const modes = [...cases.constrainedModes, ...chains].filter(only)
   for (const mode of modes) {
     const tally = new Tally(mode, format, 'constrained ')
     for (const [i, sampling] of cases.constrainedSamplings.entries()) {
