@@ -21,7 +21,7 @@ function check(row: BenchRow): void {
 }
 
 it('speculation with heads and a second draft changes no id, nor does it under a grammar', async () => {
-  const modes = ['off', 'draft-2@4', 'heads@3', 'heads-tree@16', 'grammar@8', 'lookup@2']
+  const modes = ['off', 'draft-2@4', 'heads@3', 'heads-tree@16', 'grammar@8', 'draft@2']
   const only = ({ name }: Mode) => modes.includes(name)
   for await (const row of measureFamily(tales, true, { only, parts: 'constrained' })) check(row)
 }, 600_000)

@@ -134,11 +134,11 @@ export function loadedModes({ drafts, heads }: Family): Mode[] {
   ]
 }
 
-/** Who can draft for a request with a grammar. */
+/** Who can draft for a request with a grammar, heads apart, which not every family has. */
 export const constrainedModes: Mode[] = [
   { name: 'off', speculation: 'off' },
   ...[2, 8].flatMap(depth =>
-    (['grammar', 'lookup', 'cache'] as const).map(
+    (['grammar', 'lookup', 'cache', 'draft'] as const).map(
       (method): Mode => ({ name: `${method}@${depth}`, speculation: { method, depth } }),
     ),
   ),
@@ -222,11 +222,7 @@ export async function compare(
   const expected = await rig.reference(prompt, sampling, NUM_TOKENS)
   const others = together ? companions : []
   const wanted: number[][] = []
-  // A draft model does not draft for a grammar: such a companion has none.
-  const isFree = ({ plain, speculation }: (typeof companions)[number]): boolean =>
-    plain || (sampling.grammar !== undefined && speculation.method === 'draft')
-  const samplingOf = (other: (typeof companions)[number]): Sampling =>
-    isFree(other) ? plainOf(sampling) : sampling
+  const samplingOf = (other: { plain: boolean }): Sampling => (other.plain ? plainOf(sampling) : sampling)
   for (const other of others) {
     wanted.push(await rig.reference(other.prompt, samplingOf(other), other.maxTokens))
   }

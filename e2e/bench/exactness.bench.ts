@@ -121,7 +121,9 @@ async function* measureConstrained(
   only: (mode: Mode) => boolean,
 ): AsyncGenerator<BenchRow> {
   const chains = cases.adversarialModes.filter(({ name }) => !/trees/.test(name))
-  const modes = [...cases.constrainedModes, ...chains].filter(only)
+  const heads: Mode = { name: 'heads@3', speculation: { method: 'heads', depth: 3 } }
+  const own = rig.engine.stats().numHeads > 0 ? [heads] : []
+  const modes = [...cases.constrainedModes, ...own, ...chains].filter(only)
   for (const mode of modes) {
     const tally = new Tally(mode, format, 'constrained ')
     for (const [i, sampling] of cases.constrainedSamplings.entries()) {

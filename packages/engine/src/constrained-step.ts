@@ -7,13 +7,26 @@ import type { TokenMasks } from './token-masks'
 const constraintOf = ({ request }: Pick<Sequence, 'request'>): TokenConstraint | undefined =>
   request.constraint as TokenConstraint | undefined
 
+/** Drafts that nets have made: the tokens of each, known because its grammar has to know them. */
+export type Drafts = ReadonlyMap<Sequence, readonly number[]>
+
+/** Each up to the first token that its grammar forbids. */
+export const allowedDrafts = (drafts: Drafts): Drafts =>
+  new Map(
+    [...drafts].map(([sequence, tokens]) => [
+      sequence,
+      tokens.slice(0, sequence.request.constraint!.numAllowed(tokens)),
+    ]),
+  )
+
 /** Of every row that draws for a sequence with a grammar. */
-export async function tokenMasks({ targetPass, guesses }: Step): Promise<TokenMasks[]> {
+export async function tokenMasks({ targetPass, guesses }: Step, drafts: Drafts): Promise<TokenMasks[]> {
   const masks: TokenMasks[] = []
   for (const { sequence, firstSample } of targetPass.verdicts) {
     const constraint = constraintOf(sequence)
     if (!constraint) continue
-    const drafted = guesses.find(guess => guess.sequence === sequence)?.tokens ?? []
+    const guess = guesses.find(each => each.sequence === sequence)
+    const drafted = drafts.get(sequence) ?? guess?.tokens ?? []
     masks.push({ firstSample, words: await constraint.masks(drafted) })
   }
   return masks

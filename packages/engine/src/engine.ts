@@ -9,6 +9,7 @@ import {
   type DraftPass,
   MAX_DEPTH,
   type Progress,
+  readBack,
   type Scheduler,
   type Sequence,
   type SequenceRequest,
@@ -17,14 +18,14 @@ import {
 import { bad, checkCandidates } from './argument'
 import { BatchQueue } from './batch-queue'
 import { type CommandTime, timeEach } from './command-timer'
-import { constrained, release, tokenMasks } from './constrained-step'
+import { allowedDrafts, constrained, release, tokenMasks } from './constrained-step'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
 import { engineStats } from './engine-stats'
 import { Generation } from './generation'
 import { type EngineInternals, type LoadedEngine, loadEngine, MAX_WAITING } from './load-engine'
 import { checkIds, contextFull, parseRequest, type Request } from './request'
-import type { StepOutcome, SubmittedStep } from './runner'
+import type { Prepared, StepOutcome, SubmittedStep } from './runner'
 import { allocateLogits, Scorings } from './scorings'
 import { stepEvent } from './step-event'
 import { StepFeed } from './step-feed'
@@ -293,7 +294,7 @@ export class Engine {
         this.#dropLeaving()
         for (const sequence of scheduler.admit()) this.#admit(sequence)
         const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
-        const next = step && runner.submit(step, await tokenMasks(step))
+        const next = step && runner.submit(step, await this.#prepare(step))
         if (!current && !next) {
           void this.#parts.ngrams?.save()
           return
@@ -317,6 +318,14 @@ export class Engine {
       this.#active = false
       this.#dropLeaving()
     }
+  }
+
+  /** What grammars have to say of a step, drafts that they have to know before included. */
+  async #prepare(step: Step): Promise<Prepared> {
+    if (readBack(step).length === 0) return { masks: await tokenMasks(step, new Map()) }
+    const { drafts: whole, ...ran } = await this.#parts.runner.draft(step)
+    const drafts = allowedDrafts(whole)
+    return { masks: await tokenMasks(step, drafts), drafted: { ...ran, drafts } }
   }
 
   #admit(sequence: Sequence): void {

@@ -12,6 +12,7 @@ const modes: Speculation[] = [
   { method: 'grammar', depth: 8 },
   { method: 'lookup', depth: 5 },
   { method: 'cache', depth: 4 },
+  { method: 'draft', depth: 6 },
   'auto',
 ]
 
@@ -56,13 +57,14 @@ describe('a grammar', () => {
         expect(isValid(schema, JSON.parse(off.text)), off.text).toBe(true)
         const [beside, ...all] = await Promise.all([
           run({ ...free, speculation: { method: 'draft', depth: 3 } }),
-          ...modes.slice(0, 3).map(speculation => run({ grammar, temperature, speculation })),
+          ...modes.slice(0, 4).map(speculation => run({ grammar, temperature, speculation })),
         ])
         expect(beside.tokens).toEqual(plain.tokens)
         const others = [...all, await run({ grammar, temperature, speculation: 'auto' })]
         for (const [i, { tokens }] of others.entries())
           expect(tokens, JSON.stringify(modes[i])).toEqual(off.tokens)
         expect(others[0]!.sources).toContain('grammar')
+        expect(others[3]!.sources).toContain('draft')
       },
     )
     await fc.assert(property, { numRuns: 5, endOnFailure: true })

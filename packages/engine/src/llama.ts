@@ -21,7 +21,7 @@ import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
 import { ropeFactors, ropeTable } from './rope-table'
-import { isConstrained } from './token-masks'
+import { changesLogits, isConstrained } from './token-masks'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -155,10 +155,7 @@ export class LlamaBuilder {
       ...this.draw(this.options.isDraft ?? false),
       only(verifies, this.#verify(logits)),
       // Log-probabilities are those of the raw logits: computed again, the same bits, rather than kept twice.
-      only(
-        pass => wantsLogProbs(pass) && (adjustsLogits(pass) || isConstrained(pass)),
-        this.toLogits(normed),
-      ),
+      only(pass => wantsLogProbs(pass) && changesLogits(pass), this.toLogits(normed)),
       only(wantsLogProbs, this.#logProbs(logits)),
     ]
   }

@@ -181,7 +181,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const llamas = planLlamas(plan, configs, sizes, { ...request, numerics })
   const plannedHeads = heads && planHeads(plan, models[0]!.config.dim, sizes, heads.numHeads)
   const stride = paddedColumns(models[0]!.config.vocab)
-  const readbacks = planReadbacks(plan, resident, maxSamples, stride)
+  const readbacks = planReadbacks(plan, resident, sizes, stride)
   const timers = Array.from({ length: timestamps ? MAX_IN_FLIGHT : 0 }, () => planTimer(plan))
   const weights = [...models, ...(heads ? [heads] : [])].flatMap(({ layout }) => layout.buffers)
   const buffers = [...plan.buffers, ...weights]

@@ -70,15 +70,15 @@ describe('a request', () => {
     expect(parse({}).samples).toHaveLength(1)
   })
 
-  it('with a grammar is drafted for by the CPU alone, and judged by shared noise', () => {
+  it('with a grammar is drafted for by chains, and judged by shared noise', () => {
     const limits = { ...everything, verificationDepth: 4 }
     const grammar = { regex: 'a+' }
     expect(parse({ grammar }).grammar).toEqual({ kind: 'regex', text: 'a+', strict: true })
     expect(parse({}).grammar).toBeUndefined()
-    for (const method of ['lookup', 'cache', 'grammar'] as const)
+    for (const method of ['lookup', 'cache', 'grammar', 'draft', 'heads'] as const)
       expect(refused({ grammar, speculation: { method, depth: 2 } }, limits)).toBe('nothing')
-    for (const method of ['draft', 'heads', 'tree'] as const)
-      expect(refused({ grammar, speculation: { method, depth: 2 } }, limits)).toBe('speculation.method')
+    const tree = { method: 'tree', depth: 2 }
+    expect(refused({ grammar, speculation: tree }, limits)).toBe('speculation.method')
     expect(refused({ speculation: { method: 'grammar', depth: 2 } })).toBe('speculation.method')
     expect(refused({ grammar, verification: 'block', temperature: 1 }, limits)).toBe('verification')
     expect(refused({ grammar }, { ...plainEngine, grammars: false })).toBe('grammar')

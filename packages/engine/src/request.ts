@@ -2,7 +2,6 @@
 import { EngineError } from '@foretoken/errors'
 import {
   isDraftModel,
-  isOfCpu,
   isTreeMethod,
   POLICY_NAMES,
   type Sampling,
@@ -241,7 +240,7 @@ function checkVerification({ verification = 'shared-noise', speculation }: Gener
   }
 }
 
-/** A grammar has to know guesses before they are verified, and knows what the target itself would draw. */
+/** A grammar walks along chains, and knows what the target itself would draw. */
 function checkWithGrammar(
   { verification = 'shared-noise' }: GenerateOptions,
   grammar: GrammarText | undefined,
@@ -252,8 +251,8 @@ function checkWithGrammar(
     if (method === 'grammar') throw bad('speculation.method', method, 'another, where there is no grammar')
     return
   }
-  if (method !== undefined && (isTreeMethod(method) || !isOfCpu(method)))
-    throw bad('speculation.method', method, "'lookup', 'cache' or 'grammar' with a grammar")
+  if (method !== undefined && isTreeMethod(method))
+    throw bad('speculation.method', 'tree', 'a method that drafts chains, with a grammar')
   if (verification !== 'shared-noise')
     throw bad('verification', verification, "'shared-noise' with a grammar")
 }

@@ -6,6 +6,7 @@ import {
   MAX_DEPTH,
   netOf,
   OFF,
+  readBack,
   type Sequence,
   type Step,
   type Verdict,
@@ -16,13 +17,22 @@ import { ADJUSTMENT_WORDS, adjustmentFlags, adjustmentWords, PENALISED, tokenCou
 import { type AttentionOptions, type AttentionPlan, planAttention } from './attention-plan'
 import type { BufferPlan, PlannedBuffer } from './buffer-plan'
 import { type Command, record, recordAlone } from './command'
+import type { Drafts } from './constrained-step'
+import { DraftReadback, NO_TOKEN, planDraftReadback } from './draft-readback'
 import type { Gpu } from './gpu'
 import type { GpuTimer } from './gpu-timer'
 import type { Llama } from './llama'
 import { LogProbReadback, type TokenLogProbs } from './log-probs'
 import { LogitReadback, planLogitReadback } from './logit-readback'
 import { type OwnCommands, ownCommands } from './own-commands'
-import { MARGINS_AT, PATH_AT, type PlannedResident, RESULT_WORDS, type Resident } from './resident'
+import {
+  MARGINS_AT,
+  PATH_AT,
+  type PlannedResident,
+  RESULT_WORDS,
+  type Resident,
+  type Sizes,
+} from './resident'
 import type { StepData } from './step-data'
 import type { TokenMasks } from './token-masks'
 
@@ -57,6 +67,14 @@ interface Slot {
   timer: GpuTimer | undefined
 }
 
+/** What is known of a step before it is submitted. */
+export interface Prepared {
+  /** Of every sequence that has a grammar. */
+  masks?: readonly TokenMasks[]
+  /** The draft passes have run: what they drafted, as far as grammars allow it. */
+  drafted?: { drafts: Drafts; numDispatches: number; submittedAt: number }
+}
+
 interface Extras {
   accept?: Kernel
   numHeads?: number
@@ -67,21 +85,24 @@ interface Extras {
 export type PlannedReadbacks = Record<'logProbs' | 'logits', PlannedBuffer> & {
   /** One per step in flight. */
   verdicts: PlannedBuffer[]
+  /** Where requests may have a grammar. */
+  drafts: PlannedBuffer | undefined
 }
 
 /** `stride`: floats of a row of the target's logits. */
 export function planReadbacks(
   plan: BufferPlan,
   { shared }: PlannedResident,
-  maxSamples: number,
+  sizes: Sizes,
   stride: number,
 ): PlannedReadbacks {
   return {
+    drafts: sizes.maskWords > 0 ? planDraftReadback(plan, sizes) : undefined,
     verdicts: Array.from({ length: MAX_IN_FLIGHT }, () =>
       plan.add('readback', shared.verdicts.bytes, 'work', 'readback'),
     ),
     logProbs: plan.add('log-probabilities readback', shared.logProbs.bytes, 'work', 'readback'),
-    logits: planLogitReadback(plan, maxSamples, stride),
+    logits: planLogitReadback(plan, sizes.maxSamples, stride),
   }
 }
 
@@ -89,6 +110,7 @@ export class Runner {
   readonly #slots: Slot[]
   readonly #logProbReadback: LogProbReadback
   readonly #logitReadback: LogitReadback
+  readonly #draftReadback: DraftReadback | undefined
   #numSubmitted = 0
 
   private constructor(
@@ -114,6 +136,9 @@ export class Runner {
       target.logitStride,
       gpu.buffer(readbacks.logits),
     )
+    const { drafts: staging } = readbacks
+    this.#draftReadback =
+      staging && new DraftReadback(resident.history, gpu.buffer(staging), resident.params.CONTEXT)
   }
 
   static async create(
@@ -146,31 +171,30 @@ export class Runner {
 
   /** Runs a step alone. `attention`: otherwise than it would, to be checked. */
   execute(step: Step, attention: AttentionOptions = {}): Promise<StepOutcome> {
-    return this.submit(step, [], attention).outcome
+    return this.submit(step, {}, attention).outcome
   }
 
   /**
-   * Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. `masks`:
-   * of every sequence that has a grammar.
+   * Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way.
    */
-  submit(step: Step, masks: readonly TokenMasks[] = [], attention: AttentionOptions = {}): SubmittedStep {
+  submit(
+    step: Step,
+    { masks = [], drafted }: Prepared = {},
+    attention: AttentionOptions = {},
+  ): SubmittedStep {
     const { device } = this.gpu
     const begin = performance.now()
     this.#check(step)
     const slot = this.#slots[this.#numSubmitted++ % MAX_IN_FLIGHT]!
     const plans = this.plan(step, attention)
     const offsets = this.#upload(step, plans)
-    const { maskWords } = this.resident.sizes
-    for (const { firstSample, words } of masks)
-      this.gpu.device.queue.writeBuffer(this.resident.masks!, firstSample * maskWords * 4, words)
+    this.#constrain(step, masks, drafted?.drafts)
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass(slot.timer ? { timestampWrites: slot.timer.writes } : {})
-    let numDispatches = 0
+    let numDispatches = drafted?.numDispatches ?? 0
     if (step.isAhead) numDispatches += recordAlone(pass, this.own.place, this.own.numPlaceGroups(step))
     if (step.lookups.length > 0) numDispatches += recordAlone(pass, this.own.lookup, step.lookups.length)
-    step.draftPasses.forEach((draftPass, i) => {
-      numDispatches += record(pass, this.#commandsOf(draftPass.net), draftPass, offsets[i]!, plans[i]!)
-    })
+    if (!drafted) numDispatches += this.#recordDrafts(pass, step, offsets, plans)
     const last = offsets.at(-1)!
     const targetPlan = plans.at(-1)!
     numDispatches += record(pass, this.target.commands, step.targetPass, last, targetPlan)
@@ -190,7 +214,45 @@ export class Runner {
     const outcome = this.#read(step, slot, { numDispatches, recordMs })
     // Whoever waits for it hears of a failure; nobody does where an earlier step has failed already.
     outcome.catch(() => {})
-    return { step, submittedAt: begin, outcome }
+    return { step, submittedAt: drafted?.submittedAt ?? begin, outcome }
+  }
+
+  /** Runs the draft passes of a step alone, and tells what they drafted for those who have a grammar. */
+  async draft(step: Step): Promise<NonNullable<Prepared['drafted']>> {
+    const submittedAt = performance.now()
+    const sequences = readBack(step)
+    const plans = this.plan(step)
+    const offsets = this.#upload(step, plans)
+    const encoder = this.gpu.device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    const numDispatches = this.#recordDrafts(pass, step, offsets, plans)
+    pass.end()
+    this.#draftReadback!.copy(encoder, step, sequences)
+    this.gpu.device.queue.submit([encoder.finish()])
+    const drafts = await this.#draftReadback!.read(step, sequences)
+    return { drafts, numDispatches, submittedAt }
+  }
+
+  #recordDrafts(
+    pass: GPUComputePassEncoder,
+    { draftPasses }: Step,
+    offsets: readonly number[],
+    plans: readonly AttentionPlan[],
+  ): number {
+    return draftPasses.reduce((sum, draftPass, i) => {
+      return sum + record(pass, this.#commandsOf(draftPass.net), draftPass, offsets[i]!, plans[i]!)
+    }, 0)
+  }
+
+  /** Writes what grammars allow, and ends drafts at what they forbid. */
+  #constrain({ choices }: Step, masks: readonly TokenMasks[], drafts: Drafts = new Map()): void {
+    const { history, sizes, params } = this.resident
+    for (const { firstSample, words } of masks)
+      this.gpu.device.queue.writeBuffer(this.resident.masks!, firstSample * sizes.maskWords * 4, words)
+    for (const [sequence, tokens] of drafts) {
+      if (tokens.length === choices.get(sequence)!.depth) continue
+      this.#write(history, sequence.index * params.CONTEXT + sequence.length + tokens.length, [NO_TOKEN])
+    }
   }
 
   #check({ targetPass: { rows, samples } }: Step): void {

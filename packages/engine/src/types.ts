@@ -222,7 +222,7 @@ export interface GenerateOptions extends SamplingOptions {
    * What the answer must match; needs the engine's `grammars`. At every place the tokens that it forbids are taken out
    * first: bias, penalties, temperature, top-k, top-p and min-p work on those that are left; log-probabilities stay the
    * model's own. End tokens are allowed where it can end. The answer is over, with `stop`, as soon as nothing but the
-   * end may follow. Guesses for it come from lookup, the n-gram cache and the grammar itself.
+   * end may follow. All drafters of chains guess for it, and the grammar itself; trees do not.
    */
   grammar?: Grammar
   /**

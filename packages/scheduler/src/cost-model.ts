@@ -8,6 +8,7 @@
  * uncertain each is: a cell that was seen a moment ago does not explain it, one that was not seen for long does. The
  * tables stay in ms of the device as it was measured: choices depend on how costs compare.
  */
+import { readBack } from './constraint'
 import { CostCurve, noiseOf } from './cost-curve'
 import { LatencyModel } from './latency-model'
 import type { DraftNet } from './policy'
@@ -39,7 +40,7 @@ export class CostModel {
   }
   /** The same steps in the eyes of SmartSpec, for its policy. */
   readonly latency = new LatencyModel()
-  readonly #late = { ahead: new Median(), alone: new Median() }
+  readonly #late = { ahead: new Median(), alone: new Median(), readback: new Median() }
   #logSlowdown = 0
   #slowdownVariance = SLOWDOWN_WALK
 
@@ -53,7 +54,14 @@ export class CostModel {
     return Math.max(0, alone.value - ahead.value)
   }
 
-  observeStep({ targetPass: { rows, samples }, draftPasses, isAhead }: Step, stepMs: number): void {
+  /** What a step loses beyond that whose drafts are read back before they are verified. */
+  get readbackMs(): number {
+    return Math.max(0, this.#late.readback.value - this.#late.alone.value)
+  }
+
+  observeStep(step: Step, stepMs: number): void {
+    const { rows, samples } = step.targetPass
+    const { draftPasses, isAhead } = step
     // A draft model that catches up by itself says nothing of a step.
     if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
@@ -63,7 +71,9 @@ export class CostModel {
       this.latency.observe(rows.length, numContext(rows), stepMs)
       this.#observeWait(rows.length, stepMs, isAhead)
     }
-    this.#learn([{ curve: this.target, rows: rows.length, count: 1 }, ...this.#partsOf(draftPasses)], stepMs)
+    const parts = [{ curve: this.target, rows: rows.length, count: 1 }, ...this.#partsOf(draftPasses)]
+    if (readBack(step).length === 0) this.#learn(parts, stepMs)
+    else this.#late.readback.observe(stepMs - parts.reduce((sum, part) => sum + expectedMs(part), 0))
   }
 
   /** How late undrafted steps are, planned ahead or not. */

@@ -57,7 +57,7 @@ export class DraftPlanner {
     this.#config = config
     this.#policies = new Map([[undefined, policy]])
     this.#cost = cost
-    this.#drafters = draftersOf(config, this.estimates, () => cost.waitMs)
+    this.#drafters = draftersOf(config, this.estimates, cost)
   }
 
   /**
@@ -207,14 +207,16 @@ class Taken {
 function draftersOf(
   { maxRows, numDrafts = 0, numHeads = 0, trees, ngramCache, guess }: DraftPlannerConfig,
   estimates: Estimates,
-  waitMs: () => number,
+  cost: CostModel,
 ): Drafter[] {
+  const waitMs = () => cost.waitMs
+  const readbackMs = () => cost.readbackMs
   return [
     new LookupDrafter(estimates, guess, waitMs),
     new GrammarDrafter(estimates),
     ...(ngramCache ? [new CacheDrafter(estimates, ngramCache, waitMs)] : []),
-    ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows)),
-    ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads)] : []),
+    ...DRAFT_MODELS.slice(0, numDrafts).map(model => new ModelDrafter(model, estimates, maxRows, readbackMs)),
+    ...(numHeads > 0 ? [new HeadsDrafter(estimates, numHeads, readbackMs)] : []),
     ...(trees ? [new LookupTreeDrafter(estimates, waitMs)] : []),
     ...(trees && numDrafts > 0 ? [new ModelTreeDrafter(estimates, maxRows)] : []),
     ...(trees && numHeads > 0 ? [new HeadsTreeDrafter(estimates, numHeads)] : []),

@@ -2,8 +2,10 @@
  * Medusa heads (Cai et al., 2401.10774): from the target's last state, which stays on the GPU, head i guesses the token i
  * places behind the next. One pass for all of them, and nothing to catch up with.
  */
+import { readback } from './constraint'
 import { begin, type Drafter, type Proposal } from './drafter'
 import type { Estimates } from './estimates'
+import type { Offer } from './policy'
 import type { Sequence } from './sequence'
 import { type DraftPass, emptyPass, type Step } from './step'
 
@@ -14,13 +16,15 @@ export class HeadsDrafter implements Drafter {
   constructor(
     readonly estimates: Estimates,
     readonly numHeads: number,
+    readonly readbackMs: () => number,
   ) {}
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
     if (!hasState(sequence, current)) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, Math.min(most, this.numHeads))
     const drafting = { lag: 1, horizon: 1, passes: gains.map(() => 0) }
-    return { offer: { method: this.method, gains, drafting }, most: gains.length, add: () => {} }
+    const offer: Offer = { method: this.method, gains, drafting, ...readback(sequence, this.readbackMs) }
+    return { offer, most: gains.length, add: () => {} }
   }
 
   addPasses(step: Step, chosen: readonly Sequence[]): void {

@@ -1,6 +1,6 @@
 export { adviseDraft, type DraftAdvice, type DraftCandidate } from './advise-draft'
 export { BLOCK_SIZE, blocksFor } from './block-pool'
-export type { Constraint } from './constraint'
+export { type Constraint, readBack } from './constraint'
 export { CostModel, type CostTable } from './cost-model'
 export { DrafterEstimate } from './drafter-estimate'
 export { isTreeMethod } from './estimates'
@@ -16,7 +16,6 @@ export {
   type DraftModel,
   type DraftNet,
   isDraftModel,
-  isOfCpu,
   MAX_DEPTH,
   MAX_NODES,
   METHODS,

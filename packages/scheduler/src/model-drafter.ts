@@ -2,6 +2,7 @@
  * A draft model of its own KV caches, which catch up with what it has not seen when it is asked to draft: a chain, one
  * pass per token. What catching up takes is spread over the steps that are expected to profit from it.
  */
+import { readback } from './constraint'
 import { begin, type Drafter, type Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { type DraftModel, netOf, OFF } from './policy'
@@ -14,6 +15,7 @@ export class ModelDrafter implements Drafter {
     readonly method: DraftModel,
     readonly estimates: Estimates,
     readonly maxRows: number,
+    readonly readbackMs: () => number,
   ) {}
 
   get net(): DraftModel {
@@ -25,7 +27,8 @@ export class ModelDrafter implements Drafter {
     if (lag === undefined) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, most)
     const drafting = { lag, horizon: this.estimates.stepsLeft(sequence, gains) }
-    return { offer: { method: this.method, gains, drafting }, most: gains.length, add: () => {} }
+    const offer = { method: this.method, gains, drafting, ...readback(sequence, this.readbackMs) }
+    return { offer, most: gains.length, add: () => {} }
   }
 
   /** First what it has not seen yet, ending with the first token; then one row per sequence and token. */

@@ -58,7 +58,7 @@ export interface Offer {
    * chance that all nodes on the way to the i-th are accepted, so that the first n are a tree for every n.
    */
   gains: readonly number[]
-  /** The step waits so long, in ms, for the verdict of the one in flight, which these guesses need to know. */
+  /** The step waits so long, in ms, for tokens that these guesses, or the grammar that judges them, need to know. */
   waitMs?: number
   /** Of what drafts on the GPU. Absent where guesses cost nothing. */
   drafting?: {
