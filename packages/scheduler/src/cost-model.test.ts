@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
+import { Estimates } from './estimates'
+import { ModelDrafter } from './model-drafter'
 import { request } from './scheduler-case'
 import { Sequence } from './sequence'
 import { emptyPass, type Pass, type Step } from './step'
@@ -21,6 +23,22 @@ const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
   choices: new Map(),
   trees: new Map(),
   tables: [],
+})
+
+it('tells what it costs to read drafts back, and does not take it for the price of the passes', () => {
+  const cost = new CostModel()
+  cost.target.measure(3, 10)
+  cost.of('draft').measure(1, 2)
+  const constraint = { numAllowed: () => 0, forced: () => [] }
+  const constrained = new Sequence(request(10, { constraint }), 100)
+  const choices: Step['choices'] = new Map([[constrained, { method: 'draft', depth: 2 }]])
+  expect(cost.readbackMs).toBe(0)
+  for (let i = 0; i < 20; i++) cost.observeStep({ ...step(3, [1, 1]), choices }, 19)
+  expect(cost.readbackMs).toBeCloseTo(5)
+  expect(cost.of('draft').at(1)).toBeCloseTo(2)
+  const drafter = new ModelDrafter('draft', new Estimates(), 64, () => cost.readbackMs)
+  expect(drafter.propose(constrained, 2, undefined)!.offer.waitMs).toBeCloseTo(5)
+  expect(drafter.propose(sequence, 2, undefined)!.offer.waitMs).toBeUndefined()
 })
 
 describe('a table of measurements', () => {
