@@ -46,7 +46,7 @@ export interface Run {
 
 export class ExactnessRig {
   /** Ids with speculation off, alone, by prompt and sampling. */
-  readonly #references = new Map<string, number[]>()
+  readonly #references = new Map<string, { tokens: number[]; hasEnded: boolean }>()
   #mode: Mode | undefined
   #numDecisions = 0
 
@@ -92,7 +92,7 @@ export class ExactnessRig {
   guess(sequence: Sequence, depth: number): Guess | undefined {
     const { temperature, seed } = sequence.request.sampling
     const expected = this.#references.get(keyOf(sequence.request.prompt, { temperature, seed }))
-    return expected && this.#mode?.guess?.(expected, sequence, depth)
+    return expected && this.#mode?.guess?.(expected.tokens, sequence, depth)
   }
 
   choose(): Choice | undefined {
@@ -102,16 +102,15 @@ export class ExactnessRig {
   async reference(prompt: string, sampling: Sampling, maxTokens: number): Promise<number[]> {
     const key = keyOf(this.engine.tokenize(prompt), sampling)
     const known = this.#references.get(key)
-    // An answer that ended by its grammar has no more.
-    if (known && (sampling.grammar || known.length >= maxTokens)) return known.slice(0, maxTokens)
-    const { tokens } = await this.generate({
+    if (known && (known.hasEnded || known.tokens.length >= maxTokens)) return known.tokens.slice(0, maxTokens)
+    const { tokens, finishReason } = await this.generate({
       prompt,
       ...sampling,
       maxTokens,
       ignoreEos: sampling.grammar === undefined,
       speculation: 'off',
     })
-    this.#references.set(key, tokens)
+    this.#references.set(key, { tokens, hasEnded: finishReason === 'stop' })
     return tokens
   }
 

@@ -149,11 +149,18 @@ async function* measureCrowd(
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
   const modes = [cases.offMode, ...cases.fixedModes([4]), ...cases.controlledModes]
-  for (const [i, mode] of modes.entries()) {
-    const tally = new Tally(mode, format, 'crowd ')
+  // Greedy for one mode, sampled for the next; penalties too, and a grammar at last.
+  const crowds = modes.map((mode, i) => ({
+    mode,
+    sampling: samplings[i % samplings.length]!,
+    prefix: 'crowd ',
+  }))
+  const [grammar] = cases.constrainedSamplings.slice(-1)
+  const [auto] = cases.controlledModes
+  crowds.push({ mode: auto!, sampling: grammar!, prefix: 'constrained crowd ' })
+  for (const { mode, sampling, prefix } of crowds) {
+    const tally = new Tally(mode, format, prefix)
     const before = small.engine.stats()
-    // Greedy for one mode, sampled for the next; penalties too.
-    const sampling = samplings[i % samplings.length]!
     const { runs, mismatched } = await cases.compareCrowd(rig, small, mode, sampling)
     tally.add(runs, runs.length, mismatched)
     const after = small.engine.stats()

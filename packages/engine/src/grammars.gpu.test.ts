@@ -64,7 +64,6 @@ describe('a grammar', () => {
         for (const [i, { tokens }] of others.entries())
           expect(tokens, JSON.stringify(modes[i])).toEqual(off.tokens)
         expect(others[0]!.sources).toContain('grammar')
-        expect(others[3]!.sources).toContain('draft')
       },
     )
     await fc.assert(property, { numRuns: 5, endOnFailure: true })
@@ -84,6 +83,10 @@ describe('a grammar', () => {
       texts[index] += text
     for (const text of texts) expect(text).toMatch(pattern)
     expect(new Set(texts).size).toBeGreaterThan(1)
+    const words = { grammar: { regex: '[A-Za-z ,]+' }, temperature: 0.8, maxTokens: 30 }
+    const drafted = await run({ ...words, speculation: { method: 'draft', depth: 6 } })
+    expect(drafted.tokens).toEqual((await run({ ...words, speculation: 'off' })).tokens)
+    expect(drafted.sources).toContain('draft')
     const ebnf = 'root ::= "(" root ")" | "x"'
     const { text } = await run({ grammar: { ebnf }, temperature: 3, seed: 5 })
     expect(text).toMatch(/^\(*x\)*$/)
@@ -91,6 +94,30 @@ describe('a grammar', () => {
     expect(
       JSON.parse((await run({ grammar: 'json', maxTokens: 400, temperature: 1 })).text || '{}'),
     ).toBeTypeOf('object')
+  })
+
+  it('is kept by requests that give way and are computed again', async () => {
+    const small = { model, maxConcurrent: 3, contextLength: 192, grammars }
+    const crowded = await Engine.load(small, { skipCalibration: true, maxBlocks: 4 })
+    const answer = async (seed: number) => {
+      const tokens: number[] = []
+      const grammar = { regex: '[a-z ]+' }
+      for await (const batch of crowded.generate({
+        prompt,
+        maxTokens: 150,
+        temperature: 1,
+        seed,
+        grammar,
+        ignoreEos: true,
+      }))
+        tokens.push(...batch.tokens)
+      return tokens
+    }
+    const alone: number[][] = []
+    for (const seed of [1, 2, 3]) alone.push(await answer(seed))
+    expect(await Promise.all([1, 2, 3].map(answer))).toEqual(alone)
+    expect(crowded.stats().num_preemptions).toBeGreaterThan(0)
+    await crowded.dispose()
   })
 
   it('goes first among what shapes the draw, and leaves log-probabilities as they are', async () => {
