@@ -157,7 +157,7 @@ describe('grammars', () => {
     const [a] = tokenizer.encode('a', { continues: true })
     expect(running.numAllowed([a!, a!])).toBe(2)
     expect((await begin({ ebnf: 'root ::= "a" | "b" root' })).numAllowed([a!])).toBe(1)
-  })
+  }, 30_000)
 
   it('need what compiles them', async () => {
     const missing = new Grammars('file:///nowhere/xgrammar.js', tokenizer)
