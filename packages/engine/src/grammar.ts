@@ -24,7 +24,13 @@ export function parseGrammar(value: Grammar | undefined, isLoaded: boolean): Gra
   const message =
     `A grammar needs the package ${GRAMMAR_PACKAGE}: install it, and give its address to the engine as \`grammars\`, ` +
     `with Vite: import grammars from '${GRAMMAR_PACKAGE}?url'.`
-  throw new EngineError('bad-request', message, { argument: 'grammar', package: GRAMMAR_PACKAGE })
+  const { text } = grammar
+  const missing = {
+    argument: 'grammar',
+    value: text.slice(0, 200),
+    allowed: `none without ${GRAMMAR_PACKAGE}`,
+  }
+  throw new EngineError('bad-request', message, { ...missing, package: GRAMMAR_PACKAGE })
 }
 
 function grammarOf(value: unknown): GrammarText {

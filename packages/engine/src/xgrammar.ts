@@ -103,9 +103,6 @@ const reasonIn = (said: readonly string[]): string | undefined =>
 function cannotCompile({ kind, text }: GrammarText, reason: string): EngineError {
   const argument = `grammar.${kind}`
   const message = `"${argument}" cannot be compiled: ${reason.trim()}`
-  return new EngineError('bad-request', message, {
-    argument,
-    value: text.slice(0, 200),
-    reason: reason.trim(),
-  })
+  const details = { argument, value: text.slice(0, 200), allowed: 'what XGrammar compiles' }
+  return new EngineError('bad-request', message, { ...details, reason: reason.trim() })
 }
