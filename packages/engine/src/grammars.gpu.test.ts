@@ -3,7 +3,7 @@ import grammars from '@mlc-ai/web-xgrammar?url'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import stories40K from '../../tiny-models/stories40K-f32.gguf?url'
-import { Engine, type GenerateOptions, type Speculation } from './index'
+import { Engine, type GenerateOptions, type Speculation, sharedDevice } from './index'
 import { isValid, objectSchemas } from './json-case'
 
 const model = new URL(stories40K, location.href)
@@ -21,7 +21,7 @@ describe('a grammar', () => {
   beforeAll(async () => {
     engine = await Engine.load(
       { model, draft: model, ngramCache: { name: 'grammars' }, grammars },
-      { skipCalibration: true },
+      { skipCalibration: true, device: await sharedDevice() },
     )
   })
   afterAll(() => engine.dispose())
@@ -98,7 +98,11 @@ describe('a grammar', () => {
 
   it('is kept by requests that give way and are computed again', async () => {
     const small = { model, maxConcurrent: 3, contextLength: 192, grammars }
-    const crowded = await Engine.load(small, { skipCalibration: true, maxBlocks: 4 })
+    const crowded = await Engine.load(small, {
+      skipCalibration: true,
+      maxBlocks: 4,
+      device: await sharedDevice(),
+    })
     const answer = async (seed: number) => {
       const tokens: number[] = []
       const grammar = { regex: '[a-z ]+' }
