@@ -51,7 +51,7 @@ export async function* measureFamily(
   {
     only = () => true,
     parts = 'all',
-  }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'constrained' } = {},
+  }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'constrained' | 'none' } = {},
 ): AsyncGenerator<BenchRow> {
   const { format } = drafters
   const seeds = quick ? [1] : [1, 2, 3, 4, 5]

@@ -288,66 +288,50 @@ export class LlamaBuilder {
   #adjustLogits(logits: GPUBuffer): Promise<Command> {
     const { history, counts, adjustments, params } = this.resident
     const { CONTEXT, VOCAB } = params
-    return this.command('adjustLogits', {
-      params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: this.#vocabWorkgroup },
-      buffers: [history, counts, adjustments, logits],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
-      over: 'samples',
-      grid: tiles => [tiles, 1],
-    })
+    const buffers = [history, counts, adjustments, logits]
+    return this.#overLogits('adjustLogits', { CONTEXT, VOCAB, ADJUSTMENT_WORDS }, buffers)
   }
 
   #maskLogits(masks: GPUBuffer, logits: GPUBuffer): Promise<Command> {
-    return this.command('maskLogits', {
-      params: { MASK_WORDS: this.resident.sizes.maskWords, WORKGROUP: this.#vocabWorkgroup },
-      buffers: [masks, logits],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
-      over: 'samples',
-      grid: tiles => [tiles, 1],
-    })
+    return this.#overLogits('maskLogits', { MASK_WORDS: this.resident.sizes.maskWords }, [masks, logits])
   }
 
   #sample(logits: GPUBuffer, drafts: boolean): Promise<Command> {
     const { sampled, history, draftProbs, supports, verdicts } = this.resident
-    return this.command('sample', {
-      params: { ...this.#samplingParams(), MARGINS: drafts },
-      buffers: [logits, sampled, history, draftProbs, supports, verdicts],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
-      over: 'samples',
-      grid: tiles => [tiles, 1],
-    })
+    const buffers = [logits, sampled, history, draftProbs, supports, verdicts]
+    return this.#overLogits('sample', { ...this.#samplingParams(), MARGINS: drafts }, buffers)
   }
 
   /** Drafts that are judged by probabilities; accept.wgsl commits what it finds. */
   #verify(logits: GPUBuffer): Promise<Command> {
     const { sampled, history, draftProbs, supports } = this.resident
-    return this.command('verify', {
-      params: this.#samplingParams(),
-      buffers: [logits, supports, draftProbs, history, sampled],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
-      over: 'verdicts',
-      grid: tiles => [tiles, 1],
-    })
+    const buffers = [logits, supports, draftProbs, history, sampled]
+    return this.#overLogits('verify', this.#samplingParams(), buffers, 'verdicts')
   }
 
   #samplingParams(): Params {
     const { params, sizes } = this.resident
     const { CONTEXT, VOCAB } = params
-    return {
-      CONTEXT,
-      VOCAB,
-      VERIFICATION_DEPTH: sizes.verificationDepth,
-      WORKGROUP: this.#vocabWorkgroup,
-    }
+    return { CONTEXT, VOCAB, VERIFICATION_DEPTH: sizes.verificationDepth }
   }
 
   #logProbs(logits: GPUBuffer): Promise<Command> {
     const { sampled, logProbs } = this.resident
-    return this.command('logProbs', {
-      params: { LOG_PROB_WORDS, WORKGROUP: this.#vocabWorkgroup },
-      buffers: [logits, sampled, logProbs],
+    return this.#overLogits('logProbs', { LOG_PROB_WORDS }, [logits, sampled, logProbs])
+  }
+
+  /** A workgroup for each sample, or for each verdict, along its row of logits. */
+  #overLogits(
+    name: keyof typeof kernels,
+    params: Params,
+    buffers: readonly GPUBuffer[],
+    over: Command['over'] = 'samples',
+  ): Promise<Command> {
+    return this.command(name, {
+      params: { ...params, WORKGROUP: this.#vocabWorkgroup },
+      buffers,
       shape: [this.config.vocab, paddedColumns(this.config.vocab)],
-      over: 'samples',
+      over,
       grid: tiles => [tiles, 1],
     })
   }
