@@ -1,6 +1,6 @@
 /**
  * Promise 1: the ids with speculation are those without, for every format, mode, depth, temperature and company,
- * with penalties and logit bias as without.
+ * with penalties and logit bias as without; and for small models of every type of tensor and every architecture.
  * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
  */
 
@@ -9,7 +9,9 @@ import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import * as cases from './exactness-cases'
-import { ExactnessRig, type Family, type Mode, type Run, type Sampling } from './exactness-rig'
+import { measureModel, smallModels } from './exactness-models'
+import { ExactnessRig, type Family, type Mode, type Sampling } from './exactness-rig'
+import { Tally } from './exactness-tally'
 
 /** Three KV blocks. */
 const CONTEXT_END = 192
@@ -24,6 +26,7 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
   }
   yield* measureFamily(tales, context.quick)
   if (hasIntegerProducts()) yield* measureFamily(fastTales, true, { only: isOneOfItsKind, parts: 'none' })
+  for await (const model of smallModels()) yield* measureModel(model)
 }
 
 /** The bundled family: with a second draft and heads. */
@@ -69,7 +72,7 @@ export async function* measureFamily(
   ].filter(only)
   const rig = await ExactnessRig.load(drafters)
   for (const mode of modes) {
-    const tally = new Tally(mode, format)
+    const tally = new Tally(mode.name, format)
     for (const [i, sampling] of samplings.entries()) {
       const prompt = cases.prompts[i % cases.prompts.length]!
       for (const together of quick ? [i % 2 === 0] : [false, true]) {
@@ -103,7 +106,7 @@ async function* measureEndings(
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
   for (const mode of modes) {
-    const tally = new Tally(mode, format, 'endings ')
+    const tally = new Tally(`endings ${mode.name}`, format)
     for (const sampling of samplings.slice(0, 2)) {
       const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
       tally.add(runs, 4, mismatched)
@@ -120,7 +123,7 @@ async function* measureCrowd(
 ): AsyncGenerator<BenchRow> {
   const modes = [cases.offMode, ...cases.fixedModes([4]), ...cases.controlledModes]
   for (const [i, mode] of modes.entries()) {
-    const tally = new Tally(mode, format, 'crowd ')
+    const tally = new Tally(`crowd ${mode.name}`, format)
     const before = small.engine.stats()
     // Greedy for one mode, sampled for the next; penalties too.
     const sampling = samplings[i % samplings.length]!
@@ -143,7 +146,7 @@ async function* measureContextEnd(
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
   for (const mode of modes) {
-    const tally = new Tally(mode, format, 'context end ')
+    const tally = new Tally(`context end ${mode.name}`, format)
     for (const sampling of samplings.slice(0, 2)) {
       const { run, mismatched } = await cases.compareContextEnd(
         rig,
@@ -155,41 +158,5 @@ async function* measureContextEnd(
       tally.add([run], 1, mismatched)
     }
     yield tally.row()
-  }
-}
-
-class Tally {
-  #runs = 0
-  #mismatched = 0
-  #numDrafted = 0
-  #numAccepted = 0
-
-  constructor(
-    readonly mode: Mode,
-    readonly format: string,
-    readonly prefix = '',
-  ) {}
-
-  add(measured: readonly Run[], runs: number, mismatched: number): void {
-    this.#runs += runs
-    this.#mismatched += mismatched
-    for (const run of measured) {
-      this.#numDrafted += run.numDrafted
-      this.#numAccepted += run.numAccepted
-    }
-  }
-
-  row(): BenchRow {
-    return {
-      name: 'exactness',
-      mode: this.prefix + this.mode.name,
-      format: this.format,
-      metric: 'mismatched_runs',
-      value: this.#mismatched,
-      unit: 'runs',
-      runs: this.#runs,
-      num_draft_tokens: this.#numDrafted,
-      num_accepted_tokens: this.#numAccepted,
-    }
   }
 }

@@ -21,6 +21,7 @@ import type { ModelConfig } from './model-config'
 import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
 import { ropeFactors, ropeTable } from './rope-table'
+import { draftLogits, type Twins, uploadTwins } from './twins'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -48,6 +49,8 @@ export interface LlamaOptions {
   trees?: boolean
   /** It drafts: of a tree it keeps no keys and values, and it leaves how sure it was. */
   isDraft?: boolean
+  /** The target's ids as its own, for a draft of another vocabulary. */
+  twins?: Uint32Array<ArrayBuffer> | undefined
   heads?: { matrices: readonly Matrix[]; planned: PlannedHeads } | undefined
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
@@ -93,6 +96,7 @@ export class LlamaBuilder {
   readonly attention: Attention
   readonly #ropeTables: { global: GPUBuffer; local: GPUBuffer }
   readonly #caches: GPUBuffer[]
+  readonly #twins: Twins | undefined
   readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
@@ -113,6 +117,14 @@ export class LlamaBuilder {
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     this.#ropeTables = this.#fillRopeTables(planned)
+    this.#twins = planned.twins && uploadTwins(gpu, planned.twins, options.twins!)
+  }
+
+  /** Ids that tokens are drawn from, the target's, and floats from one row of their logits to the next. */
+  get #drawn(): [vocab: number, stride: number] {
+    const { vocab } = this.config
+    const targets = this.resident.sizes.vocab
+    return this.#twins ? [targets, paddedColumns(targets)] : [Math.min(vocab, targets), paddedColumns(vocab)]
   }
 
   #fillRopeTables({ ropeTable: planned, localRopeTable }: PlannedLlama): {
@@ -186,11 +198,13 @@ export class LlamaBuilder {
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
     const { history, params } = this.resident
     const scale = architectureOf(this.config).scalesEmbedding ? Math.sqrt(this.config.dim) : 1
+    const twins = this.#twins?.table
     const ofPart = ({ format, columns, start, rows, quants, scales }: MatrixPart): Promise<Command> =>
-      this.command('embed', {
-        params: { ...formatParams[format], CONTEXT: params.CONTEXT, SCALE: scale },
+      this.command(twins ? 'embedTwins' : 'embed', {
+        params: { ...formatParams[format], CONTEXT: params.CONTEXT, SCALE: scale, TWINS: !!twins },
         buffers: [history, quants, scales, hidden],
         shape: [paddedColumns(columns) / GROUP_COLUMNS, table.rows, start, rows],
+        scratch: twins ? [twins] : [],
         grid: tiles => [tiles, 1],
       })
     return Promise.all(table.parts.map(ofPart))
@@ -246,9 +260,13 @@ export class LlamaBuilder {
     return [this.matmul(matrix, x, normed), this.#norm(normed, norm, hidden, { ADD: true })]
   }
 
-  toLogits(x: GPUBuffer): Promise<Command[]> {
+  async toLogits(x: GPUBuffer): Promise<Command[]> {
+    const { logits } = this.activations
     const params = { LOGIT_CAP: this.config.logitCap ?? 0 }
-    return this.matmul(this.weights.head, x, this.activations.logits, { over: 'samples', params })
+    const options = { over: 'samples', params } as const
+    if (!this.#twins) return this.matmul(this.weights.head, x, logits, options)
+    const ordered = draftLogits(this, this.#twins, this.#drawn, this.#vocabWorkgroup)
+    return [...(await this.matmul(this.weights.head, x, this.#twins.logits, options)), await ordered]
   }
 
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
@@ -285,7 +303,7 @@ export class LlamaBuilder {
     return this.command('adjustLogits', {
       params: { CONTEXT, VOCAB, ADJUSTMENT_WORDS, WORKGROUP: this.#vocabWorkgroup },
       buffers: [history, counts, adjustments, logits],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      shape: this.#drawn,
       over: 'samples',
       grid: tiles => [tiles, 1],
     })
@@ -296,7 +314,7 @@ export class LlamaBuilder {
     return this.command('sample', {
       params: { ...this.#samplingParams(), MARGINS: drafts },
       buffers: [logits, sampled, history, draftProbs, supports, verdicts],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      shape: this.#drawn,
       over: 'samples',
       grid: tiles => [tiles, 1],
     })
@@ -308,7 +326,7 @@ export class LlamaBuilder {
     return this.command('verify', {
       params: this.#samplingParams(),
       buffers: [logits, supports, draftProbs, history, sampled],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      shape: this.#drawn,
       over: 'verdicts',
       grid: tiles => [tiles, 1],
     })
@@ -330,14 +348,14 @@ export class LlamaBuilder {
     return this.command('logProbs', {
       params: { LOG_PROB_WORDS, WORKGROUP: this.#vocabWorkgroup },
       buffers: [logits, sampled, logProbs],
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      shape: this.#drawn,
       over: 'samples',
       grid: tiles => [tiles, 1],
     })
   }
 
   get #vocabWorkgroup(): number {
-    return vocabWorkgroup(this.config.vocab, this.gpu.isSoftware)
+    return vocabWorkgroup(this.resident.sizes.vocab, this.gpu.isSoftware)
   }
 
   async command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
