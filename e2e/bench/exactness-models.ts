@@ -2,7 +2,14 @@
  * Small models of every tensor type and every architecture, from GGUF files and folders, each with itself in 4 bits as its
  * draft: right often, not always.
  */
-import { Engine, type EngineOptions, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import {
+  Engine,
+  type EngineInternals,
+  type EngineOptions,
+  type GenerateOptions,
+  type Speculation,
+} from '@foretoken/engine'
+import { smallKernels } from '../small-kernels'
 import type { BenchRow } from './bench-context'
 import { type Run, sameIds } from './exactness-rig'
 import { Tally } from './exactness-tally'
@@ -10,7 +17,7 @@ import { type BlockType, withRandomBlocks } from './random-blocks'
 import { randomModel } from './random-model'
 import { requantise } from './requantise'
 
-export interface SmallModel extends Pick<EngineOptions, 'model' | 'quantize'> {
+export interface SmallModel extends Pick<EngineOptions, 'model'> {
   format: string
   /** Its kind, for tables. */
   group: string
@@ -55,12 +62,16 @@ const folderFiles = import.meta.glob<string>('../../packages/engine/fixtures/*/*
   eager: true,
 })
 
-export async function* smallModels(): AsyncGenerator<SmallModel> {
-  for (const type of [...plainTypes, ...blockTypes]) yield modelOfType(type)
-  for (const name of architectureNames) {
-    yield modelOfArchitecture(name)
-    yield modelOfArchitecture(name, 'folder')
-    yield modelOfArchitecture(name, 'folder', 'q8_0')
+/** `quick`: two types and an architecture. */
+export async function* measureSmallModels(quick: boolean): AsyncGenerator<BenchRow> {
+  for (const type of quick ? (['q5_0', 'q4_k'] as const) : [...plainTypes, ...blockTypes]) {
+    yield* measureModel(await modelOfType(type), { quick })
+  }
+  for (const name of quick ? ['gemma-3'] : architectureNames) {
+    for (const from of ['gguf', 'folder'] as const) {
+      // Their products are those of all models.
+      yield* measureModel(await modelOfArchitecture(name, from), { quick, deviceProfile: smallKernels })
+    }
   }
 }
 
@@ -76,23 +87,16 @@ export async function modelOfType(
   return { format: type, group, model, draft: await requantise(model, 'q4_0'), vocab: shape.vocab }
 }
 
-export const architectureNames: string[] = Object.keys(ggufs).map(path =>
-  path.split('/').at(-1)!.slice(0, -5),
-)
+const architectureNames: string[] = Object.keys(ggufs).map(path => path.split('/').at(-1)!.slice(0, -5))
 
-export async function modelOfArchitecture(
-  name: string,
-  from: 'gguf' | 'folder' = 'gguf',
-  quantize?: EngineOptions['quantize'],
-): Promise<SmallModel> {
+async function modelOfArchitecture(name: string, from: 'gguf' | 'folder'): Promise<SmallModel> {
   const [, address] = Object.entries(ggufs).find(([path]) => path.endsWith(`/${name}.gguf`))!
   const gguf = new URL(address, base())
   const draft = await requantise(gguf, 'q4_0')
   return {
-    format: [name, from, quantize].filter(Boolean).join(' '),
-    group: `${architectureNames.length} architectures, ${[from, quantize].filter(Boolean).join(' in ')}`,
+    format: `${name} ${from}`,
+    group: `${architectureNames.length} architectures, ${from}`,
     model: from === 'gguf' ? gguf : await folderOf(name),
-    ...(quantize ? { quantize } : {}),
     draft,
     vocab: 64,
   }
@@ -111,11 +115,13 @@ async function folderOf(name: string): Promise<File[]> {
 /** Node has no location; there addresses of assets are whole. */
 const base = (): string | undefined => globalThis.location?.href
 
-/** One row per mode: each alone, and all side by side. */
-export async function* measureModel(small: SmallModel): AsyncGenerator<BenchRow> {
-  const { format, group, vocab, ...files } = small
+/** One row per mode: all side by side, and unless it is `quick` each alone. */
+export async function* measureModel(
+  { format, group, vocab, ...files }: SmallModel,
+  { quick, ...internals }: EngineInternals & { quick: boolean },
+): AsyncGenerator<BenchRow> {
   const options = { ...files, trees: true, contextLength: CONTEXT }
-  const engine = await Engine.load(options, { skipCalibration: true })
+  const engine = await Engine.load(options, { skipCalibration: true, ...internals })
   const prompt = Array.from({ length: PROMPT_LENGTH }, (_, i) => 3 + ((i * i * 7 + i * 5) % (vocab - 3)))
   const tallies = modes.map(([name]) => new Tally(name, format))
   try {
@@ -124,7 +130,7 @@ export async function* measureModel(small: SmallModel): AsyncGenerator<BenchRow>
       const expected = await run('off')
       const check = (i: number, measured: Run) =>
         tallies[i]!.add([measured], 1, isWhole(measured) && sameIds(measured.tokens, expected.tokens) ? 0 : 1)
-      for (const [i, [, speculation]] of modes.entries()) check(i, await run(speculation))
+      if (!quick) for (const [i, [, speculation]] of modes.entries()) check(i, await run(speculation))
       const together = await Promise.all(modes.map(([, speculation]) => run(speculation)))
       for (const [i, measured] of together.entries()) check(i, measured)
     }

@@ -9,7 +9,7 @@ import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import * as cases from './exactness-cases'
-import { measureModel, smallModels } from './exactness-models'
+import { measureSmallModels } from './exactness-models'
 import { ExactnessRig, type Family, type Mode, type Sampling } from './exactness-rig'
 import { Tally } from './exactness-tally'
 
@@ -26,7 +26,7 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
   }
   yield* measureFamily(tales, context.quick)
   if (hasIntegerProducts()) yield* measureFamily(fastTales, true, { only: isOneOfItsKind, parts: 'none' })
-  for await (const model of smallModels()) yield* measureModel(model)
+  yield* measureSmallModels(context.quick)
 }
 
 /** The bundled family: with a second draft and heads. */
