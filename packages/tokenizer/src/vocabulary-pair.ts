@@ -5,7 +5,7 @@
  */
 import { bytePattern } from './token-bytes'
 import type { Tokenizer } from './tokenizer'
-import { type VocabularyDifference, vocabularyDifference } from './vocabulary-difference'
+import { compareIds, type VocabularyDifference } from './vocabulary-difference'
 
 export interface VocabularyPair {
   /**
@@ -24,31 +24,19 @@ export interface VocabularyPair {
 export const NO_TWIN = 0x80000000
 
 export function pairVocabularies(target: Tokenizer, draft: Tokenizer): VocabularyPair {
-  const difference = vocabularyDifference(target, draft)
-  if (!difference) {
-    const both = Math.min(target.vocabSize, draft.vocabSize)
-    const numCommon = Math.min(numTextsOf(target, both), numTextsOf(draft, both))
-    return { twins: undefined, numCommon, share: 1, difference }
-  }
+  const { difference, numAlike } = compareIds(target, draft)
+  if (!difference) return { twins: undefined, numCommon: numAlike, share: 1, difference }
   const [ours, theirs] = [new TokenIndex(target), new TokenIndex(draft)]
   const twins = new Uint32Array(target.vocabSize)
   let numCommon = 0
-  for (let id = 0; id < target.vocabSize; id++) {
-    const twin = theirs.find(ours.keys[id]!, ours.ranks[id]!)
+  for (const [id, key] of ours.keys.entries()) {
+    const twin = theirs.find(key, ours.ranks[id]!)
     twins[id] = twin ?? theirs.nearest(target, id) + NO_TWIN
-    if (twin !== undefined && hasText(target, id)) numCommon++
+    if (twin !== undefined && isText(key)) numCommon++
   }
   pairRoles(target, draft, twins)
-  const numSmaller = Math.min(...[target, draft].map(each => numTextsOf(each, each.vocabSize)))
+  const numSmaller = Math.min(ours.numTexts, theirs.numTexts)
   return { twins, numCommon, share: numCommon / Math.max(1, numSmaller), difference }
-}
-
-const hasText = (tokenizer: Tokenizer, id: number): boolean => tokenizer.tokenBytes(id).length > 0
-
-function numTextsOf(tokenizer: Tokenizer, numIds: number): number {
-  let count = 0
-  for (let id = 0; id < numIds; id++) if (hasText(tokenizer, id)) count++
-  return count
 }
 
 /** What begins a text and what ends a turn have names of their own in every family. */
@@ -76,14 +64,18 @@ class TokenIndex {
   readonly #ids = new Map<string, number[]>()
 
   constructor(readonly tokenizer: Tokenizer) {
-    const bytes: number[] = []
+    const ofBytes: number[] = []
     for (let id = 0; id < tokenizer.vocabSize; id++) {
-      const text = tokenizer.tokenText(id)
-      this.keys.push(hasText(tokenizer, id) ? asCharacters(tokenizer.tokenBytes(id)) : nameKey(text))
-      if (bytePattern.test(text) && this.keys[id]!.length === 1) bytes.push(id)
+      const [text, bytes] = [tokenizer.tokenText(id), tokenizer.tokenBytes(id)]
+      this.keys.push(bytes.length > 0 ? asCharacters(bytes) : nameMark + text)
+      if (bytes.length === 1 && bytePattern.test(text)) ofBytes.push(id)
       else this.#add(id)
     }
-    for (const id of bytes) this.#add(id)
+    for (const id of ofBytes) this.#add(id)
+  }
+
+  get numTexts(): number {
+    return this.keys.filter(isText).length
   }
 
   #add(id: number): void {
@@ -99,8 +91,9 @@ class TokenIndex {
 
   /** The longest token that the other's ends with: what comes next depends on it most. */
   nearest(other: Tokenizer, id: number): number {
-    const bytes = hasText(other, id) ? other.tokenBytes(id) : new TextEncoder().encode(other.tokenText(id))
-    const text = asCharacters(bytes.subarray(-MAX_NEAREST_BYTES))
+    const bytes = other.tokenBytes(id)
+    const named = bytes.length > 0 ? bytes : utf8.encode(other.tokenText(id))
+    const text = asCharacters(named.subarray(-MAX_NEAREST_BYTES))
     for (let from = 0; from < text.length; from++) {
       const found = this.find(text.slice(from), 0)
       if (found !== undefined) return found
@@ -112,5 +105,8 @@ class TokenIndex {
 const latin1 = new TextDecoder('latin1')
 const asCharacters = (bytes: Uint8Array): string => latin1.decode(bytes)
 
-/** Its first character stands for no byte. */
-const nameKey = (text: string): string => `\u{100}${text}`
+const utf8 = new TextEncoder()
+
+/** No byte is this character. */
+const nameMark = '\u{100}'
+const isText = (key: string): boolean => !key.startsWith(nameMark)
