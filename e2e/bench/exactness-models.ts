@@ -9,13 +9,16 @@ import {
   type GenerateOptions,
   type Speculation,
 } from '@foretoken/engine'
+import { takeApart } from '../bad-input/odd-model'
+import { reordered } from '../foreign-draft'
 import { smallKernels } from '../small-kernels'
 import type { BenchRow } from './bench-context'
 import { type Run, sameIds } from './exactness-rig'
 import { Tally } from './exactness-tally'
 import { type BlockType, withRandomBlocks } from './random-blocks'
-import { randomModel } from './random-model'
+import { mulberry32, randomModel } from './random-model'
 import { requantise } from './requantise'
+import { shuffled } from './shuffled'
 
 export interface SmallModel extends Pick<EngineOptions, 'model'> {
   format: string
@@ -36,11 +39,16 @@ const blockTypes = ['q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_
 /** As wide as a block of the K types. */
 const shape = { vocab: 300, dim: 256, layers: 2, heads: 4, kvHeads: 2, ffn: 256, context: 256 }
 
-const modes: ReadonlyArray<readonly [name: string, speculation: Speculation]> = [
+type NamedMode = readonly [name: string, speculation: Speculation]
+
+const chains: readonly NamedMode[] = [
   ['off', 'off'],
   ['lookup@4', { method: 'lookup', depth: 4 }],
   ['draft@1', { method: 'draft', depth: 1 }],
   ['draft@5', { method: 'draft', depth: 5 }],
+]
+
+const grown: readonly NamedMode[] = [
   ['lookup-tree@9', { method: 'tree', depth: 9, from: 'lookup' }],
   ['draft-tree@12', { method: 'tree', depth: 12, from: 'draft' }],
 ]
@@ -62,11 +70,12 @@ const folderFiles = import.meta.glob<string>('../../packages/engine/fixtures/*/*
   eager: true,
 })
 
-/** `quick`: two types and an architecture. */
+/** `quick`: two types, an architecture, and a draft of another vocabulary. */
 export async function* measureSmallModels(quick: boolean): AsyncGenerator<BenchRow> {
   for (const type of quick ? (['q5_0', 'q4_k'] as const) : [...plainTypes, ...blockTypes]) {
     yield* measureModel(await modelOfType(type), { quick })
   }
+  yield* measureModel(await modelWithForeignDraft(), { quick, deviceProfile: smallKernels })
   for (const name of quick ? ['gemma-3'] : architectureNames) {
     for (const from of ['gguf', 'folder'] as const) {
       // Their products are those of all models.
@@ -85,6 +94,21 @@ export async function modelOfType(
     : await withRandomBlocks(source, 2, () => type as BlockType)
   const group = `${plainTypes.length + blockTypes.length} tensor types`
   return { format: type, group, model, draft: await requantise(model, 'q4_0'), vocab: shape.vocab }
+}
+
+/** Its draft is the model itself with a fifth fewer tokens, in another order. */
+async function modelWithForeignDraft(): Promise<SmallModel> {
+  const model = randomModel(1, { ...shape, tied: true })
+  const kept = Array.from({ length: shape.vocab }, (_, id) => id).filter(id => id < 3 || id % 5 > 0)
+  const parts = await takeApart(new Uint8Array(await model.arrayBuffer()))
+  const draft = new Blob([reordered(parts, shuffled(kept, mulberry32(5)))])
+  return {
+    format: 'draft of another vocabulary',
+    group: 'draft of another vocabulary',
+    model,
+    draft,
+    vocab: shape.vocab,
+  }
 }
 
 const architectureNames: string[] = Object.keys(ggufs).map(path => path.split('/').at(-1)!.slice(0, -5))
@@ -115,12 +139,13 @@ async function folderOf(name: string): Promise<File[]> {
 /** Node has no location; there addresses of assets are whole. */
 const base = (): string | undefined => globalThis.location?.href
 
-/** One row per mode: all side by side, and unless it is `quick` each alone. */
+/** One row per mode: all side by side, and unless it is `quick` each alone. Kernels of trees take a while to compile. */
 export async function* measureModel(
   { format, group, vocab, ...files }: SmallModel,
-  { quick, ...internals }: EngineInternals & { quick: boolean },
+  { quick, trees = true, ...internals }: EngineInternals & { quick: boolean; trees?: boolean },
 ): AsyncGenerator<BenchRow> {
-  const options = { ...files, trees: true, contextLength: CONTEXT }
+  const options = { ...files, trees, contextLength: CONTEXT }
+  const modes = trees ? [...chains, ...grown] : chains
   const engine = await Engine.load(options, { skipCalibration: true, ...internals })
   const prompt = Array.from({ length: PROMPT_LENGTH }, (_, i) => 3 + ((i * i * 7 + i * 5) % (vocab - 3)))
   const tallies = modes.map(([name]) => new Tally(name, format))
