@@ -1,5 +1,5 @@
 /** Drafts whose vocabulary is not the target's: the ids of speculation off, and guesses that are right all the same. */
-import { Engine, type GenerateOptions, type Speculation } from '@foretoken/engine'
+import { Engine, type GenerateOptions, type Speculation, sharedDevice } from '@foretoken/engine'
 import { stories40K } from '@foretoken/tiny-models/family'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { takeApart } from './bad-input/odd-model'
@@ -27,7 +27,7 @@ describe('a draft that is the model itself', () => {
         verificationDepth: 4,
         contextLength: 192,
       },
-      { deviceProfile: smallKernels, skipCalibration: true },
+      { deviceProfile: smallKernels, skipCalibration: true, device: await sharedDevice() },
     )
   }, 120_000)
 

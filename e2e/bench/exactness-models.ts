@@ -8,6 +8,7 @@ import {
   type EngineOptions,
   type GenerateOptions,
   type Speculation,
+  sharedDevice,
 } from '@foretoken/engine'
 import { takeApart } from '../bad-input/odd-model'
 import { reordered } from '../foreign-draft'
@@ -146,7 +147,11 @@ export async function* measureModel(
 ): AsyncGenerator<BenchRow> {
   const options = { ...files, trees, contextLength: CONTEXT }
   const modes = trees ? [...chains, ...grown] : chains
-  const engine = await Engine.load(options, { skipCalibration: true, ...internals })
+  const engine = await Engine.load(options, {
+    device: await sharedDevice(),
+    skipCalibration: true,
+    ...internals,
+  })
   const prompt = Array.from({ length: PROMPT_LENGTH }, (_, i) => 3 + ((i * i * 7 + i * 5) % (vocab - 3)))
   const tallies = modes.map(([name]) => new Tally(name, format))
   try {
