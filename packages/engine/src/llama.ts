@@ -122,9 +122,8 @@ export class LlamaBuilder {
 
   /** Ids that tokens are drawn from, the target's, and floats from one row of their logits to the next. */
   get #drawn(): [vocab: number, stride: number] {
-    const { vocab } = this.config
-    const targets = this.resident.sizes.vocab
-    return this.#twins ? [targets, paddedColumns(targets)] : [Math.min(vocab, targets), paddedColumns(vocab)]
+    const { vocab } = this.#twins ? this.resident.sizes : this.config
+    return [Math.min(vocab, this.resident.sizes.vocab), paddedColumns(vocab)]
   }
 
   #fillRopeTables({ ropeTable: planned, localRopeTable }: PlannedLlama): {
@@ -261,12 +260,12 @@ export class LlamaBuilder {
   }
 
   async toLogits(x: GPUBuffer): Promise<Command[]> {
-    const { logits } = this.activations
-    const params = { LOGIT_CAP: this.config.logitCap ?? 0 }
-    const options = { over: 'samples', params } as const
-    if (!this.#twins) return this.matmul(this.weights.head, x, logits, options)
+    const options = { over: 'samples', params: { LOGIT_CAP: this.config.logitCap ?? 0 } } as const
+    const own = this.#twins?.logits ?? this.activations.logits
+    const product = this.matmul(this.weights.head, x, own, options)
+    if (!this.#twins) return product
     const ordered = draftLogits(this, this.#twins, this.#drawn, this.#vocabWorkgroup)
-    return [...(await this.matmul(this.weights.head, x, this.#twins.logits, options)), await ordered]
+    return [...(await product), await ordered]
   }
 
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
@@ -410,6 +409,4 @@ async function only(
   return [await commands].flat().map(command => ({ ...command, when }))
 }
 
-export function floatBits(value: number): number {
-  return new Uint32Array(new Float32Array([value]).buffer)[0]!
-}
+export const floatBits = (value: number): number => new Uint32Array(new Float32Array([value]).buffer)[0]!
