@@ -22,8 +22,10 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
   for (const format of formats) {
     const model = context.fetchModel(`stories260K-${format}.gguf`)
     if (!model || !draft) throw new Error('The suite exactness needs ../shared/models.')
-    // Every type has a small model of its own below: of this one each mode is looked at in one.
-    yield* measureFamily({ format, model, drafts: [draft] }, context.quick || format !== 'q8_0')
+    // In full with one type: each has a small model of its own below.
+    const isWhole = format === 'q8_0'
+    const parts = isWhole ? 'all' : 'none'
+    yield* measureFamily({ format, model, drafts: [draft] }, context.quick || !isWhole, { parts })
   }
   yield* measureFamily(tales, context.quick)
   if (hasIntegerProducts()) yield* measureFamily(fastTales, true, { only: isOneOfItsKind, parts: 'none' })
