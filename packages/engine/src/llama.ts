@@ -7,10 +7,10 @@ import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@fore
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import { architectureOf, isLastOf } from './architectures'
-import { type AttendVariant, Attention } from './attention'
+import { Attention } from './attention'
 import { attentionCommands, type LayerAttention } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
-import type { Command, Variant } from './command'
+import type { Command, CommandSpec } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
 import { buildHeads, type PlannedHeads } from './heads'
@@ -386,20 +386,6 @@ export class LlamaBuilder {
       ...scratch,
     ])
   }
-}
-
-export interface CommandSpec {
-  label?: string
-  params: Params
-  buffers: readonly GPUBuffer[]
-  /** The kernel's `shape`: u32 words, floats as their bits. */
-  shape: readonly number[]
-  /** Bound behind the shape. */
-  scratch?: readonly GPUBuffer[]
-  over?: Command['over']
-  variants?: readonly AttendVariant[]
-  planned?: Command['planned']
-  grid: Variant['grid']
 }
 
 async function only(
