@@ -4,6 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { chromium, expect, type Locator, type Page, test } from '@playwright/test'
 import { findBrowser, launchArgs } from '../scripts/browser.mjs'
 import { MisbehavingServer } from './bad-input/misbehaving-server'
+import { takeApart } from './bad-input/odd-model'
+import { requantise } from './bench/requantise'
+import { filledUp } from './foreign-draft'
+import { HubServer } from './hub/hub-server'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const draftFile = here('../packages/tiny-models/stories40K-f32.gguf')
@@ -14,6 +18,7 @@ test.skip(!existsSync(here('../apps/chat/dist/index.html')), 'apps/chat is not b
 
 let page: Page
 let server: MisbehavingServer
+let hub: HubServer
 /** What the page has complained about since the last test. */
 let complaints: string[] = []
 
@@ -23,13 +28,15 @@ test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
   page.on('console', message => message.type() === 'error' && complaints.push(message.text()))
   page.on('pageerror', error => complaints.push(error.message))
-  await page.goto('/')
+  hub = await HubServer.start()
+  await page.goto(`/?hub=${hub.url}`)
   await expectState('ready')
 })
 
 test.afterAll(async () => {
   await page?.close()
   server?.close()
+  hub?.close()
 })
 
 test.beforeEach(async () => {
@@ -361,4 +368,40 @@ test.describe('with stories260K', () => {
     await choose({ speculation: 'auto' })
     expect(await regenerate()).toBe(plain)
   })
+})
+
+test('tells of a listed model what it takes, whether it fits and how its draft goes with it, and loads it', async () => {
+  const story = new Uint8Array(readFileSync(draftFile))
+  const tale = new Uint8Array(readFileSync(here('../packages/tiny-models/tales-tiny-q8_0.gguf')))
+  const small = new Uint8Array(await (await requantise(new Blob([story]), 'q4_0')).arrayBuffer())
+  // Logits of so many tokens are more than passes may take.
+  const wide = filledUp(await takeApart(small), 600_000)
+  hub.files.set('HuggingFaceTB/SmolLM2-360M-Instruct-GGUF/smollm2-360m-instruct-q8_0.gguf', { bytes: tale })
+  hub.files.set('bartowski/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q8_0.gguf', { bytes: story })
+  hub.files.set('HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF/smollm2-1.7b-instruct-q4_k_m.gguf', { bytes: wide })
+  await modelButton().click()
+  const card = (name: string) =>
+    page.locator('.model-card').filter({ has: page.getByText(name, { exact: true }) })
+  const check = (name: string) => card(name).getByTestId('model-check')
+
+  await card('SmolLM2 1.7B').getByRole('checkbox').uncheck()
+  await expect(check('SmolLM2 1.7B')).toContainText('Does not fit this device: The working buffers need')
+  await card('Qwen2.5 1.5B').getByRole('radio').check()
+  await expect(check('Qwen2.5 1.5B')).toContainText('The download failed')
+  await expect(check('SmolLM2 1.7B')).toBeEmpty()
+  complaints = complaints.filter(words => !/40[14]/.test(words))
+
+  await card('SmolLM2 360M').getByRole('radio').check()
+  await expect(check('SmolLM2 360M')).toContainText(/of graphics memory for .* tokens\. Fits this device\./)
+  await expect(check('SmolLM2 360M')).toContainText(
+    /have \d+ tokens in common, \d+ % of the smaller vocabulary/,
+  )
+  await page.getByTestId('load').click()
+  await expectState('loading')
+  await expectState('ready')
+  await expect(modelButton()).toContainText('SmolLM2 360M')
+  await mode('Continue text')
+  await choose({ speculation: 'draft' })
+  await generate()
+  await expect(page.getByTestId('figure-per-step')).not.toHaveText('–')
 })

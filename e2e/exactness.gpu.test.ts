@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { BenchRow } from './bench/bench-context'
 import { measureFamily, tales } from './bench/exactness.bench'
 import { adjustedSamplings, plainOf, prompts } from './bench/exactness-cases'
+import { measureModel, modelOfType } from './bench/exactness-models'
 import { ExactnessRig, type Mode } from './bench/exactness-rig'
+import { smallKernels } from './small-kernels'
 
 const shared = import.meta.env.VITE_SHARED
 
@@ -25,6 +27,18 @@ it('speculation with heads and a second draft changes no id, nor does it under a
   const only = ({ name }: Mode) => modes.includes(name)
   for await (const row of measureFamily(tales, true, { only, parts: 'constrained' })) check(row)
 }, 600_000)
+
+it('nor does it of a small model of one tensor type', async () => {
+  // All types and architectures in the bench; these by themselves in architectures.gpu.test.ts.
+  const options = { quick: true, trees: false, deviceProfile: smallKernels }
+  for await (const row of measureModel(await modelOfType('q5_k'), options)) {
+    const { mode, value, num_draft_tokens: drafted, num_accepted_tokens: accepted } = row
+    expect({ mode, value }).toEqual({ mode, value: 0 })
+    if (!/^draft/.test(String(mode))) continue
+    expect(accepted, String(mode)).toBeGreaterThan(0)
+    expect(accepted, String(mode)).toBeLessThan(Number(drafted))
+  }
+}, 120_000)
 
 describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
   const model = new URL(`${shared}/models/stories260K-f32.gguf`, location.href)

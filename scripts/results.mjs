@@ -20,9 +20,11 @@ const source = ({ adapter, commit, date }) =>
 function exactness(device) {
   const result = readSuite(device, 'exactness')
   const sum = (rows, field) => rows.reduce((total, row) => total + row[field], 0)
-  const formats = [...new Set(result.rows.map(row => row.format))]
-  const rows = formats.map(format => {
-    const own = result.rows.filter(row => row.format === format)
+  // Small models are many: those of one kind are one line.
+  const groupOf = ({ group, format }) => group ?? format
+  const groups = [...new Set(result.rows.map(groupOf))]
+  const rows = groups.map(format => {
+    const own = result.rows.filter(row => groupOf(row) === format)
     return [
       format,
       sum(own, 'runs'),

@@ -9,6 +9,7 @@ import attend from './attend.wgsl?raw'
 import attendAppend from './attend-append.wgsl?raw'
 import attendCached from './attend-cached.wgsl?raw'
 import attendData from './attend-data.wgsl?raw'
+import draftLogits from './draft-logits.wgsl?raw'
 import embed from './embed.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
 import headInput from './head-input.wgsl?raw'
@@ -39,6 +40,7 @@ import { type Params, specialise } from './specialise'
 import step from './step.wgsl?raw'
 import stream from './stream.wgsl?raw'
 import support from './support.wgsl?raw'
+import twins from './twins.wgsl?raw'
 import verify from './verify.wgsl?raw'
 import weightFormat from './weight-format.wgsl?raw'
 
@@ -65,8 +67,19 @@ export interface Kernel {
 export const kernels = {
   embed: {
     name: 'embed',
-    source: step + weightFormat + embed,
+    source: step + weightFormat + twins + embed,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  /** Of a draft model of another vocabulary: TWINS. */
+  embedTwins: {
+    name: 'embed-twins',
+    source: step + weightFormat + twins + embed,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'read'],
+  },
+  draftLogits: {
+    name: 'draft-logits',
+    source: step + twins + draftLogits,
+    bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
   rmsNorm: {
     name: 'rms-norm',

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatParams, kernels, type WeightFormat } from './index'
+import { draftLogits, NO_TWIN } from './reference/draft-logits'
 import { embed } from './reference/embed'
 import { expectClose } from './reference/expect-close'
 import { padded, Random } from './reference/random'
@@ -65,6 +66,67 @@ describe('embed', () => {
     )
     await fc.assert(property, { numRuns: 40 })
   })
+})
+
+describe('of a draft model of another vocabulary', () => {
+  const property = fc.asyncProperty(
+    fc.record({
+      ...shapes,
+      // A buffer holds four words at least, and the kernel reads none behind its end.
+      vocab: fc.integer({ min: 4, max: 5000 }),
+      ownVocab: fc.integer({ min: 1, max: 90 }),
+    }),
+    async ({ seed, vocab, ownVocab, numRows, columns, section }) => {
+      const random = new Random(seed)
+      const context = 96
+      // Half of the tokens have no twin.
+      const twins = new Uint32Array(vocab).map(
+        () => random.integer(0, ownVocab - 1) + (random.integer(0, 1) ? NO_TWIN : 0),
+      )
+      const rows = randomRows(random, numRows, 3, context)
+      const samples = rows.map(() => randomSample(random, numRows))
+      const step = writeStep(rows, samples)
+      const history = new Uint32Array(3 * context).map(() => random.integer(0, vocab + 2))
+      const weights = randomWeights(random, 'q8_0', ownVocab, columnsFor('q8_0', columns))
+      const hidden = new Float32Array(numRows * weights.columns)
+      const table = { vocab: ownVocab, first: 0, tokens: ownVocab, scale: 1 }
+      const expected = hidden.slice()
+      embed(step, history, weights, expected, { ...table, context, twins })
+      await runKernel({
+        kernel: kernels.embedTwins,
+        params: { ...formatParams.q8_0, CONTEXT: context, TWINS: true },
+        data: [
+          step,
+          history,
+          weights.quants,
+          weights.scales,
+          hidden,
+          new Uint32Array([weights.columns / 16, ownVocab, 0, ownVocab]),
+          twins,
+        ],
+        groups: [numRows],
+        stepOffset: section * 256,
+      })
+      expect(hidden).toEqual(expected)
+
+      const [stride, ownStride] = [padded(vocab), padded(ownVocab)]
+      const own = random.matrix(numRows, ownVocab, ownStride, 3)
+      const logits = new Float32Array(numRows * stride).fill(7)
+      const translated = logits.slice()
+      draftLogits(step, own, twins, translated, { stride, ownStride })
+      await runKernel({
+        kernel: kernels.draftLogits,
+        params: { WORKGROUP: 32, SPAN: 256 },
+        data: [step, own, twins, logits, new Uint32Array([vocab, stride, ownStride, 0])],
+        groups: [numRows, Math.ceil(vocab / 256)],
+        stepOffset: section * 256,
+      })
+      expect(logits).toEqual(translated)
+    },
+  )
+
+  it('reads the twins of the target’s tokens, and has their logits by the target’s ids, bit for bit', () =>
+    fc.assert(property, { numRuns: 15 }))
 })
 
 describe('rms-norm', () => {

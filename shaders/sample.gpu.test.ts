@@ -162,7 +162,8 @@ describe('sample', () => {
   })
 
   it('draws the drafts of rejection and block by a stream of their own, and leaves what they are judged by', async () => {
-    const vocab = verifiedVocab
+    // The draft's own: it lacks the target's last tokens.
+    const vocab = verifiedVocab - 20
     const random = new Random(3)
     const stride = padded(vocab)
     const filters = { ...plain, temperature: 0.8, topK: 40 }
@@ -186,7 +187,7 @@ describe('sample', () => {
       supports: supports.map(() => 7),
       verdicts: new Uint32Array(3 * RESULT_WORDS),
     }
-    const sizes = { vocab, stride, context, verificationDepth }
+    const sizes = { vocab, targetVocab: verifiedVocab, stride, context, verificationDepth }
     sample(writeStep([], samples), logits, expected.sampled, new Uint32Array(3 * context), expected, sizes)
     expect(sampled).toEqual(expected.sampled)
     expect(expected.sampled).not.toEqual(
@@ -202,7 +203,9 @@ describe('sample', () => {
       expectClose(floats[0]!, floats[1]!, { relative: 1e-5 })
     }
     // Of the three, one is the target's, and the others drafts.
-    expect([...draftProbs.subarray(0, verificationDepth * vocab)].every(value => value === 7)).toBe(true)
+    expect([...draftProbs.subarray(0, verificationDepth * verifiedVocab)].every(value => value === 7)).toBe(
+      true,
+    )
     expect([...supports.subarray(4 * SUPPORT_WORDS)].every(word => word === 7)).toBe(true)
   })
 

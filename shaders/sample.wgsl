@@ -86,8 +86,11 @@ fn total_weight(t: u32, at: u32, at_least: u32, top: f32, temperature: f32) -> f
 
 fn leave_probs(t: u32, at: u32, at_least: u32, top: f32, temperature: f32, place: u32) {
   let total = total_weight(t, at, at_least, top, temperature);
-  for (var token = t; token < shape.x; token += WORKGROUP) {
-    draft_probs[place + token] = weight_of(logits[at + token], at_least, top, temperature) / total;
+  // A draft model may lack the target's last tokens.
+  for (var token = t; token < VOCAB; token += WORKGROUP) {
+    var probability = 0.0;
+    if (token < shape.x) { probability = weight_of(logits[at + token], at_least, top, temperature) / total; }
+    draft_probs[place + token] = probability;
   }
 }
 

@@ -226,30 +226,15 @@ export function wrongTensors(parts: ModelParts): OddModel[] {
 
 /** Sound models whose vocabulary is not the usual model's. */
 export function strangeDrafts(parts: ModelParts): OddModel[] {
-  const { metadata, tensors } = parts
-  const list = (key: string) => metadata.get(key) as MetadataValue[]
-  const [embedding, ...others] = tensors
-  const numTokens = 511
-  const lists = ['tokens', 'scores', 'token_type'].map(name => `tokenizer.ggml.${name}`)
-  const shorter = rewritten(parts, {
-    metadata: {
-      'llama.vocab_size': numTokens,
-      ...Object.fromEntries(lists.map(key => [key, list(key).slice(0, numTokens)])),
-    },
-    tensors: [
-      { ...embedding!, dims: [32, numTokens], data: embedding!.data.subarray(0, numTokens * 128) },
-      ...others,
-    ],
-  })
-  const renamed = list('tokenizer.ggml.tokens').with(300, 'Foretoken')
-  return [
-    { name: 'fewer tokens', bytes: shorter, details: { expected: 512, found: numTokens } },
-    {
-      name: 'another token',
-      bytes: rewritten(parts, { metadata: { 'tokenizer.ggml.tokens': renamed } }),
-      details: { id: 300, found: 'Foretoken' },
-    },
-  ]
+  const key = 'tokenizer.ggml.tokens'
+  const tokens = parts.metadata.get(key) as MetadataValue[]
+  const renamed = (numKept: number) => tokens.map((token, id) => (id < numKept ? token : `Foretoken ${id}`))
+  // Three special tokens come first.
+  return [3, 90].map(numKept => ({
+    name: `${numKept} tokens of ${tokens.length} alike`,
+    bytes: rewritten(parts, { metadata: { [key]: renamed(numKept) } }),
+    details: { id: numKept, found: `Foretoken ${numKept}`, commonTokens: numKept - 3, neededShare: 0.25 },
+  }))
 }
 
 export const withoutTensors = (parts: ModelParts): OddModel => ({

@@ -1,6 +1,6 @@
 /**
  * Promise 1: the ids with speculation are those without, for every format, mode, depth, temperature and company,
- * with penalties and logit bias as without.
+ * with penalties and logit bias as without; and for small models of every type of tensor and every architecture.
  * `mismatched_runs` must be 0; both draft counts must be above 0 in every mode but off.
  */
 
@@ -9,7 +9,9 @@ import { bundledHeadsUrl } from '@foretoken/tiny-models'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import * as cases from './exactness-cases'
-import { ExactnessRig, type Family, type Mode, type Run, type Sampling } from './exactness-rig'
+import { measureSmallModels } from './exactness-models'
+import { ExactnessRig, type Family, type Mode, type Sampling } from './exactness-rig'
+import { Tally } from './exactness-tally'
 
 /** Three KV blocks. */
 const CONTEXT_END = 192
@@ -20,10 +22,14 @@ export default async function* exactness(context: BenchContext): AsyncGenerator<
   for (const format of formats) {
     const model = context.fetchModel(`stories260K-${format}.gguf`)
     if (!model || !draft) throw new Error('The suite exactness needs ../shared/models.')
-    yield* measureFamily({ format, model, drafts: [draft] }, context.quick)
+    // In full with one type: each has a small model of its own below.
+    const isWhole = format === 'q8_0'
+    const parts = isWhole ? 'all' : 'none'
+    yield* measureFamily({ format, model, drafts: [draft] }, context.quick || !isWhole, { parts })
   }
   yield* measureFamily(tales, context.quick)
   if (hasIntegerProducts()) yield* measureFamily(fastTales, true, { only: isOneOfItsKind, parts: 'none' })
+  yield* measureSmallModels(context.quick)
 }
 
 /** The bundled family: with a second draft and heads. */
@@ -54,7 +60,7 @@ export async function* measureFamily(
   }: { only?: (mode: Mode) => boolean; parts?: 'all' | 'endings' | 'constrained' | 'none' } = {},
 ): AsyncGenerator<BenchRow> {
   const { format } = drafters
-  const seeds = quick ? [1] : [1, 2, 3, 4, 5]
+  const seeds = quick ? [1] : [1, 2, 3]
   const samplings: Sampling[] = [
     { temperature: 0, seed: 0 },
     ...seeds.map(seed => ({ temperature: 0.8, seed })),
@@ -69,7 +75,7 @@ export async function* measureFamily(
   ].filter(only)
   const rig = await ExactnessRig.load(drafters)
   for (const mode of modes) {
-    const tally = new Tally(mode, format)
+    const tally = new Tally(mode.name, format)
     for (const [i, sampling] of samplings.entries()) {
       const prompt = cases.prompts[i % cases.prompts.length]!
       for (const together of quick ? [i % 2 === 0] : [false, true]) {
@@ -104,7 +110,7 @@ async function* measureEndings(
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
   for (const mode of modes) {
-    const tally = new Tally(mode, format, 'endings ')
+    const tally = new Tally(`endings ${mode.name}`, format)
     for (const sampling of samplings.slice(0, 2)) {
       const { runs, mismatched } = await cases.compareEndings(rig, mode, cases.prompts[0]!, sampling)
       tally.add(runs, 4, mismatched)
@@ -125,7 +131,7 @@ async function* measureConstrained(
   const own = rig.engine.stats().numHeads > 0 ? [heads] : []
   const modes = [...cases.constrainedModes, ...own, ...chains].filter(only)
   for (const mode of modes) {
-    const tally = new Tally(mode, format, 'constrained ')
+    const tally = new Tally(`constrained ${mode.name}`, format)
     for (const [i, sampling] of cases.constrainedSamplings.entries()) {
       for (const together of quick ? [i !== 1] : [false, true]) {
         const { run, mismatched, runs } = await cases.compare(
@@ -159,7 +165,7 @@ async function* measureCrowd(
   const [auto] = cases.controlledModes
   crowds.push({ mode: auto!, sampling: grammar!, prefix: 'constrained crowd ' })
   for (const { mode, sampling, prefix } of crowds) {
-    const tally = new Tally(mode, format, prefix)
+    const tally = new Tally(`${prefix}${mode.name}`, format)
     const before = small.engine.stats()
     const { runs, mismatched } = await cases.compareCrowd(rig, small, mode, sampling)
     tally.add(runs, runs.length, mismatched)
@@ -180,7 +186,7 @@ async function* measureContextEnd(
   samplings: readonly Sampling[],
 ): AsyncGenerator<BenchRow> {
   for (const mode of modes) {
-    const tally = new Tally(mode, format, 'context end ')
+    const tally = new Tally(`context end ${mode.name}`, format)
     for (const sampling of samplings.slice(0, 2)) {
       const { run, mismatched } = await cases.compareContextEnd(
         rig,
@@ -192,41 +198,5 @@ async function* measureContextEnd(
       tally.add([run], 1, mismatched)
     }
     yield tally.row()
-  }
-}
-
-class Tally {
-  #runs = 0
-  #mismatched = 0
-  #numDrafted = 0
-  #numAccepted = 0
-
-  constructor(
-    readonly mode: Mode,
-    readonly format: string,
-    readonly prefix = '',
-  ) {}
-
-  add(measured: readonly Run[], runs: number, mismatched: number): void {
-    this.#runs += runs
-    this.#mismatched += mismatched
-    for (const run of measured) {
-      this.#numDrafted += run.numDrafted
-      this.#numAccepted += run.numAccepted
-    }
-  }
-
-  row(): BenchRow {
-    return {
-      name: 'exactness',
-      mode: this.prefix + this.mode.name,
-      format: this.format,
-      metric: 'mismatched_runs',
-      value: this.#mismatched,
-      unit: 'runs',
-      runs: this.#runs,
-      num_draft_tokens: this.#numDrafted,
-      num_accepted_tokens: this.#numAccepted,
-    }
   }
 }

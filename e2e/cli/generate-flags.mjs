@@ -7,7 +7,7 @@ export const generateHelp = `npm run generate -- --prompt TEXT [flags]
   --prompt TEXT        continued raw; BOS as the model says
   --chat               sends the prompt through the chat template
   --model MODEL        'bundled' (default), a GGUF file or an http(s) address
-  --draft DRAFT        a smaller model of the same vocabulary: a file or an address; the bundled model has its own
+  --draft DRAFT        a smaller model, best of the same vocabulary: a file or an address; the bundled model has its own
   --heads HEADS        Medusa heads of the model: 'bundled', a safetensors file or an address
   --speculation MODE   auto (default), off, lookup, draft, heads, tree
   --depth K            tokens guessed per step, 1..16 (heads: as many as there are; of a tree its nodes, 1..31);

@@ -198,12 +198,10 @@ async function pour(
   served: Served,
 ): Promise<void> {
   const end = Math.min(dropAt ?? bytes.length, stallAt ?? bytes.length)
+  const closed = new Promise<void>(resolve => response.once('close', resolve))
   for (let at = 0; at < end && !response.destroyed; at += pieceBytes) {
     const piece = bytes.subarray(at, Math.min(end, at + pieceBytes))
-    await new Promise<void>(resolve => {
-      response.once('close', resolve)
-      response.write(piece, () => resolve())
-    })
+    await Promise.race([closed, new Promise<void>(resolve => response.write(piece, () => resolve()))])
     served.bytes += piece.length
     if (pauseMs > 0) await new Promise(resolve => setTimeout(resolve, pauseMs))
   }

@@ -1,4 +1,5 @@
 /** hidden[row, column] = embedding[the row's token, column]: embed.wgsl. */
+import { NO_TWIN } from './draft-logits'
 import { NUM_ROWS, rowAt } from './step'
 import { scaleOf, unpack, type Weights } from './weight-format'
 
@@ -10,6 +11,8 @@ export interface EmbedSizes {
   first: number
   tokens: number
   scale: number
+  /** By the id in `history`, the one of the table. */
+  twins?: Uint32Array
 }
 
 export function embed(
@@ -17,12 +20,14 @@ export function embed(
   history: Uint32Array, // [sequences, context]
   weights: Weights, // [tokens of the part, columns]
   hidden: Float32Array, // [rows, columns]
-  { vocab, context, first, tokens, scale }: EmbedSizes,
+  { vocab, context, first, tokens, scale, twins }: EmbedSizes,
 ): void {
   const { columns } = weights
   for (let r = 0; r < step[NUM_ROWS]!; r++) {
     const row = rowAt(step, r)
-    const token = Math.min(history[row.sequence * context + row.tokenAt!]!, vocab - 1) - first
+    const read = history[row.sequence * context + row.tokenAt!]!
+    const id = twins ? (twins[Math.min(read, twins.length - 1)]! & ~NO_TWIN) >>> 0 : read
+    const token = Math.min(id, vocab - 1) - first
     if (token < 0 || token >= tokens) continue
     for (let column = 0; column < columns; column++) {
       hidden[r * columns + column] =

@@ -22,6 +22,8 @@ export interface Filters {
 
 export interface SampleSizes {
   vocab: number
+  /** A draft model may lack the last of them. */
+  targetVocab?: number
   stride: number
   context: number
   /** Draft tokens of a sequence whose probabilities are kept. */
@@ -31,7 +33,7 @@ export interface SampleSizes {
 /** What is left beside the tokens: how sure a draft was, and for verify.wgsl what it was drawn by and what the target's filters keep. */
 export interface Kept {
   verdicts: Uint32Array // [sequences, RESULT_WORDS]
-  draftProbs: Float32Array // [sequences, verificationDepth, vocab]
+  draftProbs: Float32Array // [sequences, verificationDepth, targetVocab]
   supports: Uint32Array // [samples, SUPPORT_WORDS]
 }
 
@@ -41,7 +43,7 @@ export function sample(
   sampled: Uint32Array, // [samples]
   history: Uint32Array, // [sequences, context]
   { verdicts, draftProbs, supports }: Kept,
-  { vocab, stride, context, verificationDepth }: SampleSizes,
+  { vocab, targetVocab = vocab, stride, context, verificationDepth }: SampleSizes,
 ): void {
   for (let s = 0; s < step[NUM_SAMPLES]!; s++) {
     const record = step.subarray(step[SAMPLES_AT]! + s * SAMPLE_WORDS)
@@ -64,9 +66,11 @@ export function sample(
     }
     if (!isVerified || filters.temperature <= COLDEST) continue
     const support = supportOf(row, filters)
-    const place = (sequence! * verificationDepth + position! - length!) * vocab
-    if (isDraft) draftProbs.set(probabilities(row, support, filters.temperature), place)
-    else
+    const place = (sequence! * verificationDepth + position! - length!) * targetVocab
+    if (isDraft) {
+      draftProbs.fill(0, place, place + targetVocab)
+      draftProbs.set(probabilities(row, support, filters.temperature), place)
+    } else
       supports.set([support.atLeast, bitcastU32(support.top), bitcastU32(support.total)], s * SUPPORT_WORDS)
   }
 }

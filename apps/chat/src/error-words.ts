@@ -28,7 +28,7 @@ const words: Record<Code, ErrorWords> = {
   'bad-model': {
     title: 'This file cannot be used as a model',
     advice:
-      'GGUF files of Llama, Qwen2, Qwen3 and SmolLM3 in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K work. A draft must share the model’s vocabulary.',
+      'GGUF files of Llama, Mistral, Qwen, SmolLM, Phi and Gemma in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K work. A draft must have enough words in common with the model.',
   },
   download: {
     title: 'The download failed',

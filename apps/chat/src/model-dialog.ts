@@ -1,7 +1,15 @@
 /** Choosing a model: from the list, an address or a file, each with a draft if one likes. */
 import { element, make } from '@foretoken/look'
+import { ModelCheck } from './model-check.ts'
 import { choiceOfAddress, guessMode, type ModelChoice } from './model-choice.ts'
-import { choiceOfListed, type ListedModel, modelList } from './model-list.ts'
+import {
+  choiceOfListed,
+  isAlike,
+  type ListedFile,
+  type ListedModel,
+  modelList,
+  sizeText,
+} from './model-list.ts'
 
 export class ModelDialog {
   readonly #dialog = element('models', HTMLDialogElement)
@@ -12,6 +20,7 @@ export class ModelDialog {
   readonly #draftFile = element('draft-file', HTMLInputElement)
   readonly #problem = element('models-problem', HTMLParagraphElement)
   readonly #draftBoxes = new Map<ListedModel, HTMLInputElement>()
+  readonly #check = new ModelCheck()
 
   constructor(onChoose: (choice: ModelChoice) => void) {
     element('model-cards', HTMLDivElement).append(
@@ -20,6 +29,7 @@ export class ModelDialog {
     this.#select('0')
     element('model-open', HTMLButtonElement).addEventListener('click', () => this.#open())
     element('models-close', HTMLButtonElement).addEventListener('click', () => this.close())
+    this.#dialog.addEventListener('close', () => this.#check.stop())
     for (const input of [this.#url, this.#draftUrl])
       input.addEventListener('input', () => this.#select('url'))
     for (const input of [this.#file, this.#draftFile])
@@ -47,6 +57,16 @@ export class ModelDialog {
     const radio = this.#form.querySelector<HTMLInputElement>(`input[name="model"][value="${value}"]`)
     if (radio) radio.checked = true
     this.#problem.textContent = ''
+    this.#check.stop()
+  }
+
+  #choose(model: ListedModel, index: number, result: HTMLElement): void {
+    this.#select(String(index))
+    void this.#check.look(this.#listedChoice(model), result)
+  }
+
+  #listedChoice(model: ListedModel): ModelChoice {
+    return choiceOfListed(model, this.#draftBoxes.get(model)?.checked ?? false)
   }
 
   #choice(): ModelChoice | undefined {
@@ -54,7 +74,7 @@ export class ModelDialog {
     if (value === 'url') return this.#addressChoice()
     if (value === 'file') return this.#fileChoice()
     const model = modelList[Number(value)]
-    return model && choiceOfListed(model, this.#draftBoxes.get(model)?.checked ?? false)
+    return model && this.#listedChoice(model)
   }
 
   #addressChoice(): ModelChoice | undefined {
@@ -85,26 +105,32 @@ export class ModelDialog {
     radio.type = 'radio'
     radio.name = 'model'
     radio.value = String(index)
+    const result = make('p', 'model-check')
+    result.setAttribute('role', 'status')
+    result.dataset.testid = 'model-check'
+    radio.addEventListener('change', () => this.#choose(model, index, result))
     const choice = make('label', 'model-choice')
     choice.append(
       radio,
       make('span', 'model-title', model.name),
-      make('span', 'model-size', model.size),
+      make('span', 'model-size', sizeText(model)),
       make('span', 'model-note', model.note),
     )
     card.append(choice)
-    if (model.draft) card.append(this.#draftBox(model, model.draft.name, model.draft.size, String(index)))
+    if (model.draft) card.append(this.#draftBox(model, model.draft, () => this.#choose(model, index, result)))
+    card.append(result)
     return card
   }
 
-  #draftBox(model: ListedModel, name: string, size: string, value: string): HTMLElement {
+  #draftBox(model: ListedModel, draft: ListedFile, onChange: () => void): HTMLElement {
     const label = make('label', 'model-draft')
     const box = make('input')
     box.type = 'checkbox'
     box.checked = true
-    box.addEventListener('change', () => this.#select(value))
+    box.addEventListener('change', onChange)
     this.#draftBoxes.set(model, box)
-    label.append(box, make('span', '', `With ${name} as its draft`), make('span', 'model-size', size))
+    const words = `With ${draft.name} as its draft${isAlike(model) ? '' : ', of another vocabulary'}`
+    label.append(box, make('span', '', words), make('span', 'model-size', sizeText(draft)))
     return label
   }
 }

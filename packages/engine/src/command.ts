@@ -1,5 +1,7 @@
 /** GPU work as data: a flat list that is built once per model and replayed for every pass. */
 import type { Pass } from '@foretoken/scheduler'
+import type { Params } from '@foretoken/shaders'
+import type { AttendVariant } from './attention'
 import type { AttentionPlan } from './attention-plan'
 import type { MatrixPart } from './weight-layout'
 
@@ -36,6 +38,21 @@ export interface Command {
   prefill?: Variant
   /** Instead of the variants' grids, for commands that follow the plan of attention; undefined: not in this pass. */
   planned?: (variants: readonly Variant[], plan: AttentionPlan, numRows: number) => Dispatch | undefined
+}
+
+/** What a command is made from. */
+export interface CommandSpec {
+  label?: string
+  params: Params
+  buffers: readonly GPUBuffer[]
+  /** The kernel's `shape`: u32 words, floats as their bits. */
+  shape: readonly number[]
+  /** Bound behind the shape. */
+  scratch?: readonly GPUBuffer[]
+  over?: Command['over']
+  variants?: readonly AttendVariant[]
+  planned?: Command['planned']
+  grid: Variant['grid']
 }
 
 /** Passes of more rows hold prompts: arithmetic costs there, not loads of weights. */

@@ -8,10 +8,11 @@ export function engineStats(
   { gpu, target, drafts, runner, ngrams, sizes, selfCheck, tuning, numerics }: LoadedEngine,
   { cost, estimates, running, numWaiting, kv }: Scheduler,
 ): Omit<EngineStats, keyof Counted | 'createsSinceReady'> {
-  const described = drafts.map(({ name, format, numParameters }) => ({
+  const described = drafts.map(({ name, format, numParameters, vocabulary }) => ({
     name,
     format,
     parameters: numParameters,
+    vocabulary: vocabulary!,
   }))
   const survival = METHODS.map(method => [method, estimates.firsts(method)])
   return {

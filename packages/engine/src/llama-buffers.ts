@@ -22,6 +22,18 @@ export interface Activations<Buffer = GPUBuffer> {
   logits: Buffer // [samples, vocab]
 }
 
+/** Of a draft model of another vocabulary. */
+export interface PlannedTwins {
+  table: PlannedBuffer // [the target's vocab]
+  logits: PlannedBuffer // [samples, its own vocab]
+}
+
+/** What is planned of a model: `twins` where its vocabulary is not the target's. */
+export interface PlannedModel {
+  config: ModelConfig
+  twins?: Uint32Array<ArrayBuffer> | undefined
+}
+
 /** The buffers of one model, its weights apart. */
 export interface PlannedLlama {
   activations: Activations<PlannedBuffer>
@@ -32,29 +44,43 @@ export interface PlannedLlama {
   /** Of `numerics: 'fast'`: what a product reads, as integers. */
   quantised: PlannedBuffer | undefined
   attention: PlannedAttention
+  twins: PlannedTwins | undefined
 }
 
 /**
- * Of several models of one vocabulary, whose passes come one after the other: they share their logits, what is
- * between the kernels of attention, and what a product reads as integers.
+ * Of several models whose passes come one after the other: they share their logits, what is between the kernels of
+ * attention, and what a product reads as integers.
  */
 export function planLlamas(
   plan: BufferPlan,
-  configs: readonly ModelConfig[],
+  models: readonly PlannedModel[],
   sizes: Sizes,
   { kvType, numerics, ...limits }: DeviceLimits & { kvType: KvType; numerics: Numerics },
 ): PlannedLlama[] {
-  const logits = plan.add('logits', sizes.maxSamples * paddedColumns(sizes.vocab) * 4, 'work')
-  const models = configs.map(config => attendModel(config, kvType, sizes.contextLength))
-  const attention = planAttentionBuffers(plan, models, sizes, limits)
-  const quantised = numerics === 'fast' ? planQuantised(plan, configs, sizes.maxRows) : undefined
-  return configs.map((config, i) =>
-    planLlama(plan, config, sizes, kvType, { logits, quantised, attention: attention[i]! }),
-  )
+  const [same, others] = [models.filter(({ twins }) => !twins), models.filter(({ twins }) => twins)]
+  const logits = planLogits(plan, 'logits', same, sizes)
+  const ownLogits = others.length > 0 ? planLogits(plan, 'draft logits', others, sizes) : undefined
+  const attending = models.map(({ config }) => attendModel(config, kvType, sizes.contextLength))
+  const attention = planAttentionBuffers(plan, attending, sizes, limits)
+  const quantised = numerics === 'fast' ? planQuantised(plan, models, sizes.maxRows) : undefined
+  return models.map(({ config, twins }, i) => ({
+    ...planLlama(plan, config, sizes, kvType, { logits, quantised, attention: attention[i]! }),
+    twins: twins && { table: plan.add('twins', twins.byteLength, 'work'), logits: ownLogits! },
+  }))
 }
 
-function planQuantised(plan: BufferPlan, configs: readonly ModelConfig[], maxRows: number): PlannedBuffer {
-  const columns = configs.flatMap(({ dim, heads, headDim, ffn }) => [dim, heads * headDim, ffn])
+function planLogits(
+  plan: BufferPlan,
+  label: string,
+  models: readonly PlannedModel[],
+  { maxSamples }: Sizes,
+): PlannedBuffer {
+  const vocab = Math.max(...models.map(({ config }) => config.vocab))
+  return plan.add(label, maxSamples * paddedColumns(vocab) * 4, 'work')
+}
+
+function planQuantised(plan: BufferPlan, models: readonly PlannedModel[], maxRows: number): PlannedBuffer {
+  const columns = models.flatMap(({ config: { dim, heads, headDim, ffn } }) => [dim, heads * headDim, ffn])
   return plan.add('quantised', maxRows * paddedColumns(Math.max(...columns)) * QUANTISED_COLUMN_BYTES, 'work')
 }
 
@@ -64,7 +90,7 @@ function planLlama(
   sizes: Sizes,
   kvType: KvType,
   { logits, ...shared }: Pick<PlannedLlama, 'quantised' | 'attention'> & { logits: PlannedBuffer },
-): PlannedLlama {
+): Omit<PlannedLlama, 'twins'> {
   const { dim, heads, headDim, ffn, layers, rope } = config
   const { maxRows, numBlocks, contextLength } = sizes
   const rows = (label: string, count: number, columns: number): PlannedBuffer =>

@@ -7,10 +7,10 @@ import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@fore
 import { paddedColumns, rowsPerTile } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import { architectureOf, isLastOf } from './architectures'
-import { type AttendVariant, Attention } from './attention'
+import { Attention } from './attention'
 import { attentionCommands, type LayerAttention } from './attention-commands'
 import type { AttentionLimits } from './attention-plan'
-import type { Command, Variant } from './command'
+import type { Command, CommandSpec } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
 import { buildHeads, type PlannedHeads } from './heads'
@@ -22,6 +22,7 @@ import type { LayerWeights, ModelWeights } from './model-weights'
 import type { Resident } from './resident'
 import { ropeFactors, ropeTable } from './rope-table'
 import { changesLogits, isConstrained } from './token-masks'
+import { draftLogits, type Twins, uploadTwins } from './twins'
 import { verifies } from './verification'
 import type { Matrix, MatrixPart } from './weight-layout'
 
@@ -49,6 +50,8 @@ export interface LlamaOptions {
   trees?: boolean
   /** It drafts: of a tree it keeps no keys and values, and it leaves how sure it was. */
   isDraft?: boolean
+  /** The target's ids as its own, for a draft of another vocabulary. */
+  twins?: Uint32Array<ArrayBuffer> | undefined
   heads?: { matrices: readonly Matrix[]; planned: PlannedHeads } | undefined
   /** Replaces the text of kernels, for tests that must see a broken one fail. */
   kernels?: Partial<Record<keyof typeof kernels, Kernel>>
@@ -94,6 +97,7 @@ export class LlamaBuilder {
   readonly attention: Attention
   readonly #ropeTables: { global: GPUBuffer; local: GPUBuffer }
   readonly #caches: GPUBuffer[]
+  readonly #twins: Twins | undefined
   readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
@@ -114,6 +118,13 @@ export class LlamaBuilder {
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     this.#ropeTables = this.#fillRopeTables(planned)
+    this.#twins = planned.twins && uploadTwins(gpu, planned.twins, options.twins!)
+  }
+
+  /** Ids that tokens are drawn from, the target's, and floats from one row of their logits to the next. */
+  get #drawn(): [vocab: number, stride: number] {
+    const { vocab } = this.#twins ? this.resident.sizes : this.config
+    return [Math.min(vocab, this.resident.sizes.vocab), paddedColumns(vocab)]
   }
 
   #fillRopeTables({ ropeTable: planned, localRopeTable }: PlannedLlama): {
@@ -192,11 +203,13 @@ export class LlamaBuilder {
   #embed(table: Matrix, hidden: GPUBuffer): Promise<Command[]> {
     const { history, params } = this.resident
     const scale = architectureOf(this.config).scalesEmbedding ? Math.sqrt(this.config.dim) : 1
+    const twins = this.#twins?.table
     const ofPart = ({ format, columns, start, rows, quants, scales }: MatrixPart): Promise<Command> =>
-      this.command('embed', {
-        params: { ...formatParams[format], CONTEXT: params.CONTEXT, SCALE: scale },
+      this.command(twins ? 'embedTwins' : 'embed', {
+        params: { ...formatParams[format], CONTEXT: params.CONTEXT, SCALE: scale, TWINS: !!twins },
         buffers: [history, quants, scales, hidden],
         shape: [paddedColumns(columns) / GROUP_COLUMNS, table.rows, start, rows],
+        scratch: twins ? [twins] : [],
         grid: tiles => [tiles, 1],
       })
     return Promise.all(table.parts.map(ofPart))
@@ -252,9 +265,13 @@ export class LlamaBuilder {
     return [this.matmul(matrix, x, normed), this.#norm(normed, norm, hidden, { ADD: true })]
   }
 
-  toLogits(x: GPUBuffer): Promise<Command[]> {
-    const params = { LOGIT_CAP: this.config.logitCap ?? 0 }
-    return this.matmul(this.weights.head, x, this.activations.logits, { over: 'samples', params })
+  async toLogits(x: GPUBuffer): Promise<Command[]> {
+    const options = { over: 'samples', params: { LOGIT_CAP: this.config.logitCap ?? 0 } } as const
+    const own = this.#twins?.logits ?? this.activations.logits
+    const product = this.matmul(this.weights.head, x, own, options)
+    if (!this.#twins) return product
+    const ordered = draftLogits(this, this.#twins, this.#drawn, this.#vocabWorkgroup)
+    return [...(await product), await ordered]
   }
 
   #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
@@ -330,14 +347,14 @@ export class LlamaBuilder {
     return this.command(name, {
       params: { ...params, WORKGROUP: this.#vocabWorkgroup },
       buffers,
-      shape: [this.config.vocab, paddedColumns(this.config.vocab)],
+      shape: this.#drawn,
       over,
       grid: tiles => [tiles, 1],
     })
   }
 
   get #vocabWorkgroup(): number {
-    return vocabWorkgroup(this.config.vocab, this.gpu.isSoftware)
+    return vocabWorkgroup(this.resident.sizes.vocab, this.gpu.isSoftware)
   }
 
   async command(name: keyof typeof kernels, spec: CommandSpec): Promise<Command> {
@@ -371,20 +388,6 @@ export class LlamaBuilder {
   }
 }
 
-export interface CommandSpec {
-  label?: string
-  params: Params
-  buffers: readonly GPUBuffer[]
-  /** The kernel's `shape`: u32 words, floats as their bits. */
-  shape: readonly number[]
-  /** Bound behind the shape. */
-  scratch?: readonly GPUBuffer[]
-  over?: Command['over']
-  variants?: readonly AttendVariant[]
-  planned?: Command['planned']
-  grid: Variant['grid']
-}
-
 async function only(
   when: NonNullable<Command['when']>,
   commands: Promise<Command | Command[]>,
@@ -392,6 +395,4 @@ async function only(
   return [await commands].flat().map(command => ({ ...command, when }))
 }
 
-export function floatBits(value: number): number {
-  return new Uint32Array(new Float32Array([value]).buffer)[0]!
-}
+export const floatBits = (value: number): number => new Uint32Array(new Float32Array([value]).buffer)[0]!

@@ -31,7 +31,7 @@ import { Runner } from './runner'
 import { type SelfCheck, selfCheck } from './self-check'
 import { readSettings, type Settings } from './settings'
 import { CutTimer, type Tuned, type Tuning, tune } from './tune'
-import type { EngineOptions } from './types'
+import type { DraftVocabulary, EngineOptions } from './types'
 
 /** Seams for tests and benches: another drafter, another policy, another kernel. */
 export interface EngineInternals {
@@ -64,6 +64,8 @@ export interface LoadedModel {
   config: ModelConfig
   tokenizer: Tokenizer
   numParameters: number
+  /** Of a draft. */
+  vocabulary: DraftVocabulary | undefined
 }
 
 export interface LoadedEngine {
@@ -210,6 +212,7 @@ async function buildModels(
       // Of the drafts, the first draws trees.
       trees: trees && i <= 1,
       isDraft: i > 0,
+      twins: model.twins,
       ...(i === 0 && heads ? { heads: await uploadHeads(gpu, heads, plan.heads!, context.signal) } : {}),
       deviceProfile: tuned.cut,
       numerics: tuned.numerics.used,
@@ -270,8 +273,8 @@ async function tuneFor(
 }
 
 /** What is left of it once the file is read. */
-function loadedModel({ name, format, config, tokenizer, layout }: OpenModel): LoadedModel {
-  return { name, format, config, tokenizer, numParameters: layout.numParameters }
+function loadedModel({ name, format, config, tokenizer, layout, vocabulary }: OpenModel): LoadedModel {
+  return { name, format, config, tokenizer, numParameters: layout.numParameters, vocabulary }
 }
 
 /** Costs of an earlier visit, or measured now within 2 s or a tenth of the load time, whichever is longer. */

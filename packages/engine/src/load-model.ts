@@ -1,7 +1,7 @@
 /** A model file becomes something that can run: header, tokenizer, checks, weights. */
 import { EngineError, isEngineError } from '@foretoken/errors'
 import { DRAFT_MODELS, type DraftModel } from '@foretoken/scheduler'
-import { type Tokenizer, vocabularyDifference } from '@foretoken/tokenizer'
+import { pairVocabularies, type Tokenizer } from '@foretoken/tokenizer'
 import {
   type ConvertedReader,
   isDamaged,
@@ -17,7 +17,7 @@ import { type ModelWeights, uploadTensors, uploadWeights } from './model-weights
 import { openModelFiles } from './open-model-files'
 import { contextLengthOf, type Settings } from './settings'
 import { unstack } from './stacked-tensors'
-import type { EngineOptions, LoadProgress, ModelSource } from './types'
+import type { DraftVocabulary, EngineOptions, LoadProgress, ModelSource } from './types'
 import { type Matrix, planWeights, type WeightLayout } from './weight-layout'
 
 /** A model whose headers have been read and understood, its weights still to come. */
@@ -34,6 +34,9 @@ export interface OpenModel {
   layout: WeightLayout
   /** Of its files, up to the end of the last tensor. */
   bytes: number
+  /** Of a draft: how its vocabulary goes with the target's, and the target's ids as its own where they are others. */
+  vocabulary?: DraftVocabulary
+  twins?: Uint32Array<ArrayBuffer> | undefined
 }
 
 /** A file of Medusa heads whose header has been read, its weights still to come. */
@@ -84,8 +87,7 @@ export async function openModels(
       const drafter = await openModel(source, DRAFT_MODELS[i]!, context)
       // The target comes first; a connection that waits so long may be cut. The draft's is opened again in time.
       await drafter.reader.close()
-      checkDraft(target, drafter)
-      models.push(drafter)
+      models.push({ ...drafter, ...pairWith(target, drafter) })
     }
     if (heads === undefined) return { models, heads: undefined }
     return { models, heads: await openHeads(heads, target.config.dim, context) }
@@ -194,17 +196,28 @@ function mainFormat(reader: ConvertedReader): string {
   return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'none'
 }
 
-/** A draft must mean the same by every id. */
-function checkDraft(target: OpenModel, draft: OpenModel): void {
-  const difference = vocabularyDifference(target.tokenizer, draft.tokenizer)
-  if (!difference) return
-  const { reason, ...details } = difference
-  throw new EngineError('bad-model', `"${draft.name}" cannot draft for "${target.name}": ${reason}.`, {
-    reason,
-    ...details,
-    target: target.name,
-    draft: draft.name,
-  })
+/** Of the smaller vocabulary, that both must have: a draft that can guess less is hardly ever right. */
+const MIN_SHARE = 0.25
+
+/** A draft may mean others by its ids, as long as enough tokens are common to both. */
+function pairWith(target: OpenModel, draft: OpenModel): Pick<OpenModel, 'vocabulary' | 'twins'> {
+  const { twins, numCommon, share, difference } = pairVocabularies(target.tokenizer, draft.tokenizer)
+  if (share >= MIN_SHARE)
+    return { twins, vocabulary: { sameIds: !difference, commonTokens: numCommon, share } }
+  const percent = (part: number) => `${(100 * part).toFixed(1)} %`
+  const common = `they have ${numCommon} tokens in common, ${percent(share)} of the smaller vocabulary`
+  throw new EngineError(
+    'bad-model',
+    `"${draft.name}" cannot draft for "${target.name}": ${common}; ${percent(MIN_SHARE)} are needed.`,
+    {
+      ...difference,
+      commonTokens: numCommon,
+      share,
+      neededShare: MIN_SHARE,
+      target: target.name,
+      draft: draft.name,
+    },
+  )
 }
 
 export async function upload(

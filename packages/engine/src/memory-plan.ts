@@ -16,8 +16,14 @@ import {
 } from './buffer-plan'
 import { planTimer, type TimerBuffers } from './gpu-timer'
 import { type PlannedHeads, planHeads } from './heads'
-import { type KvType, kvBlockBytes, type Numerics, type PlannedLlama, planLlamas } from './llama-buffers'
-import type { ModelConfig } from './model-config'
+import {
+  type KvType,
+  kvBlockBytes,
+  type Numerics,
+  type PlannedLlama,
+  type PlannedModel,
+  planLlamas,
+} from './llama-buffers'
 import { type PlannedResident, planResident, type Sizes } from './resident'
 import { MAX_IN_FLIGHT, type PlannedReadbacks, planReadbacks } from './runner'
 import { StepData } from './step-data'
@@ -33,7 +39,7 @@ type PartPlace = Pick<MatrixPart, 'start' | 'firstRow'>
 
 export interface MemoryRequest extends DeviceLimits {
   /** The target, then its drafts. */
-  models: ReadonlyArray<{ config: ModelConfig; layout: PlannedWeights }>
+  models: ReadonlyArray<PlannedModel & { layout: PlannedWeights }>
   maxConcurrent: number
   /** Positions per sequence. */
   contextLength: number
@@ -166,7 +172,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const sizes: Sizes = {
     maxConcurrent,
     contextLength,
-    vocab: Math.max(...models.map(({ config }) => config.vocab)),
+    vocab: models[0]!.config.vocab,
     numBlocks: numBlocks(request),
     maxRows,
     maxSamples,
@@ -177,8 +183,7 @@ function planWith(request: MemoryRequest, maxRows: number, maxSamples: number): 
   const numDrafts = models.length - 1
   const stepData = new StepData({ ...sizes, numDrafts, hasHeads: heads !== undefined, trees })
   const resident = planResident(plan, sizes, stepData, numShapes(request))
-  const configs = models.map(({ config }) => config)
-  const llamas = planLlamas(plan, configs, sizes, { ...request, numerics })
+  const llamas = planLlamas(plan, models, sizes, { ...request, numerics })
   const plannedHeads = heads && planHeads(plan, models[0]!.config.dim, sizes, heads.numHeads)
   const stride = paddedColumns(models[0]!.config.vocab)
   const readbacks = planReadbacks(plan, resident, sizes, stride)

@@ -43,6 +43,8 @@ describe('preflight', () => {
       name: 'stories40K_distilled_draft',
       format: 'f32',
       parameters: 39584,
+      // All but the three special tokens.
+      vocabulary: { sameIds: true, commonTokens: 509, share: 1 },
     })
     expect(pair.downloadBytes).toBe(2 * alone.downloadBytes)
     expect(pair.kvBytesPerPosition).toBe(2 * alone.kvBytesPerPosition)

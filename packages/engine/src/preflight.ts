@@ -33,15 +33,17 @@ export async function inspect(
 
 function report({ models, heads }: OpenModels, request: MemoryRequest): Preflight {
   const { plan, shortage } = planMemory(request)
-  const [target, draft] = models.map(model => ({
-    name: model.name,
-    architecture: model.config.architecture,
-    format: model.format,
-    parameters: model.layout.numParameters,
+  const [target, draft] = models.map(({ name, config, format, layout, vocabulary }) => ({
+    name,
+    architecture: config.architecture,
+    format,
+    parameters: layout.numParameters,
+    vocabulary,
   }))
+  const { vocabulary: _, ...facts } = target!
   return {
-    ...target!,
-    draft: draft ?? null,
+    ...facts,
+    draft: draft ? { ...draft, vocabulary: draft.vocabulary! } : null,
     downloadBytes: models.reduce((sum, model) => sum + model.bytes, heads?.bytes ?? 0),
     gpuBytes: { ...plan.bytes, total: totalBytes(plan.bytes) },
     contextLength: request.contextLength,

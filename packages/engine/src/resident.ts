@@ -21,7 +21,7 @@ export const MARGINS_AT = 32
 export interface Sizes {
   maxConcurrent: number
   contextLength: number
-  /** Token ids: the largest vocabulary of target and draft. */
+  /** Token ids: the target's. */
   vocab: number
   /** KV blocks of BLOCK_SIZE positions, in each model's cache. */
   numBlocks: number

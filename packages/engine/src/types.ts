@@ -36,7 +36,10 @@ export interface LoadProgress {
 
 export interface EngineOptions {
   model: ModelSource
-  /** A smaller model of the same vocabulary, or up to three. Default: none, and for the bundled model its own. */
+  /**
+   * A smaller model, or up to three. Best of the same vocabulary; of another one it guesses the tokens that both have, at
+   * least a quarter of the smaller vocabulary. Default: none, and for the bundled model its own.
+   */
   draft?: ModelSource | readonly ModelSource[]
   /** Medusa heads of the model: a safetensors file with `medusa.I.weight` [dim, dim]. `bundled`: those of the bundled one. */
   heads?: ModelSource
@@ -354,6 +357,23 @@ export interface StepEvent {
   ahead: boolean
 }
 
+/** How a draft's vocabulary goes with the model's. */
+export interface DraftVocabulary {
+  /** An id means the same to both wherever both have a token. If not, only what both have is guessed. */
+  sameIds: boolean
+  /** Tokens of text that both have. */
+  commonTokens: number
+  /** Their share of the smaller vocabulary; 1 where the ids are the same. */
+  share: number
+}
+
+export interface DraftFacts {
+  name: string
+  format: string
+  parameters: number
+  vocabulary: DraftVocabulary
+}
+
 export interface EngineStats extends SpeculationCounters {
   /** The same counters by drafter. */
   byMethod: Record<Drafter, SpeculationCounters>
@@ -384,9 +404,9 @@ export interface EngineStats extends SpeculationCounters {
     contextLength: number
     hasChatTemplate: boolean
   }
-  draft: { name: string; format: string; parameters: number } | null
+  draft: DraftFacts | null
   /** All draft models, the first included. */
-  drafts: Array<{ name: string; format: string; parameters: number }>
+  drafts: DraftFacts[]
   /** Medusa heads that are loaded. */
   numHeads: number
   /** N-grams in the cache, at most 32,768; 0 where there is none. */
@@ -450,7 +470,7 @@ export interface Preflight {
   /** Values in all tensors. */
   parameters: number
   /** The first draft model, if one was named. All bytes below include it, the others and the heads. */
-  draft: { architecture: string; name: string; format: string; parameters: number } | null
+  draft: (DraftFacts & { architecture: string }) | null
   /** Bytes of the files, headers included. */
   downloadBytes: number
   /** Bytes on the GPU: exactly what `stats().gpuBytes` says once loaded. */

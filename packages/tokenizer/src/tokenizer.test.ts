@@ -103,8 +103,13 @@ describe('vocabularyDifference', () => {
     expect(vocabularyDifference(open(gpt2), open(gpt2, ['ggml.eos_token_id', 3]))).toBeUndefined()
   })
 
-  test('tells the size, the first other text and the first other bytes', () => {
-    expect(vocabularyDifference(open(gpt2), open(llama))).toMatchObject({ expected: 6, found: 4 })
+  test('tells the first other text and the first other bytes, and how many ids differ', () => {
+    expect(vocabularyDifference(open(gpt2), open(llama))).toMatchObject({
+      id: 0,
+      expected: 'a',
+      found: '<unk>',
+      numDifferent: 4,
+    })
     const other = open(llama, ['ggml.tokens', ['<unk>', '<s>', '</s>', 'b']])
     expect(vocabularyDifference(open(llama), other)).toMatchObject({ id: 3, expected: 'a', found: 'b' })
     const silent = open(llama, ['ggml.token_type', [2, 3, 3, 3]])
