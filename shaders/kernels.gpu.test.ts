@@ -79,6 +79,10 @@ const gemmParams = product(combine({ SLICE: [1, 2] }), [{}, { BN: 32, TN: 2, PAI
 
 const variants: [Kernel, readonly Params[]][] = [
   [kernels.embed, formats],
+  [kernels.embedTwins, product(formats, [{ TWINS: true }])],
+  [kernels.quantise, combine({ WORKGROUP: [4, 64] })],
+  [kernels.draftLogits, combine({ SPAN: [4096] })],
+  [kernels.maskLogits, combine({ MASK_WORDS: [16, 4009] })],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
   [kernels.matmulRows, product(formats, matmulRowsParams)],
@@ -111,7 +115,8 @@ it.each(variants)('$name compiles in every variant, without a warning', async (k
 it.each(Object.values(kernels))('$name keeps within the guaranteed limits', kernel => {
   const storage = kernel.bindings.filter(kind => kind !== 'uniform')
   expect(storage.length).toBeLessThanOrEqual(8)
-  const declared = [...kernel.source.matchAll(/@binding\((\d)\) var<(\w+)(?:, (\w+))?>/g)]
+  const text = kernelText(kernel, kernel === kernels.embedTwins ? { TWINS: true } : {})
+  const declared = [...text.matchAll(/@binding\((\d)\) var<(\w+)(?:, (\w+))?>/g)]
   declared.sort(([, a], [, b]) => Number(a) - Number(b))
   const kinds = declared.map(([, , space, access]) => (space === 'uniform' ? 'uniform' : access))
   expect(kinds).toEqual(
