@@ -140,6 +140,15 @@ describe('live steps', () => {
     expect(cost.target.at(5) / cost.target.at(1)).toBeGreaterThan(2.2)
   })
 
+  it('the wait of a step for the verdict of the one before is no price of its rows', () => {
+    const cost = measured()
+    const before = cost.target.at(1)
+    for (let i = 0; i < 200; i++)
+      cost.observeStep({ ...step(1), isAhead: i % 2 === 0 }, i % 2 === 0 ? 11 : 13)
+    expect(cost.waitMs).toBeCloseTo(2, 0)
+    expect(cost.target.at(1) / before).toBeCloseTo(11 / before, 1)
+  })
+
   it('what a drafted step took too long falls on its draft passes, where its rows are known well', () => {
     const cost = measured()
     for (let i = 0; i < 200; i++) {

@@ -51,7 +51,7 @@ export class CostModel {
   /** What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. */
   get waitMs(): number {
     const { ahead, alone } = this.#late
-    return Math.max(0, alone.value - ahead.value)
+    return ahead.isKnown && alone.isKnown ? Math.max(0, alone.value - ahead.value) : 0
   }
 
   /** What a step loses beyond that whose drafts are read back before they are verified. */
@@ -72,7 +72,9 @@ export class CostModel {
       this.#observeWait(rows.length, stepMs, isAhead)
     }
     const parts = [{ curve: this.target, rows: rows.length, count: 1 }, ...this.#partsOf(draftPasses)]
-    if (readBack(step).length === 0) this.#learn(parts, stepMs)
+    // What a step waited for the verdict of the one before it is no price of its rows.
+    const ownMs = isAhead ? stepMs : Math.max(stepMs - this.waitMs, stepMs / 2)
+    if (readBack(step).length === 0) this.#learn(parts, ownMs)
     else this.#late.readback.observe(stepMs - parts.reduce((sum, part) => sum + expectedMs(part), 0))
   }
 
@@ -135,8 +137,12 @@ export class CostModel {
 class Median {
   readonly #recent: number[] = []
 
+  get isKnown(): boolean {
+    return this.#recent.length >= FEWEST
+  }
+
   get value(): number {
-    if (this.#recent.length < FEWEST) return 0
+    if (!this.isKnown) return 0
     return this.#recent.toSorted((a, b) => a - b)[this.#recent.length >> 1]!
   }
 

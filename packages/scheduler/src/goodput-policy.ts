@@ -19,6 +19,12 @@ import {
   type Situation,
 } from './policy'
 
+/**
+ * Every further row is believed a little less: errors of the estimates multiply along a draft, and what is chosen is what
+ * was most overestimated. Found by simulation of recorded tasks.
+ */
+const TRUST = 0.98
+
 /** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
 const LEAST_GAIN = 0.01
 
@@ -27,10 +33,18 @@ export class GoodputPolicy implements Policy {
 
   /** The best choices; now and then others, so that costs and acceptance stay measured. */
   choose(situation: Situation): Choice[] {
-    const best = bestChoices(situation)
-    return this.#exploration.probe(situation, best) ?? best
+    const doubted = doubt(situation)
+    const best = bestChoices(doubted)
+    return this.#exploration.probe(doubted, best) ?? best
   }
 }
+
+const doubt = (situation: Situation): Situation => ({
+  ...situation,
+  contenders: situation.contenders.map(({ offers }) => ({
+    offers: offers.map(offer => ({ ...offer, gains: offer.gains.map((gain, i) => gain * TRUST ** (i + 1)) })),
+  })),
+})
 
 /** The choices with the highest goodput. */
 export function bestChoices(situation: Situation): Choice[] {
