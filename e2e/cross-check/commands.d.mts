@@ -10,6 +10,7 @@ export interface TransformersAnswer {
 export declare const crossCheckCommands: {
   crossCheckTools: BrowserCommand<[]>
   llamaCppGreedy: BrowserCommand<[file: string, prompts: number[][], count: number]>
+  llamaCppProbabilities: BrowserCommand<[file: string, tokens: number[]]>
   transformersCheck: BrowserCommand<[asked: { tokens: number[][]; texts: string[]; chats: string[] }]>
 }
 
@@ -17,6 +18,7 @@ declare module 'vitest/browser' {
   interface BrowserCommands {
     crossCheckTools: () => Promise<{ llamaCpp: boolean; transformers: boolean }>
     llamaCppGreedy: (file: string, prompts: number[][], count: number) => Promise<number[][] | null>
+    llamaCppProbabilities: (file: string, tokens: number[]) => Promise<Array<Array<[number, number]>> | null>
     transformersCheck: (asked: {
       tokens: number[][]
       texts: string[]

@@ -23,8 +23,8 @@ async function openLlama() {
   return getLlama({ gpu: false, build: 'never', maxThreads: 1, logLevel: 'error' })
 }
 
-/** Greedy ids behind each prompt, up to `count` or the end token, with keys and values in f32. `file`: base64. */
-async function llamaCppGreedy(_, file, prompts, count) {
+/** What `use` makes of a model file that llama.cpp has loaded, `file` in base64; null without llama.cpp. */
+async function withLlamaModel(file, use) {
   const llama = await openLlama()
   if (!llama) return null
   const folder = mkdtempSync(join(tmpdir(), 'foretoken-llama-'))
@@ -32,31 +32,56 @@ async function llamaCppGreedy(_, file, prompts, count) {
     const modelPath = join(folder, 'model.gguf')
     writeFileSync(modelPath, Buffer.from(file, 'base64'))
     const model = await llama.loadModel({ modelPath, gpuLayers: 0 })
-    const answers = []
-    for (const prompt of prompts) {
-      const context = await model.createContext({
-        contextSize: 1024,
-        threads: 1,
-        flashAttention: false,
-        experimentalKvCacheKeyType: 'F32',
-        experimentalKvCacheValueType: 'F32',
-      })
-      const ids = []
-      for await (const id of context
-        .getSequence()
-        .evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
-        ids.push(id)
-        if (ids.length === count || model.isEogToken(id)) break
-      }
-      answers.push(ids)
-      await context.dispose()
-    }
+    const used = await use(model)
     await model.dispose()
-    return answers
+    return used
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
+
+/** What `use` makes of a sequence, with keys and values in f32. */
+async function withSequence(model, contextSize, use) {
+  const context = await model.createContext({
+    contextSize,
+    threads: 1,
+    flashAttention: false,
+    experimentalKvCacheKeyType: 'F32',
+    experimentalKvCacheValueType: 'F32',
+  })
+  const used = await use(context.getSequence())
+  await context.dispose()
+  return used
+}
+
+/** Greedy ids behind each prompt, up to `count` or the end token. */
+const llamaCppGreedy = (_, file, prompts, count) =>
+  withLlamaModel(file, async model => {
+    const answers = []
+    for (const prompt of prompts) {
+      const greedy = { temperature: 0, yieldEogToken: true }
+      const ids = await withSequence(model, 1024, async sequence => {
+        const ids = []
+        for await (const id of sequence.evaluate(prompt, greedy)) {
+          ids.push(id)
+          if (ids.length === count || model.isEogToken(id)) break
+        }
+        return ids
+      })
+      answers.push(ids)
+    }
+    return answers
+  })
+
+/** Behind each of the tokens: all ids with their probabilities. */
+const llamaCppProbabilities = (_, file, tokens) =>
+  withLlamaModel(file, model =>
+    withSequence(model, 256, async sequence => {
+      const asked = tokens.map(token => [token, { generateNext: { probabilities: true } }])
+      const found = await sequence.controlledEvaluate(asked)
+      return found.map(({ next }) => [...next.probabilities])
+    }),
+  )
 
 /** What transformers_check.py answers. Null without FORETOKEN_PYTHON. */
 function transformersCheck(_, asked) {
@@ -78,4 +103,9 @@ function transformersCheck(_, asked) {
 /** Which of them are there. */
 const crossCheckTools = () => ({ llamaCpp: Boolean(llamaFolder), transformers: Boolean(python) })
 
-export const crossCheckCommands = { crossCheckTools, llamaCppGreedy, transformersCheck }
+export const crossCheckCommands = {
+  crossCheckTools,
+  llamaCppGreedy,
+  llamaCppProbabilities,
+  transformersCheck,
+}
