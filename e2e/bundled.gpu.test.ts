@@ -5,9 +5,11 @@
 import { Engine, type Speculation, sharedDevice } from '@foretoken/engine'
 import { family, prompts } from '@foretoken/tiny-models/family'
 import { tokenizerFromGguf, vocabularyDifference } from '@foretoken/tokenizer'
-import { GgufReader, toFloat32, type WrittenTensor, writeGguf } from '@foretoken/weights'
+import { GgufReader } from '@foretoken/weights'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands } from 'vitest/browser'
+import { base64 } from './cross-check/base64'
+import { llamaCppFile } from './cross-check/llama-cpp-file'
 
 const tools = await commands.crossCheckTools()
 const workloads = Object.values(prompts)
@@ -21,39 +23,6 @@ async function openTokenizer(url: URL) {
 }
 const tokenizer = await openTokenizer(family.target.f16)
 const chatIds = (content: string): number[] => tokenizer.encodeChat([{ role: 'user', content }])
-
-/** The same weights as f32: llama.cpp's f16 path rounds activations as well. */
-async function asFloat32(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer())
-  const reader = await GgufReader.open(new Blob([bytes]))
-  const tensors = reader.tensors.map(({ name, type, rows, columns, offset, bytes: size }): WrittenTensor => {
-    const values = toFloat32(type, bytes.subarray(offset, offset + size), rows * columns)
-    return {
-      name,
-      type: 'f32',
-      dims: rows > 1 ? [columns, rows] : [columns],
-      data: new Uint8Array(values.buffer),
-    }
-  })
-  await reader.close()
-  // llama.cpp insists on these types.
-  const typeOf = (key: string): 'f32' | 'i32' | undefined =>
-    /epsilon$|freq_base$/.test(key) ? 'f32' : key.endsWith('token_type') ? 'i32' : undefined
-  const metadata = [...reader.metadata, ['general.file_type', 0] as const].map(([key, value]) => {
-    const type = typeOf(key)
-    return [key, type ? { type, value } : value] as const
-  })
-  return writeGguf({ metadata: new Map(metadata), tensors })
-}
-
-function base64(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const reader = new FileReader()
-  reader.readAsDataURL(new Blob([bytes]))
-  return new Promise((resolve, reject) => {
-    reader.onload = () => resolve(String(reader.result).split(',')[1]!)
-    reader.onerror = () => reject(reader.error)
-  })
-}
 
 describe('the bundled family', () => {
   it('has one vocabulary', async () => {
@@ -109,7 +78,7 @@ it('writes the same with its draft, with lookup and with the controller as witho
 describe.skipIf(!tools.llamaCpp)('llama.cpp (needs FORETOKEN_LLAMA_CPP)', () => {
   it('gives the same greedy ids', { timeout: 300_000 }, async () => {
     const count = 64
-    const file = await asFloat32(family.target.f16)
+    const file = await llamaCppFile(await (await fetch(family.target.f16)).blob(), { asFloat32: true })
     const tokens = asked.map(chatIds)
     const theirs = await commands.llamaCppGreedy(await base64(file), tokens, count)
     const engine = await Engine.load({ model: new Blob([file]), kvType: 'f32' })

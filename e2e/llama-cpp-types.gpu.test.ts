@@ -1,16 +1,20 @@
 /** Every quantised type end to end beside llama.cpp; skipped by name without it: the README's Development says how to bring it. */
 import { Engine, sharedDevice } from '@foretoken/engine'
+import { family } from '@foretoken/tiny-models/family'
+import { GgufReader } from '@foretoken/weights'
 import { describe, expect, it } from 'vitest'
 import { commands } from 'vitest/browser'
 import { type BlockType, withRandomBlocks } from './bench/random-blocks'
 import { randomModel } from './bench/random-model'
 import { base64 } from './cross-check/base64'
+import { llamaCppFile } from './cross-check/llama-cpp-file'
 import { smallKernels } from './small-kernels'
 
 const { llamaCpp } = await commands.crossCheckTools()
 const types: BlockType[] = ['q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k']
-const shape = { vocab: 300, dim: 256, layers: 2, heads: 4, kvHeads: 2, ffn: 256, context: 256, tied: false }
-const tokens = [1, ...Array.from({ length: 39 }, (_, i) => 3 + ((i * i * 7) % (shape.vocab - 3)))]
+/** Vocabulary and tokenizer of the bundled model: llama.cpp takes no other that is made up. */
+const shape = { vocab: 2048, dim: 256, layers: 2, heads: 4, kvHeads: 2, ffn: 256, context: 256, tied: false }
+const tokens = Array.from({ length: 40 }, (_, i) => 300 + ((i * i * 37) % 1700))
 
 function softmax(logits: Float32Array): number[] {
   const top = Math.max(...logits)
@@ -20,20 +24,22 @@ function softmax(logits: Float32Array): number[] {
 }
 
 describe.skipIf(!llamaCpp)('llama.cpp (needs FORETOKEN_LLAMA_CPP)', () => {
-  // It quantises activations too.
-  it.each(types)('gives the same probabilities within 0.02: %s', { timeout: 120_000 }, async type => {
+  // It quantises activations too, for K types by one scale for 256 of them: up to 0.016, 0.038 (q4_k), 0.075 (q5_k).
+  // Half of all differences: what a draw would differ by. That the weights are the same, to the bit: row-values.test.ts.
+  it.each(types)('gives the same distributions within 0.1: %s', { timeout: 120_000 }, async type => {
     const model = await withRandomBlocks(randomModel(1, shape), 2, () => type)
-    const theirs = await commands.llamaCppProbabilities(await base64(model), tokens)
+    const { metadata } = await GgufReader.open(family.target.q8_0)
+    const file = await base64(await llamaCppFile(model, { tokenizer: metadata }))
+    const theirs = await commands.llamaCppProbabilities(file, tokens)
     const internals = { skipCalibration: true, deviceProfile: smallKernels, device: await sharedDevice() }
     const engine = await Engine.load({ model, kvType: 'f32' }, internals)
     const { logits, vocab } = await engine.forward(tokens)
     await engine.dispose()
-    let worst = 0
-    for (const [i, found] of theirs!.entries()) {
-      const ours = softmax(logits.subarray(i * vocab, (i + 1) * vocab))
+    const distances = theirs!.map((found, i) => {
       expect(found).toHaveLength(vocab)
-      for (const [id, probability] of found) worst = Math.max(worst, Math.abs(probability - ours[id]!))
-    }
-    expect(worst).toBeLessThan(0.02)
+      const ours = softmax(logits.subarray(i * vocab, (i + 1) * vocab))
+      return found.reduce((sum, [id, probability]) => sum + Math.abs(probability - ours[id]!), 0) / 2
+    })
+    expect(Math.max(...distances)).toBeLessThan(0.1)
   })
 })
