@@ -4,6 +4,7 @@ import { family } from '@foretoken/tiny-models/family'
 import { GgufReader } from '@foretoken/weights'
 import { describe, expect, it } from 'vitest'
 import { commands } from 'vitest/browser'
+import { logProbs } from './bench/accuracy'
 import { type BlockType, withRandomBlocks } from './bench/random-blocks'
 import { randomModel } from './bench/random-model'
 import { base64 } from './cross-check/base64'
@@ -16,13 +17,6 @@ const types: BlockType[] = ['q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_
 const shape = { vocab: 2048, dim: 256, layers: 2, heads: 4, kvHeads: 2, ffn: 256, context: 256, tied: false }
 const tokens = Array.from({ length: 40 }, (_, i) => 300 + ((i * i * 37) % 1700))
 
-function softmax(logits: Float32Array): number[] {
-  const top = Math.max(...logits)
-  const powers = Array.from(logits, logit => Math.exp(logit - top))
-  const sum = powers.reduce((total, power) => total + power, 0)
-  return powers.map(power => power / sum)
-}
-
 describe.skipIf(!llamaCpp)('llama.cpp (needs FORETOKEN_LLAMA_CPP)', () => {
   // It quantises activations too, for K types by one scale for 256 of them: up to 0.016, 0.038 (q4_k), 0.075 (q5_k).
   // Half of all differences: what a draw would differ by. That the weights are the same, to the bit: row-values.test.ts.
@@ -33,12 +27,11 @@ describe.skipIf(!llamaCpp)('llama.cpp (needs FORETOKEN_LLAMA_CPP)', () => {
     const theirs = await commands.llamaCppProbabilities(file, tokens)
     const internals = { skipCalibration: true, deviceProfile: smallKernels, device: await sharedDevice() }
     const engine = await Engine.load({ model, kvType: 'f32' }, internals)
-    const { logits, vocab } = await engine.forward(tokens)
+    const ours = await logProbs(engine, tokens)
     await engine.dispose()
     const distances = theirs!.map((found, i) => {
-      expect(found).toHaveLength(vocab)
-      const ours = softmax(logits.subarray(i * vocab, (i + 1) * vocab))
-      return found.reduce((sum, [id, probability]) => sum + Math.abs(probability - ours[id]!), 0) / 2
+      expect(found).toHaveLength(shape.vocab)
+      return found.reduce((sum, [id, p]) => sum + Math.abs(p - Math.exp(ours[i]![id]!)), 0) / 2
     })
     expect(Math.max(...distances)).toBeLessThan(0.1)
   })

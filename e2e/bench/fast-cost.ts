@@ -4,9 +4,8 @@ import { family } from '@foretoken/tiny-models/family'
 import { accuracy } from './accuracy'
 import type { BenchContext, BenchRow } from './bench-context'
 import { ROWS } from './matmul-cost'
-import { median } from './median'
 import { requantise } from './requantise'
-import { type PassTime, timePass } from './verify-cost'
+import { type About, type PassTime, relativeCost, timePass } from './verify-cost'
 
 export async function* fastCost({ quick, device }: BenchContext): AsyncGenerator<BenchRow> {
   const models = { q8_0: family.target.q8_0, q4_0: await requantise(family.target.f16, 'q4_0') }
@@ -30,8 +29,6 @@ export async function* fastCost({ quick, device }: BenchContext): AsyncGenerator
   }
 }
 
-type About = Pick<BenchRow, 'name' | 'unit'> & Record<string, unknown>
-
 /** Beside one exact row in the same rounds. */
 async function* costs(about: About, exact: Engine, fast: Engine, rounds: number): AsyncGenerator<BenchRow> {
   const single: PassTime[] = []
@@ -40,17 +37,5 @@ async function* costs(about: About, exact: Engine, fast: Engine, rounds: number)
     single.push(await timePass(exact, 1))
     for (const [rows, times] of byRows) times.push(await timePass(fast, rows))
   }
-  const ms = (times: readonly PassTime[]): number => median(times.map(time => time.ms))
-  const gpuMs = (times: readonly PassTime[]): number => median(times.map(time => time.gpuMs ?? Number.NaN))
-  for (const [rows, times] of byRows) {
-    const gpu = gpuMs(times)
-    yield {
-      ...about,
-      rows,
-      metric: 'relative_cost',
-      value: ms(times) / ms(single),
-      us: 1000 * ms(times),
-      ...(gpu > 0 ? { gpu_us: 1000 * gpu, gpu_relative_cost: gpu / gpuMs(single) } : {}),
-    }
-  }
+  for (const [rows, times] of byRows) yield relativeCost(about, rows, times, single)
 }

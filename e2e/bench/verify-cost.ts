@@ -51,20 +51,35 @@ export async function timePass(engine: Engine, rows: number): Promise<PassTime> 
   return best
 }
 
+export type About = Pick<BenchRow, 'name' | 'unit'> & Record<string, unknown>
+
+/** The row of a pass, by the medians of its times and of those of a single row. */
+export function relativeCost(
+  about: About,
+  rows: number,
+  times: readonly PassTime[],
+  single: readonly PassTime[],
+): BenchRow {
+  const [ms, ofSingle] = [medianMs(times), medianMs(single)]
+  const [gpuMs, gpuOfSingle] = [medianGpuMs(times), medianGpuMs(single)]
+  return {
+    ...about,
+    rows,
+    metric: 'relative_cost',
+    value: ms / ofSingle,
+    us: 1000 * ms,
+    ...(gpuMs > 0 ? { gpu_us: 1000 * gpuMs, gpu_relative_cost: gpuMs / gpuOfSingle } : {}),
+  }
+}
+
+const medianMs = (times: readonly PassTime[]): number => median(times.map(({ ms }) => ms))
+const medianGpuMs = (times: readonly PassTime[]): number =>
+  median(times.map(({ gpuMs }) => gpuMs ?? Number.NaN))
+
 function* costs(format: Format, byRows: readonly PassTime[][]): Generator<BenchRow> {
   const about = { name: 'verify_cost', unit: 'x', model: 'bundled', format, numerics: 'exact' }
-  const ms = byRows.map(times => median(times.map(time => time.ms)))
-  const gpuMs = byRows.map(times => median(times.map(time => time.gpuMs ?? Number.NaN)))
-  for (const [i, value] of ms.entries()) {
-    yield {
-      ...about,
-      rows: i + 1,
-      metric: 'relative_cost',
-      value: value / ms[0]!,
-      us: 1000 * value,
-      ...(gpuMs[i]! > 0 ? { gpu_us: 1000 * gpuMs[i]!, gpu_relative_cost: gpuMs[i]! / gpuMs[0]! } : {}),
-    }
-  }
+  for (const [i, times] of byRows.entries()) yield relativeCost(about, i + 1, times, byRows[0]!)
+  const ms = byRows.map(medianMs)
   const rises = ms.slice(1).map((value, i) => value / ms[i]!)
   const largest = Math.max(...rises)
   yield { ...about, metric: 'largest_rise', value: largest, to_rows: rises.indexOf(largest) + 2 }

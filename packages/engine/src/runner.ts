@@ -174,9 +174,7 @@ export class Runner {
     return this.submit(step, {}, attention).outcome
   }
 
-  /**
-   * Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way.
-   */
+  /** Records and submits a step: draft passes, the target's pass, acceptance. At most MAX_IN_FLIGHT are under way. */
   submit(
     step: Step,
     { masks = [], drafted }: Prepared = {},

@@ -3,21 +3,14 @@ import { type Constraint, readBack } from './constraint'
 import { NgramCache } from './ngram-cache'
 import type { Method } from './policy'
 import { Scheduler } from './scheduler'
-import { config, execute, request } from './scheduler-case'
+import { config, execute, request, start } from './scheduler-case'
 import type { Sequence } from './sequence'
 import type { Step } from './step'
 
 /** A request that wishes for a drafter, its first token drawn. */
 function started(method: Method, depth: number, options = {}): { scheduler: Scheduler; sequence: Sequence } {
   const scheduler = new Scheduler({ ...config, numDrafts: 3, numHeads: 3, trees: true, ...options })
-  const sequence = scheduler.add(request(10, { maxTokens: 900, speculation: { method, depth } }))!
-  scheduler.admit()
-  const prefill = scheduler.plan()!
-  scheduler.commit(
-    prefill,
-    execute(prefill, () => 0),
-    1,
-  )
+  const sequence = start(scheduler, request(10, { maxTokens: 900, speculation: { method, depth } }))
   return { scheduler, sequence }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { NgramCache } from './ngram-cache'
 import { MAX_NODES, METHODS, OFF, type Policy } from './policy'
 import { Scheduler, type SchedulerConfig } from './scheduler'
-import { config, execute, request } from './scheduler-case'
+import { config, execute, request, start } from './scheduler-case'
 import type { Sequence } from './sequence'
 import type { Step } from './step'
 
@@ -36,14 +36,7 @@ describe('planAhead', () => {
     const isPlannedAhead = (numLookedUp: number, accepted: number): boolean => {
       const scheduler = new Scheduler({ ...config, policy })
       const prompt = Array.from({ length: 10 }, (_, i) => 100 + i)
-      const sequence = scheduler.add(request(10, { prompt, maxTokens: 100, speculation: 'auto' }))!
-      scheduler.admit()
-      const prefill = scheduler.plan()!
-      scheduler.commit(
-        prefill,
-        execute(prefill, () => 0),
-        1,
-      )
+      const sequence = start(scheduler, request(10, { prompt, maxTokens: 100, speculation: 'auto' }))
       const step = scheduler.plan()!
       expect(step.choices.get(sequence)).toMatchObject({ method: 'draft', depth: 3 })
       for (let i = 0; i < numLookedUp; i++)
@@ -64,14 +57,7 @@ describe('planAhead', () => {
     /** Its tokens repeat, so that there is always something to be found. */
     const started = (options: Partial<SchedulerConfig> = {}) => {
       const scheduler = new Scheduler({ ...config, ...options })
-      const sequence = scheduler.add(request(30, { maxTokens: 100, speculation: 'auto' }))!
-      scheduler.admit()
-      const prefill = scheduler.plan()!
-      scheduler.commit(
-        prefill,
-        execute(prefill, () => 0),
-        1,
-      )
+      const sequence = start(scheduler, request(30, { maxTokens: 100, speculation: 'auto' }))
       return { scheduler, sequence }
     }
 
@@ -214,14 +200,7 @@ describe('a tree of guesses', () => {
     //   \\ 3 - 4, 5
     const guess = { tokens: [10, 11, 12, 13, 14], parents: [0, 1, 0, 3, 3] }
     const scheduler = new Scheduler({ ...config, guess: () => guess })
-    const sequence = scheduler.add(request(10, { speculation: { method: 'lookup', depth: 5 } }))!
-    scheduler.admit()
-    const prefill = scheduler.plan()!
-    scheduler.commit(
-      prefill,
-      execute(prefill, () => 0),
-      1,
-    )
+    const sequence = start(scheduler, request(10, { speculation: { method: 'lookup', depth: 5 } }))
     const { targetPass, guesses, trees } = scheduler.plan()!
     expect(guesses).toEqual([{ sequence, tokens: guess.tokens }])
     expect(trees.get(sequence)).toEqual(guess.parents)
@@ -241,14 +220,7 @@ describe('a tree of guesses', () => {
   it('is cut where it has no room, whole below the cut', () => {
     const guess = { tokens: [10, 11, 12], parents: [0, 0, 2] }
     const scheduler = new Scheduler({ ...config, guess: () => guess })
-    scheduler.add(request(10, { maxTokens: 4, speculation: { method: 'lookup', depth: 8 } }))
-    scheduler.admit()
-    const prefill = scheduler.plan()!
-    scheduler.commit(
-      prefill,
-      execute(prefill, () => 0),
-      1,
-    )
+    start(scheduler, request(10, { maxTokens: 4, speculation: { method: 'lookup', depth: 8 } }))
     const { targetPass } = scheduler.plan()!
     expect(targetPass.verdicts[0]).toMatchObject({ depth: 2, isTree: true })
     expect(targetPass.rows.map(({ position }) => position)).toEqual([10, 11, 11])

@@ -1,6 +1,6 @@
 /** What the scheduler's tests share: a small configuration, requests, and a device that obeys. */
 import { expect } from 'vitest'
-import type { SchedulerConfig } from './scheduler'
+import type { Scheduler, SchedulerConfig } from './scheduler'
 import { Sequence, type SequenceRequest } from './sequence'
 import type { Pass, Step, Verdict } from './step'
 
@@ -27,6 +27,19 @@ export const request = (promptLength: number, options: Partial<SequenceRequest> 
 
 /** One that was asked for and has not run. */
 export const scheduledSequence = (): Sequence => new Sequence(request(10), 30)
+
+/** Adds a request to a scheduler that has no other, and reads its prompt: its first token is drawn. */
+export function start(scheduler: Scheduler, wish: SequenceRequest): Sequence {
+  const sequence = scheduler.add(wish)!
+  scheduler.admit()
+  const prefill = scheduler.plan()!
+  scheduler.commit(
+    prefill,
+    execute(prefill, () => 0),
+    1,
+  )
+  return sequence
+}
 
 /** A device that accepts `accepted` tokens of every draft. Checks what a kernel relies on. */
 export function execute(
