@@ -145,7 +145,7 @@ describe('rms-norm', () => {
         const samples = Array.from({ length: numSamples }, () => randomSample(random, numRows))
         const step = writeStep(randomRows(random, numRows, 1, 8), samples)
         const x = random.matrix(numRows, columns, stride, amplitude)
-        const weight = random.matrix(1, columns, columns)
+        const weight = random.matrix(1, columns, stride)
         const outRows = gather ? numSamples : numRows
         const y = random.matrix(outRows, columns, stride)
         const expected = y.slice()

@@ -26,12 +26,16 @@ export function rmsNorm(
     const source = gather ? step[step[SAMPLES_AT]! + row * SAMPLE_WORDS]! : row
     const values = x.subarray(source * stride, source * stride + columns)
 
-    const partial = new Float32Array(WORKGROUP) // thread t has columns t, t + 64, …
+    // Thread t has quads t, t + 64, … of columns, and a chain for each column of its quads.
+    const chains = new Float32Array(4 * WORKGROUP)
     for (const [i, value] of values.entries()) {
-      partial[i % WORKGROUP] = fma(value, value, partial[i % WORKGROUP]!)
+      chains[i % chains.length] = fma(value, value, chains[i % chains.length]!)
     }
     let total = 0
-    for (const sum of partial) total = Math.fround(total + sum)
+    for (let t = 0; t < chains.length; t += 4) {
+      const [a, b, c, d] = chains.subarray(t, t + 4)
+      total = Math.fround(total + Math.fround(Math.fround(a! + b!) + Math.fround(c! + d!)))
+    }
 
     const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
     const scale = Math.fround(1 / Math.fround(Math.sqrt(mean)))
