@@ -5,19 +5,8 @@
  * ranking is made of whole drafts.
  */
 import { Exploration } from './exploration'
-import { goodput, StepEstimate } from './goodput'
-import {
-  type Choice,
-  MAX_DEPTH,
-  MAX_NODES,
-  netOf,
-  numPassesOf,
-  OFF,
-  type Offer,
-  type Policy,
-  passOf,
-  type Situation,
-} from './policy'
+import { goodput, PricedOffer, StepEstimate } from './goodput'
+import { type Choice, MAX_DEPTH, MAX_NODES, OFF, type Offer, type Policy, type Situation } from './policy'
 
 /**
  * Every further row is believed a little less: errors of the estimates multiply along a draft, and what is chosen is what
@@ -48,45 +37,60 @@ const doubt = (situation: Situation): Situation => ({
 
 /** The choices with the highest goodput. */
 export function bestChoices(situation: Situation): Choice[] {
-  const off = situation.contenders.map(() => OFF)
-  let best = { choices: off, goodput: goodput(situation, off) }
+  const choices: Choice[] = situation.contenders.map(() => OFF)
   const ranking = new Ranking(situation)
+  let best: Prefix = { end: 0, goodput: goodput(situation, choices) }
+  let rowsOfBest = new Uint8Array()
+  let numRows = new Uint8Array()
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
   for (let passes = 0; passes <= ranking.numPasses; passes++) {
-    const found = bestPrefix(situation, ranking, rowsOfBestOffers(situation, ranking, passes, best.goodput))
-    if (found.goodput > best.goodput) best = found
+    const before = numRows
+    numRows = rowsOfBestOffers(situation, ranking, passes, best.goodput)
+    if (passes > 0 && numRows.every((rows, i) => rows === before[i])) continue
+    const prefix = bestPrefix(situation, ranking, numRows)
+    if (prefix.goodput <= best.goodput) continue
+    best = prefix
+    rowsOfBest = numRows
   }
-  return best.choices
+  const { offers, owners, offerAt, rowAt } = ranking
+  for (let place = 0; place < best.end; place++) {
+    const at = offerAt[place]!
+    const row = rowAt[place]!
+    if (row < rowsOfBest[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
+  }
+  return choices
+}
+
+/** Places of the ranking up to `end`. */
+interface Prefix {
+  end: number
+  goodput: number
 }
 
 /** All rows on offer that are worth a look, the best first: which offer's, and which row of it. */
 class Ranking {
-  readonly offers: Offer[] = []
+  readonly offers: readonly Offer[]
+  readonly priced: readonly PricedOffer[]
   /** Of each offer: whose it is. */
-  readonly owners: number[] = []
+  readonly owners: readonly number[]
   readonly offerAt: Uint32Array
   readonly rowAt: Uint8Array
   numPasses = 0
 
-  constructor({ contenders }: Situation) {
-    for (const [i, { offers }] of contenders.entries()) {
-      for (const offer of offers) {
-        this.offers.push(offer)
-        this.owners.push(i)
-      }
-    }
+  constructor({ contenders, cost }: Situation) {
+    this.offers = contenders.flatMap(({ offers }) => offers)
+    this.priced = this.offers.map(offer => new PricedOffer(offer, cost))
+    this.owners = contenders.flatMap(({ offers }, i) => offers.map(() => i))
     // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
     const numOffers = this.offers.length
     const numPlaces = numOffers * MAX_NODES
     const keys = new Float64Array(numPlaces)
     let count = 0
-    for (let i = 0; i < numOffers; i++) {
-      const { gains } = this.offers[i]!
-      let row = 0
-      for (; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
+    for (const [i, { gains, passes }] of this.priced.entries()) {
+      for (let row = 0; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
         keys[count++] = Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * numOffers + i
+        this.numPasses = Math.max(this.numPasses, passes[row]! + 1)
       }
-      this.numPasses = Math.max(this.numPasses, numPassesOf(this.offers[i]!, row))
     }
     const sorted = keys.subarray(0, count).sort()
     this.offerAt = new Uint32Array(count)
@@ -102,9 +106,9 @@ class Ranking {
 /** The best prefix of the ranking, of each offer no more than `numRows`. */
 function bestPrefix(
   situation: Situation,
-  { offers, owners, offerAt, rowAt }: Ranking,
-  numRows: readonly number[],
-): { choices: Choice[]; goodput: number } {
+  { priced, offerAt, rowAt }: Ranking,
+  numRows: Readonly<Uint8Array>,
+): Prefix {
   const estimate = new StepEstimate(situation)
   let most = 0
   let end = 0
@@ -113,54 +117,45 @@ function bestPrefix(
     const at = offerAt[place]!
     const row = rowAt[place]!
     if (row >= numRows[at]!) continue
-    estimate.add(offers[at]!, row)
+    estimate.add(priced[at]!, row)
     free--
     const { goodput } = estimate
     if (goodput <= most) continue
     most = goodput
     end = place + 1
   }
-  const choices = situation.contenders.map(() => OFF)
-  for (let place = 0; place < end; place++) {
-    const at = offerAt[place]!
-    const row = rowAt[place]!
-    if (row < numRows[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
-  }
-  return { choices, goodput: most }
+  return { end, goodput: most }
 }
 
 /**
  * Of each contender the offer that leaves most when its time is paid for in tokens, at the goodput reached so far
  * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others, where draft models run
- * `passes` times.
+ * `numPasses` times.
  */
 function rowsOfBestOffers(
   { baseRows, cost, contenders }: Situation,
-  { offers, owners }: Ranking,
-  passes: number,
+  { priced, owners }: Ranking,
+  numPasses: number,
   rate: number,
-): number[] {
+): Uint8Array<ArrayBuffer> {
   const rowMs = (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows)) / MAX_DEPTH
-  const numRows = offers.map(offer => {
-    const beyond = offer.gains.findIndex((_, i) => (passOf(offer, i) ?? -1) >= passes)
-    return beyond < 0 ? offer.gains.length : beyond
-  })
-  const bestOf = new Map<number, { at: number; net: number }>()
-  for (const [at, offer] of offers.entries()) {
-    if (numRows[at] === 0) continue
-    const drafts = netOf(offer.method)
-    const passMs = drafts ? cost.of(drafts).at(contenders.length) / contenders.length : 0
-    let net = -rate * (offer.waitMs ?? 0)
+  const numRows = new Uint8Array(priced.length)
+  let best = { owner: -1, at: 0, net: 0 }
+  for (const [at, { gains, waitMs, passes, passMs }] of priced.entries()) {
+    const ownPassMs = passMs ? passMs.at(contenders.length) / contenders.length : 0
+    let net = -rate * waitMs
     let most = 0
-    for (let row = 0; row < numRows[at]!; row++) {
-      net += offer.gains[row]! - rate * (rowMs + (passOf(offer, row) === undefined ? 0 : passMs))
+    let row = 0
+    for (; row < gains.length && passes[row]! < numPasses; row++) {
+      net += gains[row]! - rate * (rowMs + (passes[row]! < 0 ? 0 : ownPassMs))
       most = Math.max(most, net)
     }
-    const rival = bestOf.get(owners[at]!)
-    if (!rival || most > rival.net) {
-      if (rival) numRows[rival.at] = 0
-      bestOf.set(owners[at]!, { at, net: most })
-    } else numRows[at] = 0
+    const isFirst = owners[at] !== best.owner
+    if (row === 0 || (!isFirst && most <= best.net)) continue
+    // Offers of one contender are neighbours.
+    if (!isFirst) numRows[best.at] = 0
+    numRows[at] = row
+    best = { owner: owners[at]!, at, net: most }
   }
   return numRows
 }

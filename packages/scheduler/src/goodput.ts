@@ -4,12 +4,47 @@
  * take, now or later: it is not charged to the step that they happen to share, or a long one would make guesses of any
  * quality look cheap.
  */
+import type { CostCurve } from './cost-curve'
 import type { CostModel } from './cost-model'
-import { type Choice, type DraftNet, netOf, type Offer, offerOf, passOf, type Situation } from './policy'
+import {
+  type Choice,
+  DRAFT_NETS,
+  MAX_NODES,
+  netOf,
+  type Offer,
+  offerOf,
+  passesOf,
+  type Situation,
+} from './policy'
+
+/** An offer and what its rows cost, of one shape whoever drafts: a decision counts some thousand rows. */
+export class PricedOffer {
+  readonly gains: readonly number[]
+  readonly waitMs: number
+  /** Of each row the draft pass that takes one more row for it; -1: none does. */
+  readonly passes: readonly number[]
+  /** What its passes cost by rows; undefined where guesses cost nothing. */
+  readonly passMs: CostCurve | undefined
+  /** Of catching up, this step's share. */
+  readonly catchUpMs: number
+  /** The net's place among all. */
+  readonly net: number
+
+  constructor(offer: Offer, cost: CostModel) {
+    const { method, gains, drafting, waitMs = 0 } = offer
+    const net = drafting && netOf(method)
+    this.gains = gains
+    this.waitMs = waitMs
+    this.passes = passesOf(offer)
+    this.passMs = net && cost.of(net)
+    this.catchUpMs = net ? (cost.of(net).at(drafting.lag) - cost.of(net).at(1)) / drafting.horizon : 0
+    this.net = net ? DRAFT_NETS.indexOf(net) : -1
+  }
+}
 
 export class StepEstimate {
   readonly #cost: CostModel
-  readonly #numDrafting = new Map<DraftNet, number[]>() // rows by draft pass
+  #numDrafting: Uint16Array | undefined // rows by net and draft pass
   #tokens: number
   #rows: number
   #draftMs = 0
@@ -22,22 +57,17 @@ export class StepEstimate {
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
-  add(offer: Offer, i: number): void {
-    const { method, gains, drafting, waitMs = 0 } = offer
+  add({ gains, waitMs, passes, passMs, catchUpMs, net }: PricedOffer, i: number): void {
     this.#tokens += gains[i]!
     this.#rows++
     this.#waitMs = Math.max(this.#waitMs, waitMs)
-    const net = netOf(method)
-    if (!drafting || !net) return
-    const cost = this.#cost.of(net)
-    if (i === 0) this.#draftMs += (cost.at(drafting.lag) - cost.at(1)) / drafting.horizon
-    const pass = passOf(offer, i)
-    if (pass === undefined) return
-    const numDrafting = this.#numDrafting.get(net) ?? []
-    this.#numDrafting.set(net, numDrafting)
-    const before = numDrafting[pass] ?? 0
-    numDrafting[pass] = before + 1
-    this.#draftMs += cost.at(before + 1) - (before > 0 ? cost.at(before) : 0)
+    if (!passMs) return
+    if (i === 0) this.#draftMs += catchUpMs
+    const pass = passes[i]!
+    if (pass < 0) return
+    this.#numDrafting ??= new Uint16Array(DRAFT_NETS.length * MAX_NODES)
+    const before = this.#numDrafting[net * MAX_NODES + pass]!++
+    this.#draftMs += passMs.at(before + 1) - (before > 0 ? passMs.at(before) : 0)
   }
 
   get ms(): number {
@@ -69,7 +99,8 @@ function estimateOf(
     const offer = offerOf(situation.contenders[i]!, method)
     if (!offer || depth > offer.gains.length) continue
     rows += depth
-    for (let row = 0; row < depth; row++) estimate.add(offer, row)
+    const priced = new PricedOffer(offer, situation.cost)
+    for (let row = 0; row < depth; row++) estimate.add(priced, row)
   }
   return { estimate, rows }
 }

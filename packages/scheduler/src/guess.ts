@@ -5,11 +5,15 @@ import type { Guess, Row, TreeNode } from './step'
 export const NO_GUESS: Guess = { tokens: [] }
 
 /** The first `count` tokens: an earlier node never follows a later one. */
-export const cutGuess = ({ tokens, parents, ...rest }: Guess, count: number): Guess => ({
-  ...rest,
-  tokens: tokens.slice(0, count),
-  ...(parents ? { parents: parents.slice(0, count) } : {}),
-})
+export function cutGuess(guess: Guess, count: number): Guess {
+  const { tokens, parents } = guess
+  if (tokens.length <= count) return guess
+  return {
+    ...guess,
+    tokens: tokens.slice(0, count),
+    ...(parents ? { parents: parents.slice(0, count) } : {}),
+  }
+}
 
 /** A row for the last token, at position `base`, and for each node of its tree. */
 export function treeRows(

@@ -24,7 +24,8 @@ export type Method = (typeof METHODS)[number]
 /** What runs on the GPU to draft: up to three models, and heads of the target. */
 export const DRAFT_MODELS = ['draft', 'draft-2', 'draft-3'] as const
 export type DraftModel = (typeof DRAFT_MODELS)[number]
-export type DraftNet = DraftModel | 'heads'
+export const DRAFT_NETS = [...DRAFT_MODELS, 'heads'] as const
+export type DraftNet = (typeof DRAFT_NETS)[number]
 
 export const isDraftModel = (method: Method | 'off'): method is DraftModel =>
   DRAFT_MODELS.some(model => model === method)
@@ -104,16 +105,17 @@ export interface Policy {
   observe?(choice: Choice, numAccepted: number): void
 }
 
-/** The draft pass that takes one more row for row `i` of an offer. */
-export const passOf = ({ drafting }: Offer, i: number): number | undefined =>
-  drafting && (drafting.passes ? drafting.passes[i] : i)
+/** Most offers are of these two kinds. */
+const NO_PASSES: readonly number[] = new Array(MAX_NODES).fill(-1)
+const CHAIN_PASSES: readonly number[] = NO_PASSES.map((_, i) => i)
+
+/** Of each row of an offer, the draft pass that takes one more row for it; -1: none does. */
+export const passesOf = ({ drafting }: Offer): readonly number[] =>
+  drafting ? (drafting.passes?.map(pass => pass ?? -1) ?? CHAIN_PASSES) : NO_PASSES
 
 /** Draft passes that come one behind the other before the offer's first `numRows` rows are there. */
-export function numPassesOf(offer: Offer, numRows: number): number {
-  let most = 0
-  for (let i = 0; i < numRows; i++) most = Math.max(most, (passOf(offer, i) ?? -1) + 1)
-  return most
-}
+export const numPassesOf = (offer: Offer, numRows: number): number =>
+  1 + Math.max(-1, ...passesOf(offer).slice(0, numRows))
 
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>
   offers.find(offer => offer.method === method)
