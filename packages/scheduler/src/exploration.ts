@@ -6,7 +6,16 @@
  */
 import { everywhere } from './fixed-policy'
 import { expectedMs, goodput } from './goodput'
-import { type Choice, MAX_DEPTH, MAX_NODES, METHODS, OFF, offerOf, type Situation } from './policy'
+import {
+  type Choice,
+  MAX_DEPTH,
+  MAX_NODES,
+  METHODS,
+  type Method,
+  OFF,
+  offerOf,
+  type Situation,
+} from './policy'
 
 const TOLL = 0.01
 /** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
@@ -61,7 +70,8 @@ export class Exploration {
     )
     this.#savedMs = saved
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
-    for (const choice of probesAround(deepest(best))) {
+    const offered = new Set(situation.contenders.flatMap(({ offers }) => offers.map(({ method }) => method)))
+    for (const choice of probesAround(deepest(best), offered)) {
       if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
         continue
       const choices = tried(situation, best, choice)
@@ -142,9 +152,10 @@ const uncommitted = (situation: Situation): Situation => ({
 const deepest = (choices: readonly Choice[]): Choice =>
   choices.reduce((most, choice) => (choice.depth > most.depth ? choice : most), OFF)
 
-/** Off, one deeper and one shallower; and every drafter at a few depths. */
-function probesAround({ method, depth }: Choice): Choice[] {
+/** Off, one deeper and one shallower; and every drafter that offers something, at a few depths. */
+function probesAround({ method, depth }: Choice, offered: ReadonlySet<Method>): Choice[] {
   const depths = [...new Set([1, 2, 4, 8, depth - 1, depth + 1])].filter(d => d >= 1 && d <= MAX_DEPTH)
-  const probes = METHODS.flatMap(drafter => depths.map(d => ({ method: drafter, depth: d })))
+  const drafters = METHODS.filter(drafter => offered.has(drafter))
+  const probes = drafters.flatMap(drafter => depths.map(d => ({ method: drafter, depth: d })))
   return method === 'off' ? probes : [OFF, ...probes]
 }
