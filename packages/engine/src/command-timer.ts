@@ -57,6 +57,14 @@ export class CommandTimer {
   }
 }
 
+/** All that multiply, one round through them: as in a step, matrices that no cache holds come from memory each time. */
+export const timeProducts = (runner: Runner, step: Step, commands: readonly Command[]): Promise<number> =>
+  new CommandTimer(
+    runner,
+    step,
+    commands.filter(({ weights }) => weights),
+  ).time()
+
 /** Each command alone; those that the pass does not need are left out. */
 export async function timeEach(
   runner: Runner,
