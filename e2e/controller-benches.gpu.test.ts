@@ -1,11 +1,16 @@
 /** The suites goodput and load, on the smallest model and with hardly anything to do: every row, and no broken promise. */
+import { sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import { expect, it } from 'vitest'
 import type { BenchRow } from './bench/bench-context'
 import { goodput } from './bench/goodput.bench'
 import { load } from './bench/load.bench'
 
-const models = { model: family.tiny.q8_0, draft: family.tiny.q8_0 }
+const models = {
+  model: family.tiny.q8_0,
+  draft: family.tiny.q8_0,
+  internals: { device: await sharedDevice() },
+}
 
 async function collect(rows: AsyncIterable<BenchRow>): Promise<BenchRow[]> {
   const all: BenchRow[] = []

@@ -1,7 +1,20 @@
 /** Models of several files against a Hub in a box: split GGUF, folders of safetensors, directories. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from '@playwright/test'
-import { failure, hub, ids, list, load, page, readFile, repo, source, story, useHub } from './hub/hub-case'
+import {
+  expectStored,
+  failure,
+  hub,
+  ids,
+  list,
+  load,
+  page,
+  readFile,
+  repo,
+  source,
+  story,
+  useHub,
+} from './hub/hub-case'
 import { splitModel } from './hub/split-model'
 
 useHub()
@@ -40,7 +53,7 @@ test.describe('a split model', () => {
     await page.evaluate(() => hubHarness.abort())
     await ended
     expect(await readFile(model)).toMatchObject({ fetched: 2048 })
-    expect(await list()).toMatchObject([{ complete: true }])
+    await expectStored(parts)
   })
 
   test('is loaded from a directory, and refused as a part alone', async () => {
@@ -106,14 +119,14 @@ test.describe('a folder of safetensors', () => {
     expect(await list()).toMatchObject([{ complete: false }])
     await page.evaluate(() => hubHarness.abort())
     await ended
-    expect(await load(source({}))).toMatchObject({ ids: ggufIds, fetched: 2048 })
-    expect(await list()).toMatchObject([{ complete: true }])
+    expect(await readFile(source({}))).toMatchObject({ fetched: 2048 })
+    await expectStored(files)
   })
 
   test('with a wrong byte in a shard is fetched once more, that shard alone', async () => {
     hub.misbehave(`${repo}/${second}`, { wrongAt: files[second]!.length - 100, times: 2 })
-    expect((await load(source({}))).ids).toEqual(ggufIds)
-    expect(await list()).toMatchObject([{ complete: true }])
+    await readFile(source({}))
+    await expectStored(files)
   })
 
   test('of an architecture that is not supported is refused by name, and nothing of it is kept', async () => {
@@ -133,13 +146,14 @@ test.describe('a folder of safetensors', () => {
       const picked = Object.entries(files).map(([name, bytes]) => new File([bytes], name))
       const directory = await hubHarness.directoryWith(files)
       return {
-        ids: [(await hubHarness.load(directory)).ids, (await hubHarness.load(picked)).ids],
+        ids: (await hubHarness.load(directory)).ids,
+        loaded: (await hubHarness.read(picked)).loaded,
         plain: (await hubHarness.preflight(picked)).format,
         quantised: (await hubHarness.preflight(picked, { quantize: 'q8_0' })).format,
         wrong: await hubHarness.failure(picked, { quantize: 'q2_k' as 'q8_0' }),
       }
     }, files)
-    expect(found).toMatchObject({ ids: [ggufIds, ggufIds], plain: 'f16', quantised: 'q8_0' })
+    expect(found).toMatchObject({ ids: ggufIds, loaded: sum(shards), plain: 'f16', quantised: 'q8_0' })
     expect(found.wrong).toMatchObject({ code: 'bad-request', details: { argument: 'quantize' } })
   })
 })

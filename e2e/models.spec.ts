@@ -3,13 +3,13 @@ import { expect, test } from '@playwright/test'
 import {
   context,
   expectResumed,
+  expectStored,
   failure,
   file,
   hub,
   ids,
   list,
   load,
-  loadToTheMiddle,
   middle,
   name,
   openPage,
@@ -24,6 +24,7 @@ import {
   story,
   tale,
   tellWorkers,
+  toTheMiddle,
   useHub,
 } from './hub/hub-case'
 
@@ -95,29 +96,30 @@ test.describe('a file of the Hub', () => {
 
 test.describe('a download', () => {
   test('that drops is taken up where it dropped, and no byte is fetched twice', async () => {
-    const { ended } = await loadToTheMiddle(source())
+    const { ended } = await toTheMiddle(readFile, source())
     hub.drop()
-    expect(await ended).toMatchObject({ ids, fetched: story.length, loaded: story.length })
+    expect(await ended).toMatchObject({ fetched: story.length, loaded: story.length })
     expect(hub.served.map(({ range }) => range)).toEqual([undefined, `bytes=${middle}-`])
-    expect(await list()).toMatchObject([{ complete: true, bytes: story.length }])
+    await expectStored({ [file]: story })
   })
 
   test('that drops early and often comes whole', async () => {
     for (const dropAt of [10, 50_000, 100_000]) hub.misbehave(name, { dropAt })
     expect(await readFile(source())).toMatchObject({ fetched: story.length, loaded: story.length })
-    expect(await list()).toMatchObject([{ complete: true }])
+    await expectStored({ [file]: story })
   })
 
   test('that drops is read over where the server gives no ranges', async () => {
-    const { ended } = await loadToTheMiddle(source())
+    const { ended } = await toTheMiddle(readFile, source())
     hub.misbehave(name, { noRanges: true })
     hub.drop()
-    expect(await ended).toMatchObject({ ids, fetched: middle + story.length, loaded: story.length })
+    expect(await ended).toMatchObject({ fetched: middle + story.length, loaded: story.length })
+    await expectStored({ [file]: story })
   })
 
   test('goes on after its tab was closed', async () => {
     hub.reset()
-    await loadToTheMiddle(source())
+    await toTheMiddle(readFile, source())
     await page.close()
     await reopen()
     expect(await list()).toMatchObject([{ complete: false, bytes: middle, totalBytes: story.length }])
@@ -127,22 +129,24 @@ test.describe('a download', () => {
   })
 
   test('goes on after an abort', async () => {
-    const { ended } = await loadToTheMiddle(source())
+    const { ended } = await toTheMiddle(readFile, source())
     await page.evaluate(() => hubHarness.abort())
     expect(String(await ended)).toContain('Aborted during')
     expect(await list()).toMatchObject([{ complete: false, bytes: middle }])
     expectResumed(await readFile(source()), story)
+    await expectStored({ [file]: story })
   })
 
   test('of a file that has changed meanwhile starts over, told by its hash or its ETag', async () => {
     for (const model of [source(), plainUrl()]) {
       hub.reset()
       hub.files.set(name, { bytes: story })
-      const { ended } = await loadToTheMiddle(model)
+      const { ended } = await toTheMiddle(readFile, model)
       await page.evaluate(() => hubHarness.abort())
       await ended
       hub.files.set(name, { bytes: tale })
       expect(await readFile(model)).toMatchObject({ fetched: tale.length, loaded: tale.length })
+      await expectStored({ [file]: tale })
       await page.evaluate(model => hubHarness.models.delete(model), model)
     }
   })
@@ -150,18 +154,18 @@ test.describe('a download', () => {
   test('of a file that changes while it is read starts over once', async () => {
     hub.files.set(name, { bytes: otherStory })
     hub.reset()
-    const { ended } = await loadToTheMiddle(plainUrl(), { becomes: story })
+    const { ended } = await toTheMiddle(load, plainUrl(), { becomes: story })
     hub.drop()
     expect(await ended).toMatchObject({ ids })
-    expect(await list()).toMatchObject([{ complete: true }])
+    await expectStored({ [file]: story })
   })
 
   test('with a wrong byte is fetched once more', async () => {
     hub.reset()
     hub.misbehave(name, { wrongAt: story.length - 100 })
-    expect((await load(source())).ids).toEqual(ids)
+    expect((await readFile(source())).loaded).toBe(story.length)
     expect(hub.served.map(({ range }) => range)).toEqual([undefined, undefined])
-    expect(await list()).toMatchObject([{ complete: true }])
+    await expectStored({ [file]: story })
   })
 
   test('that is wrong twice is an error, and nothing is kept', async () => {
@@ -212,11 +216,9 @@ test.describe('a download', () => {
     const [part] = await list()
     expect(part?.complete ?? false).toBe(false)
     await session.send('Storage.overrideQuotaForOrigin', { origin })
-    expect(await load(source())).toMatchObject({
-      ids,
-      fetched: story.length - (part?.bytes ?? 0),
-      warnings: [],
-    })
+    const fetched = story.length - (part?.bytes ?? 0)
+    expect(await readFile(source())).toMatchObject({ fetched, warnings: [] })
+    await expectStored({ [file]: story })
   })
 
   test('is not stored where the browser refuses storage, with a warning', async () => {
@@ -231,7 +233,7 @@ test.describe('a download', () => {
   })
 
   test('in two tabs at once is stored by the first', async () => {
-    const { ended } = await loadToTheMiddle(source())
+    const { ended } = await toTheMiddle(readFile, source())
     const second = await openPage()
     const { warnings, loaded } = await second.evaluate(model => hubHarness.read(model), source())
     expect(loaded).toBe(story.length)

@@ -5,7 +5,7 @@
  * way round. Ratios are medians over rounds, with the interval between order statistics that holds the true median with
  * 90 %.
  */
-import { Engine } from '@foretoken/engine'
+import { Engine, type EngineInternals } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import { AUTO, fixedChoices, type NamedChoice, OFF } from './goodput-choices'
@@ -35,6 +35,8 @@ export interface GoodputSettings {
   depths: { batches: readonly number[]; rounds: number; maxTokens: number }
   /** Of off_tax. */
   pairs: number
+  /** For tests. */
+  internals?: EngineInternals
 }
 
 interface Cell {
@@ -59,10 +61,10 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
 }
 
 export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchRow> {
-  const { model, draft, concurrencies, numTasks, depths, pairs } = settings
+  const { model, draft, concurrencies, numTasks, depths, pairs, internals } = settings
   const random = mulberry32(SEED)
   const most = Math.max(...concurrencies, ...depths.batches)
-  const engine = await Engine.load({ model, draft, maxConcurrent: most })
+  const engine = await Engine.load({ model, draft, maxConcurrent: most }, internals)
   const { maxConcurrent } = engine.stats().capacity
   if (maxConcurrent < most) throw new Error(`Only ${maxConcurrent} requests run at once here.`)
   for (const workload of settings.workloads) {
@@ -73,7 +75,7 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
     }
   }
   yield* optimalDepths(engine, { ...depths, random })
-  yield* offTax(engine, { model, maxConcurrent: most }, pairs)
+  yield* offTax(engine, () => Engine.load({ model, maxConcurrent: most }, internals), pairs)
   await engine.dispose()
 }
 

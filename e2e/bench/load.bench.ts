@@ -3,7 +3,7 @@
  * engine can sustain without speculation, of tasks of all kinds; every policy gets the same arrivals and tasks. Latency
  * counts from the arrival, so waiting is in it. After every run the queue must be empty.
  */
-import { Engine, type GenerateOptions } from '@foretoken/engine'
+import { Engine, type EngineInternals, type GenerateOptions } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import { poissonArrivals } from './poisson-arrivals'
@@ -34,6 +34,8 @@ export interface LoadSettings {
   /** Of a run. */
   numRequests: number
   maxTokens: number
+  /** For tests. */
+  internals?: EngineInternals
 }
 
 /** Ms from a request's arrival to its first token and to its end. */
@@ -58,9 +60,9 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
 }
 
 export async function* load(settings: LoadSettings): AsyncGenerator<BenchRow> {
-  const { model, draft, loads, maxConcurrent, numRequests, maxTokens } = settings
+  const { model, draft, loads, maxConcurrent, numRequests, maxTokens, internals } = settings
   const random = mulberry32(SEED)
-  const engine = await Engine.load({ model, draft, maxConcurrent })
+  const engine = await Engine.load({ model, draft, maxConcurrent }, internals)
   const tasks = shuffled(
     workloads.flatMap(workload => tasksOf(workload)),
     random,

@@ -1,5 +1,5 @@
 /** What drafters cost that are loaded and off: an engine with them beside one without, in turns. */
-import { Engine, type EngineOptions } from '@foretoken/engine'
+import type { Engine } from '@foretoken/engine'
 import type { BenchRow } from './bench-context'
 import { medianInterval } from './median-interval'
 import { outputOf, recordSteps } from './step-record'
@@ -8,10 +8,10 @@ import { answer, requestOf, tasksOf } from './workloads'
 /** Tokens per second with drafters loaded and off, over those without: 1 is no tax at all. */
 export async function* offTax(
   withDrafters: Engine,
-  options: EngineOptions,
+  loadWithout: () => Promise<Engine>,
   pairs: number,
 ): AsyncGenerator<BenchRow> {
-  const without = await Engine.load(options)
+  const without = await loadWithout()
   const tasks = tasksOf('story')
   const ratios: number[] = []
   for (let pair = 0; pair < pairs; pair++) {

@@ -1,4 +1,6 @@
 /** The page's side of the tests of model sources and their storage, through the package's public entry. */
+
+import { ModelStore } from '@foretoken/weights'
 import {
   createEngine,
   type Engine,
@@ -67,6 +69,17 @@ class HubHarness {
     return { code, message, details }
   }
 
+  /** The SHA-256 of each file that is stored whole, in hexadecimal, by its name. */
+  async stored(): Promise<Record<string, string>> {
+    const store = await ModelStore.open()
+    const hashes: Record<string, string> = {}
+    for (const { name, url } of await store.list()) {
+      const bytes = await (await store.find(url))?.arrayBuffer()
+      if (bytes) hashes[name] = hexOf(await crypto.subtle.digest('SHA-256', bytes))
+    }
+    return hashes
+  }
+
   #open(
     model: EngineOptions['model'],
     options: Partial<EngineOptions>,
@@ -110,6 +123,9 @@ class HubHarness {
     return directory
   }
 }
+
+const hexOf = (buffer: ArrayBuffer): string =>
+  Array.from(new Uint8Array(buffer), byte => byte.toString(16).padStart(2, '0')).join('')
 
 function summary(progress: readonly LoadProgress[]): Read {
   const downloads = progress.filter(({ phase, file }) => phase === 'download' && file === 'model')

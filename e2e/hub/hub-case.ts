@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type BrowserContext, expect, type Page, test } from '@playwright/test'
 import { type HarnessServer, serveHarness } from '../bad-input/harness-server'
 import type { Loaded, Read } from './harness'
-import { HubServer, type Misbehaviour } from './hub-server'
+import { HubServer, type Misbehaviour, sha256 } from './hub-server'
 
 const read = (name: string) =>
   new Uint8Array(readFileSync(new URL(`../../packages/tiny-models/${name}`, import.meta.url)))
@@ -76,15 +76,21 @@ export const readFile = (model: Source, options: { store?: boolean } = {}): Prom
   page.evaluate(([model, options]) => hubHarness.read(model, options), [model, options] as const)
 export const failure = (model: Source) => page.evaluate(model => hubHarness.failure(model), model)
 export const list = () => page.evaluate(() => hubHarness.models.list())
+/** What is stored whole is these files, to the byte. */
+export async function expectStored(files: Record<string, Uint8Array>): Promise<void> {
+  const hashes = Object.entries(files).map(([name, bytes]) => [name, sha256(bytes)])
+  expect(await page.evaluate(() => hubHarness.stored())).toEqual(Object.fromEntries(hashes))
+}
 export const plainUrl = () => `${hub.url}/${repo}/resolve/main/${file}`
 
-/** A load that waits in the middle of the file. */
-export async function loadToTheMiddle(
+/** A load, or one of the file alone, that waits in the middle of the file. */
+export async function toTheMiddle(
+  begin: typeof load | typeof readFile,
   model: Source,
   how: Misbehaviour = {},
 ): Promise<{ ended: Promise<unknown> }> {
   hub.misbehave(name, { ...how, stallAt: middle })
-  const ended = load(model).catch((error: unknown) => error)
+  const ended = begin(model).catch((error: unknown) => error)
   await page.waitForFunction(bytes => hubHarness.loadedBytes >= bytes, middle)
   return { ended }
 }

@@ -44,7 +44,7 @@ const pieceBytes = 64 * 1024
 const exposed =
   'X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,ETag,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,Retry-After'
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Two origins, as with the Hub: its own, with pages and tokens, and that of the network that holds the bytes. */
 export class HubServer {

@@ -1,5 +1,6 @@
 /** Parity of every architecture with transformers: fixtures/make-architectures.py. */
 import { expect, it } from 'vitest'
+import { smallKernels } from '../../../e2e/small-kernels'
 import { logitsEvery, models } from '../fixtures/architectures.json'
 import gemma2 from '../fixtures/gemma-2.gguf?url'
 import gemma3 from '../fixtures/gemma-3.gguf?url'
@@ -33,7 +34,7 @@ const drafters: Speculation[] = [
 ]
 
 const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)
-const internals = { skipCalibration: true, device: await sharedDevice() }
+const internals = { skipCalibration: true, deviceProfile: smallKernels, device: await sharedDevice() }
 const load = (options: EngineOptions) =>
   Engine.load({ ...options, kvType: 'f32', contextLength: 128 }, internals)
 
