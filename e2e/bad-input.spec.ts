@@ -23,6 +23,9 @@ import { type WrongOptions, wrongChats, wrongLoads, wrongRequests } from './bad-
 
 const file = readFileSync(new URL('../packages/tiny-models/stories40K-f32.gguf', import.meta.url))
 const anything = expect.anything()
+/** For workers: a tenth of the seconds between attempts. */
+const shortWaits =
+  'const { setTimeout: wait } = globalThis; globalThis.setTimeout = (then, ms) => wait(then, ms / 10)'
 
 let harnessServer: HarnessServer
 let server: MisbehavingServer
@@ -51,11 +54,6 @@ test.afterAll(async () => {
   server?.close()
   await harnessServer?.close()
 })
-
-/** After all of a kind the same page loads the usual model and generates what it always does. */
-async function expectUsable(): Promise<void> {
-  expect(await page.evaluate(() => harness.freshAnswer())).toEqual(expected)
-}
 
 const fileFailures = (files: Uint8Array<ArrayBuffer>[]) =>
   page.evaluate(all => harness.fileFailures(all), files)
@@ -110,8 +108,6 @@ function expectCut(place: number, failure: Failure): void {
 }
 
 test.describe('a model file', () => {
-  test.afterAll(expectUsable)
-
   test('that is none', async () => {
     const models = noModels(parts)
     expectBroken(models, await fileFailures(models.map(({ bytes }) => bytes)))
@@ -161,14 +157,14 @@ test.describe('a model file', () => {
   })
 })
 
-test('a model file written anew answers alike: what the odd ones are made of is sound', async () => {
+// The page goes on after all of these, and what the odd ones are made of is sound.
+test('a model file written anew answers alike', async () => {
   expect(await page.evaluate(file => harness.freshAnswer(file), rewritten(parts))).toEqual(expected)
 })
 
 test.describe('a server', () => {
-  test.afterAll(expectUsable)
-  const failuresAt = (paths: readonly string[]) =>
-    page.evaluate(
+  const failuresAt = (paths: readonly string[], asking = page) =>
+    asking.evaluate(
       urls => harness.loadFailures(urls.map(model => ({ model }))),
       paths.map(path => server.url(path)),
     )
@@ -188,9 +184,12 @@ test.describe('a server', () => {
     expectBroken(models, await failuresAt(paths))
   })
 
-  test('that refuses, fails, drops the connection or gives something else', async () => {
+  test('that refuses, fails, drops the connection or gives something else', async ({ browser }) => {
     const paths = ['status/404', 'status/500', 'dropped', 'closed', 'page']
-    const [missing, broken, dropped, closed, html] = await failuresAt(paths)
+    const hasty = await openHarness(browser)
+    await hasty.evaluate(script => harness.tellWorkers(script), shortWaits)
+    const [missing, broken, dropped, closed, html] = await failuresAt(paths, hasty)
+    await hasty.close()
     const download = (path: string, details: object) => ({
       code: 'download',
       details: { url: server.url(path), reason: expect.stringMatching(/./), ...details },
@@ -234,8 +233,6 @@ test('no adapter: unsupported-device, with what was asked for', async () => {
 })
 
 test.describe('a load', () => {
-  test.afterAll(expectUsable)
-
   test('is aborted before it begins, at once, and in each phase', async () => {
     const failures = await page.evaluate(async () => {
       const early = harness.createEngine({ model: harness.model, signal: AbortSignal.abort() })
@@ -269,6 +266,7 @@ test.describe('a load', () => {
 })
 
 test.describe('a request', () => {
+  // By an engine that is loaded after all of the above, and answers as the first did.
   test.beforeAll(() => page.evaluate(() => harness.open({ maxConcurrent: 2 })))
   test.afterAll(() => page.evaluate(() => harness.close()))
 
@@ -353,5 +351,5 @@ test('an engine that is disposed of in the middle ends its request and what come
   for (const failure of await page.evaluate(() => harness.disposedGeneration())) {
     expect(failure).toMatchObject({ code: 'aborted', details: { phase: 'dispose' } })
   }
-  await expectUsable()
+  expect(await page.evaluate(() => harness.freshAnswer())).toEqual(expected)
 })

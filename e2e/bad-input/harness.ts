@@ -10,6 +10,7 @@ import {
   type LoadProgress,
   preflight,
 } from 'foretoken'
+import { tellWorkers } from '../hub/tell-workers'
 
 export interface Failure {
   code: EngineError['code']
@@ -91,6 +92,7 @@ class Harness {
   readonly failureOf = failureOf
   readonly loadFailures = loadFailures
   readonly drain = drain
+  readonly tellWorkers = tellWorkers
 
   get engine(): Engine {
     if (!this.#engine) throw new Error('no engine is open')

@@ -10,6 +10,7 @@ import {
   models,
   preflight,
 } from 'foretoken'
+import { tellWorkers } from './tell-workers'
 
 export interface Read {
   /** Bytes of the model that came over the network. */
@@ -37,6 +38,7 @@ class HubHarness {
   loadedBytes = 0
   readonly models = models
   readonly preflight = preflight
+  readonly tellWorkers = tellWorkers
 
   /** Loads, answers and lets go. */
   async load(model: EngineOptions['model'], options: Partial<EngineOptions> = {}): Promise<Loaded> {
@@ -93,17 +95,6 @@ class HubHarness {
       onProgress(progress)
     }
     return createEngine({ ...options, model, onProgress: tell, signal })
-  }
-
-  /** Has the workers of later loads begin with this script. */
-  tellWorkers(script: string): void {
-    const { Worker } = globalThis
-    const asModule = (text: string) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
-    globalThis.Worker = class extends Worker {
-      constructor(url: string | URL, options?: WorkerOptions) {
-        super(asModule(`import '${asModule(script)}'; import '${new URL(url, location.href)}'`), options)
-      }
-    }
   }
 
   abort(): void {
