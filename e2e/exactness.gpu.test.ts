@@ -23,7 +23,8 @@ function check(row: BenchRow): void {
 }
 
 it('speculation with heads and a second draft changes no id, nor does it under a grammar', async () => {
-  const modes = ['off', 'draft-2@4', 'heads@3', 'heads-tree@16', 'grammar@8', 'draft@2']
+  // A draft under a grammar in grammars.gpu.test.ts.
+  const modes = ['off', 'draft-2@4', 'heads@3', 'heads-tree@16', 'grammar@8']
   const only = ({ name }: Mode) => modes.includes(name)
   for await (const row of measureFamily(tales, true, { only, parts: 'constrained' })) check(row)
 }, 600_000)
@@ -46,8 +47,10 @@ describe.skipIf(!shared)('speculation changes no id (needs ../shared)', () => {
   const stories = { format: 'f32', model, drafts: [draft] }
 
   it('of a model with one draft', async () => {
-    // More depths, drafters and crowds in the bench; crowds in batching.gpu.test.ts, the cache in drafters.gpu.test.ts.
-    const only = ({ name }: Mode) => !/@(1|2|3|8|31)$|draft@16|cache|always-wrong|random-lengths/.test(name)
+    // More depths, drafters and crowds in the bench; crowds in batching.gpu.test.ts, the cache in drafters.gpu.test.ts,
+    // trees of lookup in architectures.gpu.test.ts.
+    const only = ({ name }: Mode) =>
+      !/@(1|2|3|8|31)$|draft@16|lookup-tree|cache|always-wrong|random-lengths/.test(name)
     const options = { only, parts: 'endings' } as const
     for await (const row of measureFamily(stories, true, options)) check(row)
   }, 900_000)

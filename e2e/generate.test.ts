@@ -32,7 +32,7 @@ describe.skipIf(!existsSync(golden))('npm run generate (needs ../shared)', () =>
 })
 
 it('tells a story with the bundled model and its draft, through the chat template', () => {
-  const flags = ['--chat', '--prompt', 'Tell me a story about a fox.', '--max-tokens', '96', '--json']
+  const flags = ['--chat', '--prompt', 'Tell me a story about a fox.', '--max-tokens', '32', '--json']
   const { status, stdout } = generate(...flags, '--speculation', 'draft', '--depth', '2')
   expect(status).toBe(0)
   const { text, stats } = JSON.parse(stdout)

@@ -2,10 +2,14 @@
 import { Engine, MatmulTrial, matrixKinds, streamBandwidth } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { randomModel } from './bench/random-model'
+import { smallKernels } from './small-kernels'
 
 it('times steps of 1 to 32 rows, and each command by itself', async () => {
   const model = randomModel(1, { layers: 2, vocab: 48, context: 128 })
-  const engine = await Engine.load({ model }, { skipCalibration: true, profile: true })
+  const engine = await Engine.load(
+    { model },
+    { skipCalibration: true, profile: true, deviceProfile: smallKernels },
+  )
   for (const rows of [1, 17, 32]) {
     const { ms, gpuMs } = await engine.timeStep(rows - 1, 0, 64)
     expect(ms).toBeGreaterThan(0)

@@ -4,6 +4,7 @@ import {
   type EngineInternals,
   type EngineOptions,
   type LoadPhase,
+  type LoadProgress,
   preflight,
   sharedDevice,
 } from '@foretoken/engine'
@@ -224,12 +225,13 @@ describe('what was allocated is given back', () => {
     'by a load aborted at %s',
     async phase => {
       const controller = new AbortController()
-      const promise = Engine.load({
+      const options = {
         // Other costs than those that were measured and stored before.
         model: randomModel(3, { ...small, vocab: 301 + phase.length }),
         signal: controller.signal,
-        onProgress: progress => progress.phase === phase && controller.abort(),
-      })
+        onProgress: (progress: LoadProgress) => progress.phase === phase && controller.abort(),
+      }
+      const promise = Engine.load(options, { ...quick, skipCalibration: false })
       await expect(promise).rejects.toMatchObject({ code: 'aborted' })
       if (phase !== 'download') expectAllDestroyed()
       expect(destroy).toHaveBeenCalledTimes(created().length)

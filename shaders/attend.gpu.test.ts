@@ -104,7 +104,7 @@ describe('attend and merge', () => {
         expectClose(actual, expected, { absolute: 1e-5 })
       },
     )
-    await fc.assert(property, { numRuns: 10 })
+    await fc.assert(property, { numRuns: 8 })
   })
 
   it('have references that say the same in two kernels as in one', () => {
@@ -190,7 +190,9 @@ describe.each(models)('rows of $group x $kvHeads heads of $headDim, f16: $kvF16,
 
   it('have the same bits in every variant around every border of splits', async () => {
     const rows = borders.map(position => plainRow(1, position))
-    for (const variant of [...variants, ...inTurns(true).slice(-2)]) await expectAlone(rows, variant)
+    // With trees, SwiftShader's largest tile or a GPU's.
+    const tree = inTurns(true).at(-1 - (models.indexOf(model) % 2))!
+    for (const variant of [...variants, tree]) await expectAlone(rows, variant)
   })
 
   it('have the same bits for 1 to 32 rows, at every place in the pass, whatever the company', async () => {
@@ -254,7 +256,7 @@ describe('rows of a draft tree', () => {
         }
       },
     )
-    await fc.assert(property, { numRuns: 25 })
+    await fc.assert(property, { numRuns: 15 })
   })
 })
 

@@ -13,9 +13,6 @@ import { measureSmallModels } from './exactness-models'
 import { ExactnessRig, type Family, type Mode, type Sampling } from './exactness-rig'
 import { Tally } from './exactness-tally'
 
-/** Three KV blocks. */
-const CONTEXT_END = 192
-
 export default async function* exactness(context: BenchContext): AsyncGenerator<BenchRow> {
   const draft = context.fetchModel('stories40K-f32.gguf')
   const formats = ['f32', 'q8_0', 'q4_0']
@@ -89,9 +86,11 @@ export async function* measureFamily(
   if (parts === 'all' || parts === 'endings') {
     const deep = deepModes(drafters).filter(only)
     yield* measureEndings(rig, deep, format, samplings)
-    const small = await ExactnessRig.load(drafters, { contextLength: CONTEXT_END })
+    // Three KV blocks, as the crowd needs them, or two.
+    const contextLength = parts === 'all' ? 192 : 128
+    const small = await ExactnessRig.load(drafters, { contextLength })
     if (parts === 'all') yield* measureCrowd(rig, small, format, samplings)
-    yield* measureContextEnd(small, deep, format, samplings)
+    yield* measureContextEnd(small, deep, format, samplings, contextLength)
     await small.engine.dispose()
   }
   await rig.engine.dispose()
@@ -184,6 +183,7 @@ async function* measureContextEnd(
   modes: readonly Mode[],
   format: string,
   samplings: readonly Sampling[],
+  contextLength: number,
 ): AsyncGenerator<BenchRow> {
   for (const mode of modes) {
     const tally = new Tally(`context end ${mode.name}`, format)
@@ -193,7 +193,7 @@ async function* measureContextEnd(
         mode,
         cases.prompts[0]!,
         sampling,
-        CONTEXT_END,
+        contextLength,
       )
       tally.add([run], 1, mismatched)
     }

@@ -244,7 +244,7 @@ describe('SmartSpec (Liu et al., 2406.14066): Llama-70B on H100', { timeout: 120
         drafters: lookup(acceptance, { concentration: 6 }),
       })
       for (const perS of [1, 6, 12, 18]) {
-        const arrivals = poissonArrivals(perS, 250, new Random(9))
+        const arrivals = poissonArrivals(perS, 120, new Random(9))
         const latency = (policy: PolicyName, options: PolicyOptions = {}): number =>
           serve(policy, options, workload, arrivals).latencyMs.mean
         const envelope = Math.min(
@@ -263,7 +263,7 @@ describe('SmartSpec (Liu et al., 2406.14066): Llama-70B on H100', { timeout: 120
       drafters: lookup(0.93, { coverage: 0.97 }),
     })
     const gains = [1, 6, 12].map(perS => {
-      const arrivals = poissonArrivals(perS, 250, new Random(9))
+      const arrivals = poissonArrivals(perS, 120, new Random(9))
       const [off, goodput] = (['off', 'goodput'] as const).map(policy =>
         serve(policy, {}, workload, arrivals),
       )
