@@ -21,3 +21,17 @@ describe('what is left of an answer', () => {
     expect(lengths.remaining(1)).toBeLessThan(8)
   })
 })
+
+describe('the chance that a row of a draft can add a token', () => {
+  it('is certain while no answer has ended', () => {
+    expect(new AnswerLengths().goesOn(5, 3)).toEqual([1, 1, 1])
+  })
+
+  it('falls where answers of this length end', () => {
+    const lengths = new AnswerLengths()
+    for (let i = 0; i < 49; i++) lengths.observe(i % 2 === 0 ? 10 : 50)
+    // Two more tokens take an answer of 8 to its tenth, which all have; three more only the longer ones.
+    expect(lengths.goesOn(8, 3)).toEqual([1, 25 / 50, 25 / 50])
+    expect(lengths.goesOn(20, 3)).toEqual([1, 1, 1])
+  })
+})

@@ -1,6 +1,7 @@
 /**
- * How long answers turn out to be. What is invested in one, as a draft model's reading of its prompt, has to pay within
- * what is left of it; how much that may be at most says little.
+ * How long answers turn out to be. Behind the end of one a guess adds nothing, however right it is, and what is invested in
+ * one, as a draft model's reading of its prompt, has to pay within what is left of it; how much that may be at most says
+ * little.
  */
 
 /** Answers that are remembered. */
@@ -28,5 +29,14 @@ export class AnswerLengths {
       count++
     }
     return sum / count
+  }
+
+  /** Chances that an answer of `numTokens` so far gets 2, 3 .. `count` + 1 tokens yet: that a row of a draft can add one. */
+  goesOn(numTokens: number, count: number): number[] {
+    const longer = this.#recent.filter(length => length > numTokens)
+    return Array.from({ length: count }, (_, i) => {
+      const enough = longer.filter(length => length > numTokens + i + 1)
+      return (1 + enough.length) / (1 + longer.length)
+    })
   }
 }

@@ -22,9 +22,12 @@ export class Estimates {
     }
   }
 
-  /** S(1) .. S(MAX_DEPTH) of a drafter of chains, for one sequence or for any. */
+  /** S(1) .. S(MAX_DEPTH) of a drafter of chains, for one sequence, whose answer may end before, or for any. */
   survival(method: ChainMethod, sequence?: Sequence, evidence?: number): number[] {
-    return this.#chains.get(method)!.survival(sequence, evidence)
+    const survival = this.#chains.get(method)!.survival(sequence, evidence)
+    if (!sequence) return survival
+    const goesOn = this.#lengths.goesOn(sequence.length - sequence.promptLength, survival.length)
+    return survival.map((chance, i) => chance * goesOn[i]!)
   }
 
   /** Whether a drafter of chains has been judged in this sequence. */
