@@ -1,5 +1,5 @@
 /** What the suite kernels stands on gives times for everything that it is asked for. */
-import { Engine, MatmulTrial, matrixKinds, streamBandwidth } from '@foretoken/engine'
+import { Engine, MatmulTrial, matrixKinds, streamBandwidth, timeEach } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { randomModel } from './bench/random-model'
 import { smallKernels } from './small-kernels'
@@ -15,7 +15,7 @@ it('times steps of 1 to 32 rows, and each command by itself', async () => {
     expect(ms).toBeGreaterThan(0)
     expect(gpuMs ?? 0).toBeLessThanOrEqual(ms)
   }
-  const commands = await engine.timeCommands(1, 64)
+  const commands = await engine.timeTargetPass(1, 64, timeEach)
   expect(commands.every(({ ms }) => ms > 0)).toBe(true)
   // Two layers of 64 x (64 + 32 + 32 + 64 + 3 * 64) and a head of 48 rows, in f32.
   const bytes = commands.reduce((sum, { weightBytes }) => sum + weightBytes, 0)

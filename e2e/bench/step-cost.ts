@@ -2,7 +2,7 @@
  * What a plain decode step takes beyond its matrices. Steps are timed as a generation runs them; a lone step, which
  * finds the caches and the clock of an idle machine, stands beside them.
  */
-import { Engine } from '@foretoken/engine'
+import { Engine, timeProducts } from '@foretoken/engine'
 import { bundledModelUrl } from '@foretoken/tiny-models'
 import type { BenchContext, BenchRow } from './bench-context'
 import { median } from './median'
@@ -47,7 +47,7 @@ async function* measure(name: string, model: URL, quick: boolean): AsyncGenerato
 /** Over many rounds, as a generation's step is over many tokens: what disturbs the machine is in both. */
 async function meanMatmulMs(engine: Engine): Promise<number> {
   let ms = 0
-  for (let i = 0; i < MATMUL_ROUNDS; i++) ms += await engine.timeProducts(1, CONTEXT)
+  for (let i = 0; i < MATMUL_ROUNDS; i++) ms += await engine.timeTargetPass(1, CONTEXT, timeProducts)
   return ms / MATMUL_ROUNDS
 }
 

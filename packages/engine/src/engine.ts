@@ -17,7 +17,7 @@ import {
 } from '@foretoken/scheduler'
 import { bad, checkCandidates } from './argument'
 import { BatchQueue } from './batch-queue'
-import { type CommandTime, timeEach, timeProducts } from './command-timer'
+import type { timeEach } from './command-timer'
 import { allowedDrafts, constrained, release, tokenMasks } from './constrained-step'
 import { saveCosts } from './cost-store'
 import { Counters } from './counters'
@@ -162,19 +162,15 @@ export class Engine {
     )
   }
 
-  /** What each command of a target pass over `numRows` rows takes by itself, one after the other. */
-  timeCommands(numRows: number, context: number): Promise<CommandTime[]> {
+  /** Measures the commands of a target pass over `numRows` rows: `timeEach`, `timeProducts`. */
+  timeTargetPass<T>(
+    numRows: number,
+    context: number,
+    time: (...pass: Parameters<typeof timeEach>) => Promise<T>,
+  ): Promise<T> {
     const { runner } = this.#parts
     return this.#try({ context, maxRows: Math.max(numRows, MAX_DEPTH + 1) }, trial =>
-      timeEach(runner, trial.step(trial.verify(numRows - 1)), runner.target.commands),
-    )
-  }
-
-  /** What the products with matrices take of a target pass over `numRows` rows, one round through them. */
-  timeProducts(numRows: number, context: number): Promise<number> {
-    const { runner } = this.#parts
-    return this.#try({ context, maxRows: Math.max(numRows, MAX_DEPTH + 1) }, trial =>
-      timeProducts(runner, trial.step(trial.verify(numRows - 1)), runner.target.commands),
+      time(runner, trial.step(trial.verify(numRows - 1)), runner.target.commands),
     )
   }
 

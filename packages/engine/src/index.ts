@@ -1,4 +1,4 @@
-export type { CommandTime } from './command-timer'
+export { timeEach, timeProducts } from './command-timer'
 export { Engine } from './engine'
 export type { EngineInternals } from './load-engine'
 export { MatmulTrial, type MatrixKind, type MatrixShape, matrixKinds } from './matmul-trial'

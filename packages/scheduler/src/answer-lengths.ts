@@ -33,10 +33,20 @@ export class AnswerLengths {
 
   /** Chances that an answer of `numTokens` so far gets 2, 3 .. `count` + 1 tokens yet: that a row of a draft can add one. */
   goesOn(numTokens: number, count: number): number[] {
-    const longer = this.#recent.filter(length => length > numTokens)
-    return Array.from({ length: count }, (_, i) => {
-      const enough = longer.filter(length => length > numTokens + i + 1)
-      return (1 + enough.length) / (1 + longer.length)
-    })
+    // Of those that got further, how many ended before row i could add a token; in the last place, those that did not.
+    const ends = new Array<number>(count + 1).fill(0)
+    let numLonger = 1
+    for (const length of this.#recent) {
+      if (length <= numTokens) continue
+      ends[Math.min(count, length - numTokens - 1)]!++
+      numLonger++
+    }
+    const chances = new Array<number>(count)
+    let enough = 1
+    for (let i = count - 1; i >= 0; i--) {
+      enough += ends[i + 1]!
+      chances[i] = enough / numLonger
+    }
+    return chances
   }
 }
