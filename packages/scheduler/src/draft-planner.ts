@@ -96,14 +96,15 @@ export class DraftPlanner {
 
   /** What became of a sequence's draft, once its tokens are in. */
   observe(step: Step, verdict: Verdict): void {
-    const { sequence, numDrafted, numAccepted, stopped, margins, path } = verdict
+    const { sequence, tokens, numDrafted, numAccepted, stopped, margins, path } = verdict
     const { method, depth: planned, evidence }: Draft = step.choices.get(sequence) ?? OFF
     // Rows that the GPU looked up nothing for were paid for all the same.
     const depth = step.isAhead && method === 'lookup' ? planned : numDrafted
     if (method !== 'off' && depth > 0) {
-      // Behind the answer's end a guess adds nothing, however right it is: of a draft that went on, the rest has failed.
+      // A guess that ended its answer says nothing of those behind it: how long answers are is counted by itself.
+      const numSeen = stopped && numAccepted === tokens.length ? numAccepted : depth
       if (!isTreeMethod(method))
-        this.estimates.observe(sequence, method, { depth, accepted: numAccepted, margins, evidence })
+        this.estimates.observe(sequence, method, { depth: numSeen, accepted: numAccepted, margins, evidence })
       else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
       policy?.observe?.({ method, depth }, numAccepted)
