@@ -136,19 +136,22 @@ export class CostModel {
 /** Of recent values; 0 until there are some. */
 class Median {
   readonly #recent: number[] = []
+  /** Of every sequence's offers it is asked, so it is found once. */
+  #value: number | undefined = 0
 
   get isKnown(): boolean {
     return this.#recent.length >= FEWEST
   }
 
   get value(): number {
-    if (!this.isKnown) return 0
-    return this.#recent.toSorted((a, b) => a - b)[this.#recent.length >> 1]!
+    this.#value ??= this.#recent.toSorted((a, b) => a - b)[this.#recent.length >> 1]!
+    return this.#value
   }
 
   observe(value: number): void {
     this.#recent.push(value)
     if (this.#recent.length > MOST) this.#recent.shift()
+    if (this.isKnown) this.#value = undefined
   }
 }
 

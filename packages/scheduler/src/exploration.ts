@@ -17,7 +17,7 @@ import {
   type Situation,
 } from './policy'
 
-const TOLL = 0.01
+const TOLL = 0.005
 /** What the purse holds, at first and at most, and what a probe costs at least, in steps. */
 const FIRST_SAVED = 2
 const MOST_SAVED = 12

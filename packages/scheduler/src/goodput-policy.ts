@@ -4,9 +4,10 @@
  * so goodput need not have one peak. A row never adds more than the one before it in its draft, so every prefix of the
  * ranking is made of whole drafts.
  */
+import type { CostCurve } from './cost-curve'
 import { Exploration } from './exploration'
 import { goodput, PricedOffer, StepEstimate } from './goodput'
-import { type Choice, MAX_DEPTH, MAX_NODES, OFF, type Offer, type Policy, type Situation } from './policy'
+import { type Choice, MAX_DEPTH, MAX_NODES, OFF, type Policy, type Situation } from './policy'
 
 /**
  * Every further row is believed a little less: errors of the estimates multiply along a draft, and what is chosen is what
@@ -38,8 +39,11 @@ const doubt = (situation: Situation): Situation => ({
 /** The choices with the highest goodput. */
 export function bestChoices(situation: Situation): Choice[] {
   const choices: Choice[] = situation.contenders.map(() => OFF)
-  const ranking = new Ranking(situation)
   let best: Prefix = { end: 0, goodput: goodput(situation, choices) }
+  const offers = situation.contenders.flatMap(contender => contender.offers)
+  const priced = offers.map(offer => new PricedOffer(offer, situation.cost))
+  if (!mayPay(situation, priced, best.goodput)) return choices
+  const ranking = new Ranking(situation, priced)
   let rowsOfBest = new Uint8Array()
   let numRows = new Uint8Array()
   // Draft passes come one behind the other: the time of each is shared by all who draft so far.
@@ -52,13 +56,39 @@ export function bestChoices(situation: Situation): Choice[] {
     best = prefix
     rowsOfBest = numRows
   }
-  const { offers, owners, offerAt, rowAt } = ranking
+  const { owners, offerAt, rowAt } = ranking
   for (let place = 0; place < best.end; place++) {
     const at = offerAt[place]!
     const row = rowAt[place]!
     if (row < rowsOfBest[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
   }
   return choices
+}
+
+/**
+ * Whether any row might be worth the least that a row can cost, and its draft pass, at the goodput without it. With many
+ * at once mostly none is: that is soon seen, and a search takes time from the steps.
+ */
+function mayPay(
+  { baseRows, freeRows, cost, contenders }: Situation,
+  priced: readonly PricedOffer[],
+  rate: number,
+): boolean {
+  const numRows = priced.reduce((sum, { gains }) => sum + gains.length, 0)
+  const rowMs = leastPerRow(cost.target, baseRows, Math.min(freeRows, numRows))
+  const passMs = new Map<CostCurve, number>()
+  return priced.some(({ gains, passMs: curve }) => {
+    if (curve && !passMs.has(curve)) passMs.set(curve, leastPerRow(curve, 0, contenders.length))
+    return gains[0]! > rate * (rowMs + (curve ? passMs.get(curve)! : 0))
+  })
+}
+
+/** The least ms that each of any number of rows beside `base` may take. */
+function leastPerRow(curve: CostCurve, base: number, most: number): number {
+  const baseMs = base > 0 ? curve.at(base) : 0
+  let least = Number.POSITIVE_INFINITY
+  for (let rows = 1; rows <= most; rows++) least = Math.min(least, (curve.at(base + rows) - baseMs) / rows)
+  return least
 }
 
 /** Places of the ranking up to `end`. */
@@ -69,24 +99,23 @@ interface Prefix {
 
 /** All rows on offer that are worth a look, the best first: which offer's, and which row of it. */
 class Ranking {
-  readonly offers: readonly Offer[]
-  readonly priced: readonly PricedOffer[]
   /** Of each offer: whose it is. */
   readonly owners: readonly number[]
   readonly offerAt: Uint32Array
   readonly rowAt: Uint8Array
   numPasses = 0
 
-  constructor({ contenders, cost }: Situation) {
-    this.offers = contenders.flatMap(({ offers }) => offers)
-    this.priced = this.offers.map(offer => new PricedOffer(offer, cost))
+  constructor(
+    { contenders }: Situation,
+    readonly priced: readonly PricedOffer[],
+  ) {
     this.owners = contenders.flatMap(({ offers }, i) => offers.map(() => i))
     // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
-    const numOffers = this.offers.length
+    const numOffers = priced.length
     const numPlaces = numOffers * MAX_NODES
     const keys = new Float64Array(numPlaces)
     let count = 0
-    for (const [i, { gains, passes }] of this.priced.entries()) {
+    for (const [i, { gains, passes }] of priced.entries()) {
       for (let row = 0; row < gains.length && gains[row]! >= LEAST_GAIN; row++) {
         keys[count++] = Math.round((1 - gains[row]!) * 1e6) * numPlaces + row * numOffers + i
         this.numPasses = Math.max(this.numPasses, passes[row]! + 1)
