@@ -15,6 +15,12 @@ import { type Choice, MAX_DEPTH, MAX_NODES, OFF, type Policy, type Situation } f
  */
 const TRUST = Array.from({ length: MAX_NODES }, (_, i) => 0.98 ** (i + 1))
 
+/**
+ * Where several run, what one gains by a step that is dearer for all comes to the others only when it ends, and leaves
+ * those that are left a smaller batch, whose tokens cost more: it has to win by so much. SmartSpec has a guard of 1.1.
+ */
+const SHARED_GUARD = 1.04
+
 /** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
 const LEAST_GAIN = 0.01
 
@@ -24,9 +30,16 @@ export class GoodputPolicy implements Policy {
   /** The best choices; now and then others, so that costs and acceptance stay measured. */
   choose(situation: Situation): Choice[] {
     const doubted = doubt(situation)
-    const best = bestChoices(doubted)
+    const best = worthwhile(doubted, bestChoices(doubted))
     return this.#exploration.probe(doubted, best) ?? best
   }
+}
+
+/** The choices, if they win enough; else off. */
+function worthwhile(situation: Situation, choices: Choice[]): Choice[] {
+  if (situation.numDecoding < 2 || choices.every(({ depth }) => depth === 0)) return choices
+  const off = choices.map(() => OFF)
+  return goodput(situation, choices) < SHARED_GUARD * goodput(situation, off) ? off : choices
 }
 
 const doubt = (situation: Situation): Situation => ({
