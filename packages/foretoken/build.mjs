@@ -4,8 +4,7 @@ import { copyFile, readFile, rm } from 'node:fs/promises'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
-import { rollup } from 'rollup'
-import { dts } from 'rollup-plugin-dts'
+import { dts } from 'rolldown-plugin-dts'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
 const modelFiles = ['tales-target-q8_0.gguf', 'tales-wide-q8_0.gguf', 'tales-heads.safetensors']
@@ -44,27 +43,31 @@ const siblingAddresses = {
   },
 }
 
-async function buildScript(name) {
-  const bundle = await rolldown({
-    input: here(`src/${name}.ts`),
-    platform: 'browser',
-    plugins: [rawText, siblingAddresses],
-  })
-  const { output } = await bundle.write({ file: here(`dist/${name}.js`), format: 'es', codeSplitting: false })
+async function build(file, options) {
+  const bundle = await rolldown({ platform: 'browser', ...options })
+  const { output } = await bundle.write({ file: here(`dist/${file}`), format: 'es', codeSplitting: false })
   await bundle.close()
-  const [script] = output
-  if (script.imports.length > 0) throw new Error(`dist/${name}.js still imports ${script.imports.join(', ')}`)
-  return script.code
+  const [{ code, imports }] = output
+  if (imports.length > 0) throw new Error(`dist/${file} still imports ${imports.join(', ')}`)
+  return code
 }
 
-async function buildTypes() {
-  const plugin = dts({ tsconfig: here('../../tsconfig.json'), respectExternal: true })
-  const bundle = await rollup({ input: here('src/index.ts'), plugins: [plugin] })
-  const { output } = await bundle.write({ file: here('dist/index.d.ts'), format: 'es' })
-  await bundle.close()
-  const [types] = output
-  if (types.imports.length > 0) throw new Error(`dist/index.d.ts still imports ${types.imports.join(', ')}`)
-}
+const buildScript = name =>
+  build(`${name}.js`, { input: here(`src/${name}.ts`), plugins: [rawText, siblingAddresses] })
+
+/** `eager`: the program is made once, not once more for each module. */
+const declarations = dts({
+  tsconfig: here('../../tsconfig.json'),
+  dtsOnly: true,
+  generator: 'tsc',
+  tsc: { eager: true },
+})
+const buildTypes = () =>
+  build('index.d.ts', {
+    input: here('src/index.ts'),
+    plugins: [declarations],
+    resolve: { conditionNames: ['foretoken-source', 'import', 'default'] },
+  })
 
 await rm(here('dist'), { recursive: true, force: true })
 const client = await buildScript('index')
