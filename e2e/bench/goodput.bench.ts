@@ -4,8 +4,11 @@
  * must give the same ids. The best fixed choice is selected in the even rounds and compared in the odd ones, and the other
  * way round. Ratios are medians over rounds, with the interval between order statistics that holds the true median with
  * 90 %.
+ *
+ * Requests that end leave those that are left a smaller batch, whose tokens cost more: one that is helped lowers the tokens
+ * per second of the others, and its own latency. So mean latency stands beside (SmartSpec's measure).
  */
-import { Engine, type EngineInternals } from '@foretoken/engine'
+import { Engine, type EngineInternals, type GenerateOptions } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import { AUTO, fixedChoices, type NamedChoice, OFF } from './goodput-choices'
@@ -44,8 +47,15 @@ interface Cell {
   concurrency: number
 }
 
-/** Tokens per second by round, by choice. */
-type Speeds = ReadonlyMap<NamedChoice, readonly number[]>
+/** What a round came to with a choice. */
+interface Run {
+  tokensPerSecond: number
+  /** From the beginning to an answer's last token, mean over requests. */
+  latencyMs: number
+}
+
+/** By round, by choice. */
+type Runs = ReadonlyMap<NamedChoice, readonly Run[]>
 
 export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow> {
   const batches = [1, 2, 4, 8, 16]
@@ -70,8 +80,8 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
   for (const workload of settings.workloads) {
     const tasks = tasksOf(workload, numTasks)
     for (const concurrency of concurrencies) {
-      const speeds = await measure(engine, tasks, { ...settings, concurrency, random })
-      yield* rows({ workload, concurrency }, speeds)
+      const runs = await measure(engine, tasks, { ...settings, concurrency, random })
+      yield* rows({ workload, concurrency }, runs)
     }
   }
   yield* optimalDepths(engine, { ...depths, random })
@@ -83,10 +93,10 @@ async function measure(
   engine: Engine,
   tasks: readonly string[],
   options: { concurrency: number; rounds: number; maxTokens: number; random: () => number },
-): Promise<Speeds> {
+): Promise<Runs> {
   const { concurrency, rounds, maxTokens, random } = options
   const choices = [...fixedChoices, AUTO]
-  const speeds = new Map<NamedChoice, number[]>(choices.map(choice => [choice, []]))
+  const runs = new Map<NamedChoice, Run[]>(choices.map(choice => [choice, []]))
   for (let round = 0; round < rounds; round++) {
     let expected: string | undefined
     for (const choice of shuffled(choices, random)) {
@@ -95,36 +105,55 @@ async function measure(
         maxTokens,
         speculation: choice.speculation,
       }))
-      const { result, steps } = await recordSteps(engine, () =>
-        Promise.all(requests.map(request => answer(engine, request))),
-      )
-      expected ??= JSON.stringify(result)
-      if (JSON.stringify(result) !== expected) throw new Error(`${choice.name} changed the tokens.`)
+      const { result, steps } = await recordSteps(engine, () => answerAll(engine, requests))
+      const ids = JSON.stringify(result.map(({ ids }) => ids))
+      expected ??= ids
+      if (ids !== expected) throw new Error(`${choice.name} changed the tokens.`)
       const { tokens, seconds } = outputOf(steps)
-      speeds.get(choice)!.push(tokens / seconds)
+      const latencyMs = result.reduce((sum, { ms }) => sum + ms, 0) / concurrency
+      runs.get(choice)!.push({ tokensPerSecond: tokens / seconds, latencyMs })
     }
   }
-  return speeds
+  return runs
 }
 
-function* rows(cell: Cell, speeds: Speeds): Generator<BenchRow> {
-  for (const [{ name }, runs] of speeds) {
+function answerAll(
+  engine: Engine,
+  requests: readonly GenerateOptions[],
+): Promise<Array<{ ids: number[]; ms: number }>> {
+  const begin = performance.now()
+  return Promise.all(
+    requests.map(async request => {
+      const ids = await answer(engine, request)
+      return { ids, ms: performance.now() - begin }
+    }),
+  )
+}
+
+function* rows(cell: Cell, runs: Runs): Generator<BenchRow> {
+  for (const [{ name }, ofChoice] of runs) {
     const row = { name: 'goodput', ...cell, choice: name, metric: 'tokens_per_s', unit: 'tokens/s' }
-    yield { ...row, ...medianInterval(runs) }
+    yield { ...row, ...medianInterval(ofChoice.map(({ tokensPerSecond }) => tokensPerSecond)) }
   }
-  const compared = (others: readonly number[]) =>
-    medianInterval(speeds.get(AUTO)!.map((speed, round) => speed / others[round]!))
-  yield ratioRow('goodput_vs_off', cell, compared(speeds.get(OFF)!))
-  const rivals = [1, 0].map(half => bestFixed(speeds, half))
-  const ofRivals = speeds.get(OFF)!.map((_, round) => speeds.get(rivals[round % 2]!)![round]!)
+  const auto = runs.get(AUTO)!
+  const off = runs.get(OFF)!
+  const compared = (others: readonly Run[]) =>
+    medianInterval(auto.map(({ tokensPerSecond }, round) => tokensPerSecond / others[round]!.tokensPerSecond))
+  yield ratioRow('goodput_vs_off', cell, compared(off))
+  const faster = auto.map(({ latencyMs }, round) => off[round]!.latencyMs / latencyMs)
+  yield ratioRow('latency_vs_off', cell, medianInterval(faster))
+  const rivals = [1, 0].map(half => bestFixed(runs, half))
+  const ofRivals = off.map((_, round) => runs.get(rivals[round % 2]!)![round]!)
   const best = [...new Set(rivals.map(({ name }) => name))].join(', ')
   yield { ...ratioRow('goodput_vs_best_fixed', cell, compared(ofRivals)), best }
 }
 
 /** By the even rounds or the odd ones. */
-function bestFixed(speeds: Speeds, half: number): NamedChoice {
-  const speedOf = (choice: NamedChoice): number =>
-    median(speeds.get(choice)!.filter((_, round) => round % 2 === half))
+function bestFixed(runs: Runs, half: number): NamedChoice {
+  const speedOf = (choice: NamedChoice): number => {
+    const ofHalf = runs.get(choice)!.filter((_, round) => round % 2 === half)
+    return median(ofHalf.map(({ tokensPerSecond }) => tokensPerSecond))
+  }
   return fixedChoices.reduce((best, choice) => (speedOf(choice) > speedOf(best) ? choice : best))
 }
 
