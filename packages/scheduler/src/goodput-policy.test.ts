@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
 import { everywhere } from './fixed-policy'
@@ -159,3 +160,52 @@ it('spreads the draft model’s catch-up over the steps to come', () => {
     goodput(late(1), { method: 'draft', depth: 4 }),
   )
 })
+
+it('finds what comes close to the best of all choices, by enumeration', () => {
+  const falling = fc.array(fc.double({ min: 0.02, max: 0.99, noNaN: true }), { minLength: 1, maxLength: 3 })
+  const offersOf = (chains: number[][]): Offer[] => {
+    const [lookup, draft, tree] = chains.map(gains => gains.toSorted((a, b) => b - a))
+    return [
+      { method: 'lookup', gains: lookup! },
+      { method: 'draft', gains: draft!, drafting: { lag: 1, horizon: 16 } },
+      // Siblings of the first level, from one row.
+      {
+        method: 'draft-tree',
+        gains: tree!,
+        drafting: { lag: 1, horizon: 16, passes: [0, undefined, undefined] },
+      },
+    ]
+  }
+  const steps = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 8, maxLength: 8 })
+  const chains = fc.tuple(falling, falling, falling)
+  const property = fc.property(
+    fc.array(chains, { minLength: 1, maxLength: 2 }),
+    steps,
+    steps,
+    (all, rows, passes) => {
+      const cost = new CostModel()
+      const sum = (values: readonly number[], count: number) =>
+        values.slice(0, count).reduce((total, value) => total + value, 0)
+      for (let count = 1; count <= 8; count++) {
+        cost.target.measure(count, 2 + sum(rows, count))
+        cost.of('draft').measure(count, 0.2 + sum(passes, count) / 4)
+      }
+      const contenders = all.map(each => ({ offers: offersOf(each) }))
+      const now = { ...situation(cost, {}, all.length), contenders, freeRows: 8 - all.length }
+      const found = goodputOf(now, bestChoices(now))
+      const best = Math.max(...everyChoice(contenders).map(choices => goodputOf(now, choices)))
+      expect(found).toBeLessThanOrEqual(best + 1e-9)
+      expect(found).toBeGreaterThan(0.8 * best)
+    },
+  )
+  fc.assert(property, { numRuns: 300 })
+})
+
+function everyChoice([first, ...rest]: readonly Contender[]): Choice[][] {
+  if (!first) return [[]]
+  const own = [
+    OFF,
+    ...first.offers.flatMap(({ method, gains }) => gains.map((_, i) => ({ method, depth: i + 1 }))),
+  ]
+  return everyChoice(rest).flatMap(others => own.map(choice => [choice, ...others]))
+}

@@ -83,16 +83,18 @@ export function bestChoices(situation: Situation): Choice[] {
  * at once mostly none is: that is soon seen, and a search takes time from the steps.
  */
 function mayPay(
-  { baseRows, freeRows, cost, contenders }: Situation,
+  { baseRows, freeRows, cost: { target } }: Situation,
   priced: readonly PricedOffer[],
   rate: number,
 ): boolean {
   const numRows = priced.reduce((sum, { gains }) => sum + gains.length, 0)
-  const rowMs = leastPerRow(cost.target, baseRows, Math.min(freeRows, numRows))
-  const passMs = new Map<CostCurve, number>()
-  return priced.some(({ gains, passMs: curve }) => {
-    if (curve && !passMs.has(curve)) passMs.set(curve, leastPerRow(curve, 0, contenders.length))
-    return gains[0]! > rate * (rowMs + (curve ? passMs.get(curve)! : 0))
+  const worth = rate * leastPerRow(target, baseRows, Math.min(freeRows, numRows))
+  const ofPasses = new Map<CostCurve, number>()
+  return priced.some(({ gains, passes, passMs }) => {
+    if (passMs && !ofPasses.has(passMs)) ofPasses.set(passMs, rate * leastPerRow(passMs, 0, numRows))
+    const ofPass = passMs ? ofPasses.get(passMs)! : 0
+    // Siblings share the row of their pass.
+    return gains.some((gain, row) => gain > worth + (passes[row]! < 0 ? 0 : ofPass))
   })
 }
 
@@ -186,7 +188,8 @@ function rowsOfBestOffers(
   for (const [at, { gains, waitMs, passes, passMs }] of priced.entries()) {
     const ownPassMs = passMs ? passMs.at(contenders.length) / contenders.length : 0
     let net = -rate * waitMs
-    let most = 0
+    // Rows are priced alike, some cost nothing: what seems to lose the least may win.
+    let most = Number.NEGATIVE_INFINITY
     let row = 0
     for (; row < gains.length && passes[row]! < numPasses; row++) {
       net += gains[row]! - rate * (rowMs + (passes[row]! < 0 ? 0 : ownPassMs))
