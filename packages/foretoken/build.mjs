@@ -62,12 +62,7 @@ const declarations = dts({
   generator: 'tsc',
   tsc: { eager: true },
 })
-const buildTypes = () =>
-  build('index.d.ts', {
-    input: here('src/index.ts'),
-    plugins: [declarations],
-    resolve: { conditionNames: ['foretoken-source', 'import', 'default'] },
-  })
+const buildTypes = () => build('index.d.ts', { input: here('src/index.ts'), plugins: [declarations] })
 
 await rm(here('dist'), { recursive: true, force: true })
 const client = await buildScript('index')

@@ -3,7 +3,7 @@ import { CostModel } from './cost-model'
 import { DraftPlanner } from './draft-planner'
 import { OffPolicy } from './off-policy'
 import { scheduledSequence } from './scheduler-case'
-import { emptyPass, type Step } from './step'
+import { emptyStep } from './step'
 
 describe('what a draft says that ended its answer', () => {
   /** S(1) .. of lookups after 40 drafts of four, of which so many tokens were accepted and so many committed. */
@@ -11,16 +11,8 @@ describe('what a draft says that ended its answer', () => {
     const planner = new DraftPlanner({ maxRows: 16, maxSamples: 16 }, new OffPolicy(), new CostModel())
     for (let i = 0; i < 40; i++) {
       const sequence = scheduledSequence()
-      const step: Step = {
-        isAhead: false,
-        draftPasses: [],
-        targetPass: emptyPass(),
-        guesses: [],
-        lookups: [],
-        choices: new Map([[sequence, { method: 'lookup', depth: 4 }]]),
-        tables: [],
-        trees: new Map(),
-      }
+      const step = emptyStep(false)
+      step.choices.set(sequence, { method: 'lookup', depth: 4 })
       const tokens = new Array<number>(numTokens).fill(5)
       planner.observe(step, { sequence, tokens, numDrafted: 4, numAccepted, stopped: true })
     }

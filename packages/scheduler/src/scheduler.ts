@@ -12,7 +12,7 @@ import { addDecodeRows, addPrefillRows } from './passes'
 import { DRAFT_MODELS, isOfCpu, MAX_DEPTH, MAX_NODES, type Method, netOf, OFF, type Policy } from './policy'
 import { prefillBudget } from './prefill-budget'
 import { type Progress, Sequence, type SequenceRequest, type TokenSource } from './sequence'
-import { emptyPass, type Row, type Step, type Verdict } from './step'
+import { emptyStep, type Row, type Step, type Verdict } from './step'
 
 /**
  * A request is overtaken by fewer than so many later ones for each level of priority that they have more than it: so no
@@ -142,7 +142,7 @@ export class Scheduler {
     const decoding = [...rows.keys()].filter(sequence => sequence.decoding)
     const filling = [...rows.keys()].filter(sequence => !sequence.decoding)
     const numPrefillRows = filling.reduce((sum, sequence) => sum + rows.get(sequence)!, 0)
-    const step = this.#newStep(false)
+    const step = emptyStep(false)
     for (const sequence of decoding) this.#growAhead(sequence)
     const late = this.#drafts.plan(step, decoding, {
       numSequences: filling.length,
@@ -243,7 +243,7 @@ export class Scheduler {
     if (!this.#running.every(({ numInFlight }) => numInFlight > 0)) return undefined
     for (const sequence of this.#running) this.#growAhead(sequence)
     if (!this.#running.every(blind)) return undefined
-    const step = this.#newStep(true)
+    const step = emptyStep(true)
     const late = this.#drafts.plan(step, this.#running, NO_PREFILL, current)
     // Guesses of the CPU are worth waiting for, and need the tokens.
     if (step.guesses.length > 0) return undefined
@@ -267,19 +267,6 @@ export class Scheduler {
         (!this.estimates.knows('lookup', sequence) ||
           worth('lookup', sequence) > worth(method, sequence) / 2),
     )
-  }
-
-  #newStep(isAhead: boolean): Step {
-    return {
-      isAhead,
-      draftPasses: [],
-      targetPass: emptyPass(),
-      guesses: [],
-      lookups: [],
-      choices: new Map(),
-      trees: new Map(),
-      tables: [],
-    }
   }
 
   #send(step: Step): Step {

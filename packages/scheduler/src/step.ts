@@ -106,3 +106,14 @@ export interface Verdict {
 }
 
 export const emptyPass = (): Pass => ({ rows: [], samples: [], verdicts: [] })
+
+export const emptyStep = (isAhead: boolean): Step => ({
+  isAhead,
+  draftPasses: [],
+  targetPass: emptyPass(),
+  guesses: [],
+  lookups: [],
+  choices: new Map(),
+  trees: new Map(),
+  tables: [],
+})
