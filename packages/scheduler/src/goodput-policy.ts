@@ -83,12 +83,12 @@ export function bestChoices(situation: Situation): Choice[] {
  * at once mostly none is: that is soon seen, and a search takes time from the steps.
  */
 function mayPay(
-  { baseRows, freeRows, cost: { target } }: Situation,
+  { baseRows, prefillRows, freeRows, cost: { target } }: Situation,
   priced: readonly PricedOffer[],
   rate: number,
 ): boolean {
   const numRows = priced.reduce((sum, { gains }) => sum + gains.length, 0)
-  const worth = rate * leastPerRow(target, baseRows, Math.min(freeRows, numRows))
+  const worth = rate * leastPerRow(target, baseRows + prefillRows, Math.min(freeRows, numRows))
   const ofPasses = new Map<CostCurve, number>()
   return priced.some(({ gains, passes, passMs }) => {
     if (passMs && !ofPasses.has(passMs)) ofPasses.set(passMs, rate * leastPerRow(passMs, 0, numRows))
@@ -177,12 +177,13 @@ function bestPrefix(
  * `numPasses` times.
  */
 function rowsOfBestOffers(
-  { baseRows, cost, contenders }: Situation,
+  { baseRows, prefillRows, cost, contenders }: Situation,
   { priced, owners }: Ranking,
   numPasses: number,
   rate: number,
 ): Uint8Array<ArrayBuffer> {
-  const rowMs = (cost.target.at(baseRows + MAX_DEPTH) - cost.target.at(baseRows)) / MAX_DEPTH
+  const passRows = baseRows + prefillRows
+  const rowMs = (cost.target.at(passRows + MAX_DEPTH) - cost.target.at(passRows)) / MAX_DEPTH
   const numRows = new Uint8Array(priced.length)
   let best = { owner: -1, at: 0, net: 0 }
   for (const [at, { gains, waitMs, passes, passMs }] of priced.entries()) {

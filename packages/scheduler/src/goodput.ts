@@ -2,7 +2,7 @@
  * Goodput: expected tokens per ms of a step, of all running sequences, since who speculates takes time from everyone
  * (SmartSpec, Liu et al., 2406.14066). A StepEstimate is the sum for rows added one by one. Prompts take the time that they
  * take, now or later: it is not charged to the step that they happen to share, or a long one would make guesses of any
- * quality look cheap.
+ * quality look cheap. But further rows cost what they cost on top of them.
  */
 import type { CostCurve } from './cost-curve'
 import type { CostModel } from './cost-model'
@@ -44,14 +44,18 @@ export class PricedOffer {
 
 export class StepEstimate {
   readonly #cost: CostModel
+  readonly #prefillRows: number
+  readonly #prefillMs: number
   #numDrafting: Uint16Array | undefined // rows by net and draft pass
   #tokens: number
   #rows: number
   #draftMs = 0
   #waitMs = 0
 
-  constructor({ contenders, baseTokens, baseRows, cost }: Situation) {
+  constructor({ contenders, baseTokens, baseRows, prefillRows, cost }: Situation) {
     this.#cost = cost
+    this.#prefillRows = prefillRows
+    this.#prefillMs = cost.target.at(baseRows + prefillRows) - cost.target.at(baseRows)
     this.#tokens = baseTokens + contenders.length
     this.#rows = baseRows
   }
@@ -71,7 +75,8 @@ export class StepEstimate {
   }
 
   get ms(): number {
-    return this.#cost.target.at(this.#rows) + this.#draftMs + this.#waitMs
+    const targetMs = this.#cost.target.at(this.#rows + this.#prefillRows) - this.#prefillMs
+    return targetMs + this.#draftMs + this.#waitMs
   }
 
   get goodput(): number {
