@@ -276,7 +276,7 @@ describe('the waiting queue', () => {
 })
 
 describe('the row budget', () => {
-  it('keeps a step with prefill within eight times the step without it, and fills at least 16 rows', () => {
+  it('keeps a step with prefill within eight times one in which all decode, and fills at least 16 rows', () => {
     const curve = new CostCurve()
     curve.restore([
       { rows: 1, ms: 10 },
@@ -284,14 +284,16 @@ describe('the row budget', () => {
       { rows: 101, ms: 210 },
     ])
     // 10 ms; 80 ms are enough for 36 rows.
-    expect(prefillBudget(curve, 1, 256)).toBe(32)
-    expect(prefillBudget(curve, 0, 256)).toBe(256)
+    expect(prefillBudget(curve, 1, 1, 256)).toBe(32)
+    expect(prefillBudget(curve, 0, 3, 256)).toBe(256)
     // 24 ms for 8 rows; 192 ms are enough for 92.
-    expect(prefillBudget(curve, 8, 256)).toBe(80)
-    expect(prefillBudget(curve, 31, 40)).toBe(9)
+    expect(prefillBudget(curve, 8, 8, 256)).toBe(80)
+    expect(prefillBudget(curve, 31, 31, 40)).toBe(9)
+    // One that decodes holds up seven that read no more than eight that decode would.
+    expect(prefillBudget(curve, 1, 8, 256)).toBe(80)
     const flat = new CostCurve()
     flat.restore([{ rows: 1, ms: 10 }])
-    expect(prefillBudget(flat, 4, 256)).toBe(252)
+    expect(prefillBudget(flat, 4, 4, 256)).toBe(252)
   })
 
   it('gives it to prompts in order of rank', () => {

@@ -78,9 +78,11 @@ export class DraftPlanner {
       }
     }
     for (const sequences of automatic.values()) {
+      const policy = this.#policyOf(sequences[0]!)
+      if (policy.isDue?.(sequences.length) === false) continue
       const proposals = sequences.map(sequence => this.#proposals(sequence, current))
       const situation = this.#situation(taken, proposals, decoding, prefill)
-      const choices = this.#policyOf(sequences[0]!).choose(situation)
+      const choices = policy.choose(situation)
       for (const [i, sequence] of sequences.entries()) {
         const { method, depth } = choices[i]!
         const proposal = proposals[i]!.find(({ offer }) => offer.method === method)

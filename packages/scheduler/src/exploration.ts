@@ -36,11 +36,15 @@ export class Exploration {
   /** Decisions by drafter and depth. */
   readonly #lastUsed = new Map<Choice['method'], number[]>()
 
-  /** Choices to be tried in place of the best ones, or undefined. */
-  probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
+  /** A decision: whether it is time to try something. */
+  isDue(best: readonly Choice[]): boolean {
     for (const choice of best) this.#use(choice)
     this.#numDecisions++
-    if (best.length === 0) return undefined
+    return best.length > 0 && (this.#trial.stepsLeft > 0 || this.#numDecisions % LOOK_EVERY === 0)
+  }
+
+  /** Choices to be tried in place of the best ones, or undefined. */
+  probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     const goneOn = this.#goOn(situation, best)
     if (goneOn) return goneOn
     return this.#numDecisions % LOOK_EVERY === 0 ? this.#look(situation, best) : undefined

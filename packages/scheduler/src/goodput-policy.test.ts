@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
 import { everywhere } from './fixed-policy'
 import { goodput as goodputOf } from './goodput'
-import { bestChoices } from './goodput-policy'
+import { bestChoices, GoodputPolicy } from './goodput-policy'
 import {
   type Choice,
   type Contender,
@@ -209,3 +209,36 @@ function everyChoice([first, ...rest]: readonly Contender[]): Choice[][] {
   ]
   return everyChoice(rest).flatMap(others => own.map(choice => [choice, ...others]))
 }
+
+describe('a policy that has nothing to choose', () => {
+  const hopeless = situation(costs(1, 1), { lookup: 0.1 }, 16)
+
+  it('rests for a step per four contenders, and is asked at once when their number changes', () => {
+    const policy = new GoodputPolicy()
+    const isDue = (numContenders: number): boolean => policy.isDue(numContenders)
+    expect(isDue(16)).toBe(true)
+    expect(policy.choose(hopeless)).toEqual(new Array(16).fill(OFF))
+    expect([16, 16, 16, 16, 16].map(isDue)).toEqual([false, false, false, false, true])
+    policy.choose(hopeless)
+    expect([16, 15].map(isDue)).toEqual([false, true])
+  })
+
+  it('never rests where fewer than four run, or while somebody speculates', () => {
+    const policy = new GoodputPolicy()
+    policy.choose(situation(costs(1, 1), { lookup: 0.1 }, 3))
+    expect(policy.isDue(3)).toBe(true)
+    policy.choose(situation(costs(0.05, 0), { lookup: 0.9 }, 16))
+    expect(policy.isDue(16)).toBe(true)
+  })
+})
+
+it('pays for rows beside a prompt what they cost on top of it', () => {
+  // Flat up to 20 rows, then steep.
+  const cost = new CostModel()
+  for (let rows = 1; rows <= 60; rows++) cost.target.observe(rows, 10 + Math.max(0, rows - 20) * 10)
+  const alone = situation(cost, { lookup: 0.8 })
+  expect(chooseSpeculation(alone).depth).toBe(MAX_DEPTH)
+  expect(chooseSpeculation({ ...alone, prefillRows: 30 }).depth).toBe(0)
+  // What the prompt itself takes is not charged: a plain step is as good as without.
+  expect(goodput({ ...alone, prefillRows: 30 }, OFF)).toBeCloseTo(goodput(alone, OFF))
+})

@@ -7,7 +7,18 @@
 import type { CostCurve } from './cost-curve'
 import { Exploration } from './exploration'
 import { goodput, PricedOffer, StepEstimate } from './goodput'
-import { type Choice, MAX_DEPTH, MAX_NODES, OFF, type Policy, type Situation } from './policy'
+import {
+  type Choice,
+  type DraftNet,
+  MAX_DEPTH,
+  MAX_NODES,
+  type Method,
+  netOf,
+  OFF,
+  type Policy,
+  passesOf,
+  type Situation,
+} from './policy'
 
 /**
  * Every further row is believed a little less: errors of the estimates multiply along a draft, and what is chosen is what
@@ -24,21 +35,46 @@ const SHARED_GUARD = 1.04
 /** Rows that add less than this are not looked at: they could not pay on any device worth speculating on. */
 const LEAST_GAIN = 0.01
 
+/** So many contenders make a rest one step longer. */
+const PER_STEP_OF_REST = 4
+
 export class GoodputPolicy implements Policy {
   readonly #exploration = new Exploration()
+  #rest = { numContenders: 0, stepsLeft: 0 }
+
+  /**
+   * Where many run and none of them should speculate, it is not asked again at once: deciding for many takes time of the
+   * machine, and with many there is less to gain (SmartSpec decides once in several steps as well). Who joins or leaves
+   * ends the rest.
+   */
+  isDue(numContenders: number): boolean {
+    const isResting = numContenders === this.#rest.numContenders && this.#rest.stepsLeft > 0
+    if (isResting) this.#rest.stepsLeft--
+    return !isResting
+  }
 
   /** The best choices; now and then others, so that costs and acceptance stay measured. */
   choose(situation: Situation): Choice[] {
-    const doubted = doubt(situation)
-    const best = worthwhile(doubted, bestChoices(doubted))
-    return this.#exploration.probe(doubted, best) ?? best
+    const choices = this.#decide(situation)
+    const numContenders = choices.length
+    const isOff = choices.every(({ depth }) => depth === 0)
+    this.#rest = { numContenders, stepsLeft: isOff ? Math.floor(numContenders / PER_STEP_OF_REST) : 0 }
+    return choices
+  }
+
+  #decide(situation: Situation): Choice[] {
+    const best = mayPay(situation) ? worthwhile(doubt(situation)) : allOff(situation)
+    return this.#exploration.isDue(best) ? (this.#exploration.probe(doubt(situation), best) ?? best) : best
   }
 }
 
-/** The choices, if they win enough; else off. */
-function worthwhile(situation: Situation, choices: Choice[]): Choice[] {
+const allOff = ({ contenders }: Situation): Choice[] => contenders.map(() => OFF)
+
+/** The best choices, if they win enough; else off. */
+function worthwhile(situation: Situation): Choice[] {
+  const choices = bestChoices(situation)
   if (situation.numDecoding < 2 || choices.every(({ depth }) => depth === 0)) return choices
-  const off = choices.map(() => OFF)
+  const off = allOff(situation)
   return goodput(situation, choices) < SHARED_GUARD * goodput(situation, off) ? off : choices
 }
 
@@ -51,11 +87,10 @@ const doubt = (situation: Situation): Situation => ({
 
 /** The choices with the highest goodput. */
 export function bestChoices(situation: Situation): Choice[] {
-  const choices: Choice[] = situation.contenders.map(() => OFF)
+  const choices = allOff(situation)
   let best: Prefix = { end: 0, goodput: goodput(situation, choices) }
   const offers = situation.contenders.flatMap(contender => contender.offers)
   const priced = offers.map(offer => new PricedOffer(offer, situation.cost))
-  if (!mayPay(situation, priced, best.goodput)) return choices
   const ranking = new Ranking(situation, priced)
   let rowsOfBest = new Uint8Array()
   let numRows = new Uint8Array()
@@ -82,20 +117,30 @@ export function bestChoices(situation: Situation): Choice[] {
  * Whether any row might be worth the least that a row can cost, and its draft pass, at the goodput without it. With many
  * at once mostly none is: that is soon seen, and a search takes time from the steps.
  */
-function mayPay(
-  { baseRows, prefillRows, freeRows, cost: { target } }: Situation,
-  priced: readonly PricedOffer[],
-  rate: number,
-): boolean {
-  const numRows = priced.reduce((sum, { gains }) => sum + gains.length, 0)
-  const worth = rate * leastPerRow(target, baseRows + prefillRows, Math.min(freeRows, numRows))
-  const ofPasses = new Map<CostCurve, number>()
-  return priced.some(({ gains, passes, passMs }) => {
-    if (passMs && !ofPasses.has(passMs)) ofPasses.set(passMs, rate * leastPerRow(passMs, 0, numRows))
-    const ofPass = passMs ? ofPasses.get(passMs)! : 0
-    // Siblings share the row of their pass.
-    return gains.some((gain, row) => gain > worth + (passes[row]! < 0 ? 0 : ofPass))
-  })
+function mayPay(situation: Situation): boolean {
+  const { contenders, baseRows, prefillRows, freeRows, cost } = situation
+  const rate = goodput(situation, allOff(situation))
+  const numRows = contenders.reduce(
+    (sum, { offers }) => sum + offers.reduce((most, { gains }) => Math.max(most, gains.length), 0),
+    0,
+  )
+  const worth = rate * leastPerRow(cost.target, baseRows + prefillRows, Math.min(freeRows, numRows))
+  const ofPasses = new Map<DraftNet, number>()
+  const passWorth = (method: Method): number => {
+    const net = netOf(method)
+    if (!net) return 0
+    const known = ofPasses.get(net) ?? rate * leastPerRow(cost.of(net), 0, numRows)
+    ofPasses.set(net, known)
+    return known
+  }
+  return contenders.some(({ offers }) =>
+    offers.some(offer => {
+      const ofPass = passWorth(offer.method)
+      const passes = passesOf(offer)
+      // Siblings share the row of their pass.
+      return offer.gains.some((gain, row) => gain > worth + (passes[row]! < 0 ? 0 : ofPass))
+    }),
+  )
 }
 
 /** The least ms that each of any number of rows beside `base` may take. */

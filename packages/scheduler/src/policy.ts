@@ -99,6 +99,8 @@ export interface Situation {
 
 /** Policies may remember; nothing else may move them: the same situations give the same choices. */
 export interface Policy {
+  /** Whether it has to be asked in a step with so many contenders; absent: in every step. Where it is not, all are off. */
+  isDue?(numContenders: number): boolean
   /** One choice per contender, no deeper than its offer; all rows together fit into `freeRows`. */
   choose(situation: Situation): Choice[]
   /** What became of a draft that it chose. */

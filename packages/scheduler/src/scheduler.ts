@@ -163,7 +163,8 @@ export class Scheduler {
   #allot(): Map<Sequence, number> {
     for (const sequence of this.#running) if (!sequence.request.scoreOnly) this.#tables.adopt(sequence)
     const numDecoding = this.#running.filter(sequence => sequence.decoding).length
-    let budget = prefillBudget(this.cost.target, numDecoding, this.#config.maxRows)
+    const numRunning = this.#running.filter(({ request }) => !request.scoreOnly).length
+    let budget = prefillBudget(this.cost.target, numDecoding, numRunning, this.#config.maxRows)
     const underway = new Set<number>()
     const rows = new Map<Sequence, number>()
     for (const sequence of [...this.#running]) {
