@@ -1,16 +1,17 @@
 /**
- * Is the controller never behind? Tokens per second of decoding, for tasks of four kinds, 1, 4 and 16 requests at once,
- * with every fixed choice and with the controller. In every round each choice answers the same tasks, in random order, and
- * must give the same ids. The best fixed choice is selected in the even rounds and compared in the odd ones, and the other
- * way round. Ratios are medians over rounds, with the interval between order statistics that holds the true median with
- * 90 %.
+ * Is the controller never behind? Tokens per second for tasks of four kinds, 1, 4 and 16 requests at once, with every fixed
+ * choice and with the controller. In every round each choice answers the same tasks, in random order, and must give the
+ * same ids. The best fixed choice is selected in the even rounds and compared in the odd ones, and the other way round.
+ * Ratios are medians over rounds, with the interval between order statistics that holds the true median with 90 %.
  *
- * Requests that end leave those that are left a smaller batch, whose tokens cost more: one that is helped lowers the tokens
- * per second of the others, and its own latency. So mean latency stands beside (SmartSpec's measure).
+ * So many requests run at once all the time: when an answer has ended, the next task is begun. Answers are of different
+ * lengths, as people's are. Were they all begun at the same time and cut at the same token, plain decoding would read all
+ * prompts in one pass and never run a small batch, and who is helped would but leave the others alone.
  */
-import { Engine, type EngineInternals, type GenerateOptions } from '@foretoken/engine'
+import { Engine, type EngineInternals } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
+import { serveClients } from './clients'
 import { AUTO, fixedChoices, type NamedChoice, OFF } from './goodput-choices'
 import { median } from './median'
 import { type MedianInterval, medianInterval } from './median-interval'
@@ -19,7 +20,7 @@ import { optimalDepths } from './optimal-depths'
 import { mulberry32 } from './random-model'
 import { shuffled } from './shuffled'
 import { outputOf, recordSteps } from './step-record'
-import { answer, requestOf, tasksOf, type Workload, workloads } from './workloads'
+import { requestOf, tasksOf, type Workload, workloads } from './workloads'
 
 const SEED = 5
 
@@ -31,6 +32,9 @@ export interface GoodputSettings {
   concurrencies: readonly number[]
   /** Even, for two halves. */
   rounds: number
+  /** Tokens that each of those requests at once writes, one answer after the other. */
+  tokensEach: number
+  /** Of an answer: its most is drawn from a quarter of this to all of it. */
   maxTokens: number
   /** So many of the shortest of each workload; absent: all. */
   numTasks?: number
@@ -47,15 +51,8 @@ interface Cell {
   concurrency: number
 }
 
-/** What a round came to with a choice. */
-interface Run {
-  tokensPerSecond: number
-  /** From the beginning to an answer's last token, mean over requests. */
-  latencyMs: number
-}
-
-/** By round, by choice. */
-type Runs = ReadonlyMap<NamedChoice, readonly Run[]>
+/** Tokens per second by round, by choice. */
+type Speeds = ReadonlyMap<NamedChoice, readonly number[]>
 
 export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow> {
   const batches = [1, 2, 4, 8, 16]
@@ -65,8 +62,10 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
     workloads,
     concurrencies: [1, 4, 16],
     ...(quick
-      ? { rounds: 2, maxTokens: 16, numTasks: 4, depths: { batches, rounds: 1, maxTokens: 48 }, pairs: 3 }
-      : { rounds: 10, maxTokens: 64, depths: { batches, rounds: 5, maxTokens: 64 }, pairs: 10 }),
+      ? { rounds: 2, tokensEach: 16, maxTokens: 16, numTasks: 4 }
+      : { rounds: 10, tokensEach: 48, maxTokens: 64 }),
+    depths: quick ? { batches, rounds: 1, maxTokens: 48 } : { batches, rounds: 5, maxTokens: 64 },
+    pairs: quick ? 3 : 10,
   })
 }
 
@@ -80,8 +79,8 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
   for (const workload of settings.workloads) {
     const tasks = tasksOf(workload, numTasks)
     for (const concurrency of concurrencies) {
-      const runs = await measure(engine, tasks, { ...settings, concurrency, random })
-      yield* rows({ workload, concurrency }, runs)
+      const speeds = await measure(engine, tasks, { ...settings, concurrency, random })
+      yield* rows({ workload, concurrency }, speeds)
     }
   }
   yield* optimalDepths(engine, { ...depths, random })
@@ -92,68 +91,75 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
 async function measure(
   engine: Engine,
   tasks: readonly string[],
-  options: { concurrency: number; rounds: number; maxTokens: number; random: () => number },
-): Promise<Runs> {
-  const { concurrency, rounds, maxTokens, random } = options
+  options: {
+    concurrency: number
+    rounds: number
+    tokensEach: number
+    maxTokens: number
+    random: () => number
+  },
+): Promise<Speeds> {
+  const { concurrency, rounds, tokensEach, maxTokens, random } = options
   const choices = [...fixedChoices, AUTO]
-  const runs = new Map<NamedChoice, Run[]>(choices.map(choice => [choice, []]))
+  const speeds = new Map<NamedChoice, number[]>(choices.map(choice => [choice, []]))
   for (let round = 0; round < rounds; round++) {
-    let expected: string | undefined
+    const lengths = Array.from({ length: tasks.length }, () =>
+      Math.ceil((0.25 + 0.75 * random()) * maxTokens),
+    )
+    const told = new Told()
     for (const choice of shuffled(choices, random)) {
-      const requests = Array.from({ length: concurrency }, (_, i) => ({
-        ...requestOf(tasks[(round * concurrency + i) % tasks.length]!),
-        maxTokens,
-        speculation: choice.speculation,
-      }))
-      const { result, steps } = await recordSteps(engine, () => answerAll(engine, requests))
-      const ids = JSON.stringify(result.map(({ ids }) => ids))
-      expected ??= ids
-      if (ids !== expected) throw new Error(`${choice.name} changed the tokens.`)
+      const demand = {
+        concurrency,
+        tokens: concurrency * tokensEach,
+        request: (i: number) => ({
+          ...requestOf(tasks[(round * concurrency + i) % tasks.length]!),
+          maxTokens: lengths[i % lengths.length]!,
+          speculation: choice.speculation,
+        }),
+      }
+      const { result, steps } = await recordSteps(engine, () => serveClients(engine, demand))
+      told.check(result, choice.name)
       const { tokens, seconds } = outputOf(steps)
-      const latencyMs = result.reduce((sum, { ms }) => sum + ms, 0) / concurrency
-      runs.get(choice)!.push({ tokensPerSecond: tokens / seconds, latencyMs })
+      speeds.get(choice)!.push(tokens / seconds)
     }
   }
-  return runs
+  return speeds
 }
 
-function answerAll(
-  engine: Engine,
-  requests: readonly GenerateOptions[],
-): Promise<Array<{ ids: number[]; ms: number }>> {
-  const begin = performance.now()
-  return Promise.all(
-    requests.map(async request => {
-      const ids = await answer(engine, request)
-      return { ids, ms: performance.now() - begin }
-    }),
-  )
-}
+/** What a round's requests were answered so far: who comes later must say the same, as far as it got. */
+class Told {
+  readonly #answers: number[][] = []
 
-function* rows(cell: Cell, runs: Runs): Generator<BenchRow> {
-  for (const [{ name }, ofChoice] of runs) {
-    const row = { name: 'goodput', ...cell, choice: name, metric: 'tokens_per_s', unit: 'tokens/s' }
-    yield { ...row, ...medianInterval(ofChoice.map(({ tokensPerSecond }) => tokensPerSecond)) }
+  check(answers: readonly number[][], name: string): void {
+    for (const [i, ids] of answers.entries()) {
+      const known = this.#answers[i] ?? []
+      if (known.some((id, at) => at < ids.length && id !== ids[at]))
+        throw new Error(`${name} changed the tokens.`)
+      if (ids.length > known.length) this.#answers[i] = ids
+    }
   }
-  const auto = runs.get(AUTO)!
-  const off = runs.get(OFF)!
-  const compared = (others: readonly Run[]) =>
-    medianInterval(auto.map(({ tokensPerSecond }, round) => tokensPerSecond / others[round]!.tokensPerSecond))
+}
+
+function* rows(cell: Cell, speeds: Speeds): Generator<BenchRow> {
+  for (const [{ name }, ofChoice] of speeds) {
+    const row = { name: 'goodput', ...cell, choice: name, metric: 'tokens_per_s', unit: 'tokens/s' }
+    yield { ...row, ...medianInterval(ofChoice) }
+  }
+  const auto = speeds.get(AUTO)!
+  const off = speeds.get(OFF)!
+  const compared = (others: readonly number[]) =>
+    medianInterval(auto.map((speed, round) => speed / others[round]!))
   yield ratioRow('goodput_vs_off', cell, compared(off))
-  const faster = auto.map(({ latencyMs }, round) => off[round]!.latencyMs / latencyMs)
-  yield ratioRow('latency_vs_off', cell, medianInterval(faster))
-  const rivals = [1, 0].map(half => bestFixed(runs, half))
-  const ofRivals = off.map((_, round) => runs.get(rivals[round % 2]!)![round]!)
+  const rivals = [1, 0].map(half => bestFixed(speeds, half))
+  const ofRivals = off.map((_, round) => speeds.get(rivals[round % 2]!)![round]!)
   const best = [...new Set(rivals.map(({ name }) => name))].join(', ')
   yield { ...ratioRow('goodput_vs_best_fixed', cell, compared(ofRivals)), best }
 }
 
 /** By the even rounds or the odd ones. */
-function bestFixed(runs: Runs, half: number): NamedChoice {
-  const speedOf = (choice: NamedChoice): number => {
-    const ofHalf = runs.get(choice)!.filter((_, round) => round % 2 === half)
-    return median(ofHalf.map(({ tokensPerSecond }) => tokensPerSecond))
-  }
+function bestFixed(speeds: Speeds, half: number): NamedChoice {
+  const speedOf = (choice: NamedChoice): number =>
+    median(speeds.get(choice)!.filter((_, round) => round % 2 === half))
   return fixedChoices.reduce((best, choice) => (speedOf(choice) > speedOf(best) ? choice : best))
 }
 
