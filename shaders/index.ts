@@ -64,6 +64,8 @@ export interface Kernel {
   bindings: readonly Binding[]
 }
 
+const products = step + weightFormat + silu + softCap + activation + product
+
 export const kernels = {
   embed: {
     name: 'embed',
@@ -88,17 +90,28 @@ export const kernels = {
   },
   matmul: {
     name: 'matmul',
-    source: step + weightFormat + silu + softCap + activation + product + matmul,
+    source: products + matmul,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   matmulRows: {
     name: 'matmul-rows',
-    source: step + weightFormat + silu + softCap + activation + product + matmulRows,
+    source: products + matmulRows,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+  },
+  /** Behind a norm that they apply themselves: NORM. */
+  matmulNorm: {
+    name: 'matmul-norm',
+    source: products + matmul,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'read'],
+  },
+  matmulRowsNorm: {
+    name: 'matmul-rows-norm',
+    source: products + matmulRows,
+    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'read'],
   },
   gemm: {
     name: 'gemm',
-    source: step + weightFormat + silu + softCap + activation + product + gemm,
+    source: products + gemm,
     bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
   },
   quantise: {

@@ -75,6 +75,10 @@ const matmulRowsParams = product(combine({ SUBGROUPS: bools, HELD: [1, 4] }), [
   { PAIRED: true, MATRICES: 2 },
 ])
 
+/** Those of them that can norm what they read. */
+const norming = (variants: readonly Params[]): Params[] =>
+  variants.filter(({ SUBGROUPS }) => SUBGROUPS).map(params => ({ ...params, NORM: true }))
+
 const gemmParams = product(combine({ SLICE: [1, 2] }), [{}, { BN: 32, TN: 2, PAIRED: true, MATRICES: 2 }])
 
 const variants: [Kernel, readonly Params[]][] = [
@@ -86,6 +90,8 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
   [kernels.matmulRows, product(formats, matmulRowsParams)],
+  [kernels.matmulNorm, product(formats, norming(matmulParams))],
+  [kernels.matmulRowsNorm, product(formats, norming(matmulRowsParams))],
   [kernels.gemm, product(formats, gemmParams)],
   [kernels.ropeAppend, product(kvParams, combine({ NEOX: bools, ROPE_DIM: [4, 8], ROTATES: bools }))],
   [kernels.attend, attendParams],
@@ -112,10 +118,17 @@ it.each(variants)('$name compiles in every variant, without a warning', async (k
   }
 })
 
+/** Of kernels that bind more by a parameter. */
+const kernelParams = new Map<Kernel, Params>([
+  [kernels.embedTwins, { TWINS: true }],
+  [kernels.matmulNorm, { NORM: true, SUBGROUPS: true }],
+  [kernels.matmulRowsNorm, { NORM: true, SUBGROUPS: true }],
+])
+
 it.each(Object.values(kernels))('$name keeps within the guaranteed limits', kernel => {
   const storage = kernel.bindings.filter(kind => kind !== 'uniform')
   expect(storage.length).toBeLessThanOrEqual(8)
-  const text = kernelText(kernel, kernel === kernels.embedTwins ? { TWINS: true } : {})
+  const text = kernelText(kernel, kernelParams.get(kernel) ?? {})
   const declared = [...text.matchAll(/@binding\((\d)\) var<(\w+)(?:, (\w+))?>/g)]
   declared.sort(([, a], [, b]) => Number(a) - Number(b))
   const kinds = declared.map(([, , space, access]) => (space === 'uniform' ? 'uniform' : access))

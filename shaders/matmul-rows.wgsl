@@ -31,11 +31,17 @@ fn main(
   var partial_$m_$r: array<f32, ROWS>;
   //: end
   //: end
+  //: if NORM
+  var squares: array<vec4<f32>, ROWS>;
+  //: end
 
   for (var start = 0u; start < groups; start += shape.segment) {
     for (var group = start; group < min(start + shape.segment, groups); group += HELD) {
       //: for h in HELD
       let factors_$h = factors_of(group + $hu);
+      //: if NORM
+      let gain_$h = gain[(group + $hu) * X_VECTORS + (subgroup_lane & 3u)];
+      //: end
       //: end
       //: for m in MATRICES
       //: for r in OUTPUTS
@@ -77,7 +83,13 @@ fn main(
         const side_$h = Side();
         //: end
         //: if SUBGROUPS
+        //: if NORM
+        let raw_$h = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
+        squares[row] = fma(raw_$h, raw_$h, squares[row]);
+        let held_$h = raw_$h * gain_$h;
+        //: else
         let held_$h = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
+        //: end
         //: end
         //: for j in GROUP_CHUNKS
         //: for q in QUADS
@@ -125,12 +137,17 @@ fn main(
   }
 
   for (var row = 0u; row < num_rows; row++) {
+    //: if NORM
+    let scale = norm_scale(squares[row]);
+    //: else
+    const scale = 1.0;
+    //: end
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
-      let value = activation(total_0_$r[row]) * total_1_$r[row];
+      let value = activation(total_0_$r[row] * scale) * (total_1_$r[row] * scale);
       //: else
-      let value = total_0_$r[row];
+      let value = total_0_$r[row] * scale;
       //: end
       store(first_row + row, first_output + $ru * LANES, value);
     }

@@ -47,6 +47,7 @@ describe('matmul', async () => {
           { SLICES: 1 },
           { SLICES: 16 },
           ...subgroups.map(SUBGROUPS => ({ SUBGROUPS })),
+          ...subgroups.filter(has => has).map(SUBGROUPS => ({ SUBGROUPS, isNormed: true })),
         ),
         epilogue: fc.constantFrom(...epilogues),
         isPaired: fc.boolean(),
@@ -60,16 +61,41 @@ describe('matmul', async () => {
         section: fc.nat(3),
       }),
       async ({ seed, count, section, TILE, OUTPUTS, LANES, threads, ...sizes }) => {
-        const test = randomCase(seed, sizes)
-        const variant = { TILE, OUTPUTS, LANES, ...threads }
+        const { isNormed = false, ...sharing } = threads as { isNormed?: boolean }
+        const test = randomCase(seed, { ...sizes, isNormed })
+        const variant = { TILE, OUTPUTS, LANES, ...sharing }
         const actual = await run(test, variant, { count, stepOffset: section * 256 })
         const expected = test.y.slice()
         matmul(test.weights, test.x, expected, test)
         expectClose(actual, expected, at => tolerance(test, at))
       },
     )
-    await fc.assert(property, { numRuns: 25 })
+    await fc.assert(property, { numRuns: 30 })
   })
+
+  it.skipIf(!subgroups.includes(true))(
+    'norms a row to the same bits in every tile, thread and company',
+    async () => {
+      for (const isPaired of [false, true]) {
+        const sizes = { format: 'q8_0', numRows: 21, outputs: 37, k: 590, isPaired, isNormed: true } as const
+        const whole = randomCase(11, sizes)
+        const one = { TILE: 1, OUTPUTS: 1, LANES: 4, SUBGROUPS: true }
+        const reference = bits(await run(whole, one))
+        for (const [TILE, OUTPUTS] of [
+          [2, 4],
+          [5, 2],
+        ] as const)
+          expect(bits(await run(whole, { ...one, TILE, OUTPUTS })), `${TILE} rows`).toEqual(reference)
+        const passing = { ROWS: 8, OUTPUTS: 2, HELD: 2, LANES: 4, SUBGROUPS: true }
+        for (const numRows of [21, 3]) {
+          const part = rowsOf(whole, 21 - numRows, numRows)
+          const groups = [Math.ceil(37 / 8), Math.ceil(numRows / 8)] as const
+          const actual = bits(await runProduct(kernels.matmulRows, passing, groups, part))
+          expect(actual, `${numRows} rows`).toEqual(reference.slice((21 - numRows) * whole.stride))
+        }
+      }
+    },
+  )
 
   it.each(formatKinds)('gives a row the same bits where rows pass by: %s', async format => {
     // Few: what takes long here is the compiler.

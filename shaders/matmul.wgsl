@@ -48,6 +48,9 @@ fn main(
   //: end
   //: for c in TILE
   let x_$c = (first_row + $cu) * groups * X_VECTORS;
+  //: if NORM
+  var squares_$c = vec4<f32>(0.0);
+  //: end
   //: end
   //: for m in MATRICES
   //: for r in OUTPUTS
@@ -73,6 +76,9 @@ fn main(
       //: end
       //: end
       //: end
+      //: if NORM
+      let gain_here = gain[group * X_VECTORS + (subgroup_lane & 3u)];
+      //: end
       //: for c in TILE
       //: if INTEGER
       let held_$c = x[x_$c + group * X_VECTORS];
@@ -81,7 +87,13 @@ fn main(
       const side_$c = Side();
       //: end
       //: if SUBGROUPS
+      //: if NORM
+      let raw_$c = x[x_$c + group * X_VECTORS + (subgroup_lane & 3u)];
+      squares_$c = fma(raw_$c, raw_$c, squares_$c);
+      let held_$c = raw_$c * gain_here;
+      //: else
       let held_$c = x[x_$c + group * X_VECTORS + (subgroup_lane & 3u)];
+      //: end
       //: end
       //: end
       let factors = factors_of(group);
@@ -174,13 +186,18 @@ fn main(
   }
   //: end
   //: for c in TILE
+  //: if NORM
+  let scale_$c = norm_scale(squares_$c);
+  //: else
+  const scale_$c = 1.0;
+  //: end
   if (first_row + $cu < num_rows) {
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
-      let value = activation(total_0_$r_$c) * total_1_$r_$c;
+      let value = activation(total_0_$r_$c * scale_$c) * (total_1_$r_$c * scale_$c);
       //: else
-      let value = total_0_$r_$c;
+      let value = total_0_$r_$c * scale_$c;
       //: end
       store(first_row + $cu, first_output + $ru * LANES, value);
     }

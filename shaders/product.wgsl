@@ -17,7 +17,23 @@ struct Shape {
   count: u32,          // where the number of rows stands in the step data
   epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = activation(v) * y
   tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
+  columns: u32,        // NORM: of x, without what pads them
+  epsilon: f32,        // NORM
 }
+
+// An RMS norm in front of the product (rms-norm.wgsl) costs no pass of its own: its gain is applied to x as it is loaded,
+// and its scale, one number per row, to what comes out. Each of four lanes loads, and squares, a quarter of every group,
+// so the order of the sum depends on the number of columns alone. With SUBGROUPS.
+const NORM = false;
+//: if NORM
+@group(0) @binding(6) var<storage, read> gain: array<vec4<f32>>;      // [columns]; x is 0 beyond
+
+fn norm_scale(squares: vec4<f32>) -> f32 {
+  let own = (squares.x + squares.y) + (squares.z + squares.w);
+  let total = (subgroupBroadcast(own, 0u) + subgroupBroadcast(own, 1u)) + (subgroupBroadcast(own, 2u) + subgroupBroadcast(own, 3u));
+  return 1.0 / sqrt(total / f32(shape.columns) + shape.epsilon);
+}
+//: end
 
 alias XVector = vec4<f32>;  // INTEGER: vec4<u32>
 alias Sum = f32;            // of a group; INTEGER: i32

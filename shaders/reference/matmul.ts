@@ -22,6 +22,14 @@ export interface MatmulSizes {
   cap?: number
   /** Products of integers: those of the weights and of x as quantise.wgsl leaves it. */
   integers?: boolean
+  norm?: Norm | undefined
+}
+
+/** x is as it was before this RMS norm. */
+export interface Norm {
+  gain: Float32Array<ArrayBuffer> // [columns]
+  columns: number
+  epsilon: number
 }
 
 /** Columns of a segment: they depend on K alone, at most 16 segments, none shorter than 256. */
@@ -41,24 +49,42 @@ export function matmul(
     gelu: isGelu = false,
     cap = 0,
     integers = false,
+    norm,
   }: MatmulSizes,
 ): void {
   const { columns } = weights
   const activation = isGelu ? gelu : silu
   for (let row = 0; row < numRows; row++) {
-    const values = x.subarray(row * columns, (row + 1) * columns)
+    const stored = x.subarray(row * columns, (row + 1) * columns)
+    const values = norm ? gained(stored, norm) : stored
+    const scale = norm ? normScale(stored, norm) : 1
     const addGroup = integers ? ofIntegers(weights, values) : ofFloats(weights, values)
     for (let output = 0; output < outputs; output++) {
-      const first = dot(columns, output, addGroup)
-      const product =
-        second === undefined
-          ? first
-          : Math.fround(activation(first) * dot(columns, second + output, addGroup))
+      const scaled = (output: number): number => Math.fround(dot(columns, output, addGroup) * scale)
+      const first = scaled(output)
+      const product = second === undefined ? first : Math.fround(activation(first) * scaled(second + output))
       const value = softCap(product, cap)
       const at = row * stride + column + output
       y[at] = { set: value, add: y[at]! + value, gate: activation(value) * y[at]! }[epilogue]
     }
   }
+}
+
+/** What a norm's gain makes of x; its scale comes later. */
+const gained = (x: Float32Array, { gain, columns }: Norm): Float32Array =>
+  x.map((value, i) => (i < columns ? value * gain[i]! : 0))
+
+/** Lane t of four has quad t of each group of 16 columns, and a chain for each column of its quads. */
+function normScale(x: Float32Array, { columns, epsilon }: Norm): number {
+  const chains = new Float32Array(GROUP_COLUMNS)
+  for (const [i, value] of x.entries()) {
+    chains[i % GROUP_COLUMNS] = fma(value, value, chains[i % GROUP_COLUMNS]!)
+  }
+  const pairs = (values: ArrayLike<number>): number =>
+    Math.fround(Math.fround(values[0]! + values[1]!) + Math.fround(values[2]! + values[3]!))
+  const total = pairs([0, 4, 8, 12].map(lane => pairs(chains.subarray(lane, lane + 4))))
+  const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
+  return Math.fround(1 / Math.fround(Math.sqrt(mean)))
 }
 
 /** `partial` with the products of the group that begins at a column. */

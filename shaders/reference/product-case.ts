@@ -7,12 +7,13 @@ import {
   type Params,
   type WeightFormat,
 } from '../index'
-import { type Epilogue, segmentColumns } from './matmul'
+import { type Epilogue, type Norm, segmentColumns } from './matmul'
 import { quantiseRows } from './quantise'
 import { padded, Random } from './random'
 import { columnsFor, randomWeights } from './random-weights'
 import { runKernel } from './run-kernel'
 import { ROW_TILE, scaleOf, unpack, type Weights } from './weight-format'
+import { bitcastU32 } from './wgsl-builtins'
 
 export const formats = Object.keys(formatParams) as WeightFormat[]
 
@@ -34,6 +35,7 @@ export interface ProductCase {
   gelu?: boolean
   cap?: number
   integers?: boolean
+  norm?: Norm | undefined
 }
 
 export interface Sizes {
@@ -47,6 +49,8 @@ export interface Sizes {
   gelu?: boolean
   cap?: number
   integers?: boolean
+  /** There is an RMS norm in front of it. */
+  isNormed?: boolean
 }
 
 export function randomCase(seed: number, sizes: Sizes): ProductCase {
@@ -61,6 +65,7 @@ export function randomCase(seed: number, sizes: Sizes): ProductCase {
     gelu = false,
     cap = 0,
     integers = false,
+    isNormed = false,
   } = sizes
   const random = new Random(seed)
   const columns = columnsFor(format, k)
@@ -77,6 +82,9 @@ export function randomCase(seed: number, sizes: Sizes): ProductCase {
     gelu,
     cap,
     integers,
+    norm: isNormed
+      ? { gain: random.matrix(1, columns, 4 * Math.ceil(columns / 4)), columns, epsilon: 1e-5 }
+      : undefined,
     ...(isPaired ? { second: Math.ceil(outputs / ROW_TILE) * ROW_TILE } : {}),
   }
 }
@@ -118,19 +126,22 @@ export async function runProduct(
     gelu = false,
     cap = 0,
     integers,
+    norm,
   } = test
   const result = y.slice()
   const step = new Uint32Array(8)
   step[count] = numRows
   const columns = weights.columns
   const shape = [outputs, columns / 16, segmentColumns(columns) / 16, stride, column, 0, second ?? 0]
+  const normShape = norm ? [norm.columns, bitcastU32(norm.epsilon)] : [0, 0]
   await runKernel({
-    kernel,
+    kernel: norm ? { ...kernel, bindings: [...kernel.bindings, 'read'] } : kernel,
     params: {
       ...formatParams[weights.format],
       ...(integers ? integerParams : {}),
       GELU: gelu,
       LOGIT_CAP: cap,
+      NORM: norm !== undefined,
       ...params,
       ...(second === undefined ? {} : { PAIRED: true, MATRICES: 2 }),
     },
@@ -140,7 +151,8 @@ export async function runProduct(
       weights.scales,
       integers ? quantiseRows(x, columns) : x,
       result,
-      new Uint32Array([...shape, count, epilogues.indexOf(epilogue), bodyTile, 0, 0]),
+      new Uint32Array([...shape, count, epilogues.indexOf(epilogue), bodyTile, ...normShape]),
+      ...(norm ? [norm.gain] : []),
     ],
     groups,
     stepOffset,
@@ -158,13 +170,16 @@ export function tolerance(test: ProductCase, at: number): number {
 }
 
 /** Sum of |weight * x| of one element of y. */
-function magnitude({ weights, x }: ProductCase, row: number, output: number): number {
+function magnitude({ weights, x, norm }: ProductCase, row: number, output: number): number {
+  const values = x.subarray(row * weights.columns, (row + 1) * weights.columns)
   let sum = 0
-  for (let k = 0; k < weights.columns; k++) {
+  for (const [k, value] of values.entries()) {
     const weight = unpack(weights, output, k) * scaleOf(weights, output, k)
-    sum += Math.abs(weight * x[row * weights.columns + k]!)
+    sum += Math.abs(weight * value * (norm?.gain[k] ?? 1))
   }
-  return sum
+  if (!norm) return sum
+  const squares = values.reduce((total, value) => total + value ** 2, 0)
+  return sum / Math.sqrt(squares / norm.columns + norm.epsilon)
 }
 
 export const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer)

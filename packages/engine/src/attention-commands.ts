@@ -5,8 +5,9 @@ import { paddedColumns } from '@foretoken/weights'
 import { architectureOf } from './architectures'
 import type { AttendVariant } from './attention'
 import type { Command, Variant } from './command'
-import { floatBits, type LlamaBuilder } from './llama'
+import type { LlamaBuilder } from './llama'
 import { qkvColumns } from './llama-buffers'
+import { floatBits } from './shape-arena'
 
 /** What attention of one layer works on besides the activations. */
 export interface LayerAttention {

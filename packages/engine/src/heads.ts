@@ -106,7 +106,10 @@ export async function buildHeads(
   const commands = await Promise.all([
     builder.command('headInput', { params: {}, buffers: [states, input], shape, grid: one }),
     ...matrices.map((matrix, i) =>
-      builder.matmul(matrix, input, products, { column: i * stride, stride: matrices.length * stride }),
+      builder.projections.matmul(matrix, input, products, {
+        column: i * stride,
+        stride: matrices.length * stride,
+      }),
     ),
     builder.command('headState', {
       params: {},

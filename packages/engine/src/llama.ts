@@ -4,7 +4,7 @@
  * `forward` below is the model; everything else prepares its pieces.
  */
 import { chunksOf, formatParams, type Kernel, kernels, type Params } from '@foretoken/shaders'
-import { paddedColumns, rowsPerTile } from '@foretoken/weights'
+import { paddedColumns } from '@foretoken/weights'
 import { ADJUSTMENT_WORDS, adjustsLogits } from './adjustments'
 import { architectureOf, isLastOf } from './architectures'
 import { Attention } from './attention'
@@ -14,13 +14,15 @@ import type { Command, CommandSpec } from './command'
 import { type DeviceProfile, deviceProfile, GROUP_COLUMNS } from './device-profile'
 import type { Gpu } from './gpu'
 import { buildHeads, type PlannedHeads } from './heads'
-import { type Activations, attendModel, type Numerics, type PlannedLlama, qkvColumns } from './llama-buffers'
+import { type Activations, attendModel, type Numerics, type PlannedLlama } from './llama-buffers'
 import { LOG_PROB_WORDS, wantsLogProbs } from './log-probs'
-import { type MatmulOptions, Matmuls } from './matmuls'
+import { Matmuls, type Norm } from './matmuls'
 import type { ModelConfig } from './model-config'
-import type { LayerWeights, ModelWeights } from './model-weights'
+import type { ModelWeights } from './model-weights'
+import { Projections } from './projections'
 import type { Resident } from './resident'
 import { ropeFactors, ropeTable } from './rope-table'
+import { floatBits } from './shape-arena'
 import { changesLogits, isConstrained } from './token-masks'
 import { draftLogits, type Twins, uploadTwins } from './twins'
 import { verifies } from './verification'
@@ -95,10 +97,10 @@ export async function buildLlama(
 export class LlamaBuilder {
   readonly activations: Activations
   readonly attention: Attention
+  readonly projections: Projections
   readonly #ropeTables: { global: GPUBuffer; local: GPUBuffer }
   readonly #caches: GPUBuffer[]
   readonly #twins: Twins | undefined
-  readonly #matmuls: Matmuls
   readonly #kernels: Record<keyof typeof kernels, Kernel>
 
   constructor(
@@ -114,7 +116,8 @@ export class LlamaBuilder {
     this.#kernels = { ...kernels, ...options.kernels }
     const quantised = options.numerics === 'fast' ? gpu.buffer(planned.quantised!) : undefined
     const profile = options.deviceProfile ?? deviceProfile(gpu)
-    this.#matmuls = new Matmuls(gpu, this.#kernels, resident, profile, quantised)
+    const matmuls = new Matmuls(gpu, this.#kernels, resident, profile, quantised)
+    this.projections = new Projections(matmuls, config)
     const model = attendModel(config, options.kvType, resident.sizes.contextLength)
     this.attention = new Attention(gpu, model, planned.attention, options.trees ?? false)
     this.#ropeTables = this.#fillRopeTables(planned)
@@ -152,12 +155,14 @@ export class LlamaBuilder {
     return [
       this.#embed(embedding, hidden),
       ...layers.flatMap((layer, i) => [
-        this.#norm(hidden, layer.attnNorm, normed),
-        ...this.#qkv(layer, normed, qkv),
+        ...this.#behindNorm(layer.attnNorm, [layer.q, layer.k, layer.v], (x, norm) =>
+          this.projections.qkv(layer, x, qkv, norm),
+        ),
         ...attentionCommands(this, this.#layerAttention(i)),
         ...this.#join(layer.output, attended, layer.attnPostNorm),
-        this.#norm(hidden, layer.ffnNorm, normed),
-        ...this.#gateUp(layer, normed, gated),
+        ...this.#behindNorm(layer.ffnNorm, [layer.gate, layer.up], (x, norm) =>
+          this.projections.gateUp(layer, x, gated, norm),
+        ),
         ...this.#join(layer.down, gated, layer.ffnPostNorm),
       ]),
       // From here on only the rows whose next token is drawn.
@@ -226,62 +231,32 @@ export class LlamaBuilder {
     })
   }
 
-  /** y = x times the matrix. */
-  async matmul(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
-    const quantise = this.#matmuls.quantise(x, [matrix], options.over)
-    return (await Promise.all([quantise, this.#product(matrix, x, y, options)])).flat()
-  }
-
-  /** Of x as it was left for products: each part of the matrix into its own columns. */
-  #product(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, options: MatmulOptions = {}): Promise<Command[]> {
-    const { column = 0, stride = paddedColumns(matrix.rows) } = options
-    const ofPart = (part: MatrixPart): Promise<Command> =>
-      this.#matmuls.command(part, x, y, { ...options, column: column + part.start, stride })
-    return Promise.all(matrix.parts.map(ofPart))
-  }
-
-  /** One dispatch where the three lie in one buffer with no rows of padding between them. */
-  #qkv({ q, k, v }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command | Command[]>> {
-    const stride = paddedColumns(qkvColumns(this.config))
-    const [first, second, third] = [q.parts[0]!, k.parts[0]!, v.parts[0]!]
-    const isSeamless = [q.rows, k.rows].every(rows => rows % rowsPerTile === 0)
-    const quantise = this.#matmuls.quantise(x, [q, k, v])
-    if (first.quants === second.quants && second.quants === third.quants && isSeamless) {
-      const all = { ...first, rows: q.rows + k.rows + v.rows }
-      return [quantise, this.#matmuls.command(all, x, y, { stride, weights: [first, second, third] })]
-    }
-    return [
-      quantise,
-      this.#product(q, x, y, { stride }),
-      this.#product(k, x, y, { stride, column: q.rows }),
-      this.#product(v, x, y, { stride, column: q.rows + k.rows }),
-    ]
+  /** Products with matrices that read the residual stream behind a norm, which they apply themselves where they can. */
+  #behindNorm(
+    gain: GPUBuffer,
+    matrices: readonly Matrix[],
+    products: (x: GPUBuffer, norm?: Norm) => Array<Promise<Command | Command[]>>,
+  ): Array<Promise<Command | Command[]>> {
+    const { hidden, normed } = this.activations
+    const { dim: columns, normEpsilon: epsilon } = this.config
+    if (this.projections.matmuls.takesNorms(matrices)) return products(hidden, { gain, columns, epsilon })
+    return [this.#norm(hidden, gain, normed), ...products(normed)]
   }
 
   /** The product joins the residual stream, by way of a norm where there is one. */
   #join(matrix: Matrix, x: GPUBuffer, norm: GPUBuffer | undefined): Array<Promise<Command | Command[]>> {
     const { hidden, normed } = this.activations
-    if (!norm) return [this.matmul(matrix, x, hidden, { epilogue: 'add' })]
-    return [this.matmul(matrix, x, normed), this.#norm(normed, norm, hidden, { ADD: true })]
+    if (!norm) return [this.projections.matmul(matrix, x, hidden, { epilogue: 'add' })]
+    return [this.projections.matmul(matrix, x, normed), this.#norm(normed, norm, hidden, { ADD: true })]
   }
 
   async toLogits(x: GPUBuffer): Promise<Command[]> {
     const options = { over: 'samples', params: { LOGIT_CAP: this.config.logitCap ?? 0 } } as const
     const own = this.#twins?.logits ?? this.activations.logits
-    const product = this.matmul(this.weights.head, x, own, options)
+    const product = this.projections.matmul(this.weights.head, x, own, options)
     if (!this.#twins) return product
     const ordered = draftLogits(this, this.#twins, this.#drawn, this.#vocabWorkgroup)
     return [...(await product), await ordered]
-  }
-
-  #gateUp({ gate, up }: LayerWeights, x: GPUBuffer, y: GPUBuffer): Array<Promise<Command[]>> {
-    const params = { GELU: architectureOf(this.config).activation === 'gelu' }
-    // Only matrices of one part each share buffers.
-    const second = up.parts[0]!
-    const quantise = this.#matmuls.quantise(x, [gate, up])
-    if (gate.parts[0]!.quants === second.quants)
-      return [quantise, this.#product(gate, x, y, { second, params })]
-    return [quantise, this.#product(up, x, y), this.#product(gate, x, y, { epilogue: 'gate', params })]
   }
 
   moveKv(): Array<Promise<Command>> {
@@ -394,5 +369,3 @@ async function only(
 ): Promise<Command[]> {
   return [await commands].flat().map(command => ({ ...command, when }))
 }
-
-export const floatBits = (value: number): number => new Uint32Array(new Float32Array([value]).buffer)[0]!

@@ -12,12 +12,22 @@ import {
 } from './device-profile'
 import type { Gpu } from './gpu'
 import type { Resident } from './resident'
+import { floatBits } from './shape-arena'
 import type { Matrix, MatrixPart } from './weight-layout'
 
 /** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
 const epilogues = ['set', 'add', 'gate'] as const
 
+/** An RMS norm, of so many columns. */
+export interface Norm {
+  gain: GPUBuffer
+  columns: number
+  epsilon: number
+}
+
 export interface MatmulOptions {
+  /** x is as it was before this norm: the product applies it. Where `takesNorms` says so. */
+  norm?: Norm | undefined
   epilogue?: (typeof epilogues)[number]
   over?: Command['over']
   /** Of y, for output 0. */
@@ -30,7 +40,8 @@ export interface MatmulOptions {
   weights?: readonly MatrixPart[]
 }
 
-export type MatmulKernels = Record<'matmul' | 'matmulRows' | 'gemm' | 'quantise', Kernel>
+type RowKernel = 'matmul' | 'matmulRows'
+export type MatmulKernels = Record<RowKernel | `${RowKernel}Norm` | 'gemm' | 'quantise', Kernel>
 
 const QUANTISE_WORKGROUP = 64
 
@@ -83,6 +94,16 @@ export class Matmuls {
     return this.#quantised !== undefined && hasIntegers(format)
   }
 
+  /**
+   * Whether products with these matrices can apply the norm before them: where lanes share their loads of x it is a
+   * twentieth of their work, and saves a dispatch.
+   */
+  takesNorms(matrices: readonly Matrix[]): boolean {
+    const { subgroups, prefill } = this.#profile.matmul
+    const parts = matrices.flatMap(matrix => matrix.parts)
+    return subgroups && !prefill && !parts.some(part => this.#takesIntegers(part))
+  }
+
   /** With `second` y = activation(x times the matrix) * (x times the second). */
   async command(
     matrix: MatrixPart,
@@ -96,8 +117,9 @@ export class Matmuls {
       column = 0,
       stride = paddedColumns(matrix.rows),
       second,
-      params = {},
+      norm,
     } = options
+    const params = { ...options.params, ...(norm ? { NORM: true } : {}) }
     const { tiles, passing, prefill } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
@@ -115,7 +137,7 @@ export class Matmuls {
     ]
     const input = this.#takesIntegers(matrix) ? this.#quantised! : x
     const buffers = [matrix.quants, matrix.scales, input, y]
-    const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile])
+    const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile], norm)
     const variants = [
       ...tiles.map(tile => this.#tile(tile, params, matrix, matrices)),
       ...(passing ? [this.#passing(passing, params, matrix, matrices)] : []),
@@ -149,7 +171,7 @@ export class Matmuls {
   }
 
   async #variant(
-    kernel: 'matmul' | 'matmulRows',
+    kernel: RowKernel,
     tile: number,
     outputs: number,
     params: Params,
@@ -159,16 +181,19 @@ export class Matmuls {
     const { lanes, subgroups, plainOutputs } = this.#profile.matmul
     const most = hasIntegers(matrix.format) ? outputs : Math.min(outputs, plainOutputs)
     const perMatrix = Math.max(1, most / matrices)
-    const pipeline = await this.#gpu.pipeline(this.#kernels[kernel], {
-      ...this.#formatParams(matrix),
-      ...params,
-      OUTPUTS: perMatrix,
-      LANES: lanes,
-      // A group of integers is one load: there is nothing to share.
-      SUBGROUPS: subgroups && !this.#takesIntegers(matrix),
-      MATRICES: matrices,
-      PAIRED: matrices === 2,
-    })
+    const pipeline = await this.#gpu.pipeline(
+      this.#kernels[params.NORM ? (`${kernel}Norm` as const) : kernel],
+      {
+        ...this.#formatParams(matrix),
+        ...params,
+        OUTPUTS: perMatrix,
+        LANES: lanes,
+        // A group of integers is one load: there is nothing to share.
+        SUBGROUPS: subgroups && !this.#takesIntegers(matrix),
+        MATRICES: matrices,
+        PAIRED: matrices === 2,
+      },
+    )
     const groups = Math.ceil(matrix.rows / (lanes * perMatrix))
     return { tile, pipeline, grid: count => [groups, count] }
   }
@@ -195,8 +220,11 @@ export class Matmuls {
     return { ...formatParams[matrix.format], ...(this.#takesIntegers(matrix) ? integerParams : {}) }
   }
 
-  #bind(buffers: readonly GPUBuffer[], shape: readonly number[]): GPUBindGroup {
+  #bind(buffers: readonly GPUBuffer[], shape: readonly number[], norm: Norm | undefined): GPUBindGroup {
     const { stepBinding, shapes } = this.#resident
-    return this.#gpu.bindGroup(this.#kernels.matmul, [stepBinding, ...buffers, shapes.binding(shape)])
+    const kernel = this.#kernels[norm ? 'matmulNorm' : 'matmul']
+    const words = norm ? [...shape, norm.columns, floatBits(norm.epsilon)] : shape
+    const gain = norm ? [norm.gain] : []
+    return this.#gpu.bindGroup(kernel, [stepBinding, ...buffers, shapes.binding(words), ...gain])
   }
 }

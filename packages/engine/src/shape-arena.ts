@@ -40,3 +40,5 @@ export class ShapeArena {
     return binding
   }
 }
+
+export const floatBits = (value: number): number => new Uint32Array(new Float32Array([value]).buffer)[0]!
