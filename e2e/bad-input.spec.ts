@@ -205,16 +205,12 @@ test.describe('a server', () => {
   })
 
   test('that never answers, or stops in the middle: abort ends the wait', async () => {
-    // What has come of a file may be on its way to the GPU already.
-    const phases = { silent: /^download$/, stalled: /^(download|upload)$/ }
-    for (const [path, phase] of Object.entries(phases)) {
+    for (const path of ['silent', 'stalled']) {
       const failure = page.evaluate(url => harness.abortableLoad(url), server.url(path))
       await expect.poll(() => server.open.has(`/${path}`)).toBe(true)
       if (path === 'stalled') await page.waitForFunction(() => harness.loadedBytes > 0)
       await page.evaluate(() => harness.abort())
-      expect
-        .soft(await failure, path)
-        .toMatchObject({ code: 'aborted', details: { phase: expect.stringMatching(phase) } })
+      expect.soft(await failure, path).toMatchObject({ code: 'aborted', details: { phase: 'download' } })
       await expect.poll(() => server.open.size, path).toBe(0)
     }
   })
