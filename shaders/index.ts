@@ -65,6 +65,7 @@ export interface Kernel {
 }
 
 const products = step + weightFormat + silu + softCap + activation + product
+const productBindings = ['step', 'read', 'read', 'read', 'write', 'uniform'] as const
 
 export const kernels = {
   embed: {
@@ -91,28 +92,28 @@ export const kernels = {
   matmul: {
     name: 'matmul',
     source: products + matmul,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+    bindings: productBindings,
   },
   matmulRows: {
     name: 'matmul-rows',
     source: products + matmulRows,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+    bindings: productBindings,
   },
   /** Behind a norm that they apply themselves: NORM. */
   matmulNorm: {
     name: 'matmul-norm',
     source: products + matmul,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'read'],
+    bindings: [...productBindings, 'read'],
   },
   matmulRowsNorm: {
     name: 'matmul-rows-norm',
     source: products + matmulRows,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform', 'read'],
+    bindings: [...productBindings, 'read'],
   },
   gemm: {
     name: 'gemm',
     source: products + gemm,
-    bindings: ['step', 'read', 'read', 'read', 'write', 'uniform'],
+    bindings: productBindings,
   },
   quantise: {
     name: 'quantise',

@@ -1,6 +1,6 @@
 /** Requests that keep an engine busy: each client sends the next one when its answer has ended. */
 import type { Engine, GenerateOptions } from '@foretoken/engine'
-import { isEngineError } from '@foretoken/errors'
+import { unlessAborted } from './unless-aborted'
 
 export interface Demand {
   /** Clients, each with one request at a time. */
@@ -30,9 +30,7 @@ export async function serveClients(
       }
     }
   }
-  const hang = (error: unknown): void => {
-    if (!(isEngineError(error) && error.code === 'aborted' && controller.signal.aborted)) throw error
-  }
-  await Promise.all(Array.from({ length: concurrency }, () => client().catch(hang)))
+  const ended = unlessAborted(controller.signal)
+  await Promise.all(Array.from({ length: concurrency }, () => client().catch(ended)))
   return answers
 }

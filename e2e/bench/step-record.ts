@@ -1,6 +1,6 @@
 /** What an engine's steps did while some work was done, each with its share of the clock. */
 import type { Engine, StepEvent } from '@foretoken/engine'
-import { isEngineError } from '@foretoken/errors'
+import { unlessAborted } from './unless-aborted'
 
 export interface RecordedStep extends StepEvent {
   /** From the end of the step before, or from the beginning, to its own: CPU work between steps is in it. */
@@ -27,9 +27,7 @@ export async function recordSteps<T>(
       if (steps.length > 0 || event.promptRows > 0) steps.push({ ...event, wallMs: now - last })
       last = now
     }
-  })().catch(error => {
-    if (!(isEngineError(error) && error.code === 'aborted')) throw error
-  })
+  })().catch(unlessAborted(controller.signal))
   try {
     return { result: await work(), steps }
   } finally {

@@ -1,6 +1,7 @@
 /** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or activation(first) * second: matmul.wgsl. */
 import { gelu, silu, softCap } from './activation'
 import { quantiseRow } from './quantise'
+import { normScale, pairwise } from './rms-norm'
 import { GROUP_COLUMNS, integerOf, lineOf, scaleOf, unpack, type Weights } from './weight-format'
 import { fma } from './wgsl-builtins'
 
@@ -57,7 +58,7 @@ export function matmul(
   for (let row = 0; row < numRows; row++) {
     const stored = x.subarray(row * columns, (row + 1) * columns)
     const values = norm ? gained(stored, norm) : stored
-    const scale = norm ? normScale(stored, norm) : 1
+    const scale = norm ? scaleOfRow(stored, norm) : 1
     const addGroup = integers ? ofIntegers(weights, values) : ofFloats(weights, values)
     for (let output = 0; output < outputs; output++) {
       const scaled = (output: number): number => Math.fround(dot(columns, output, addGroup) * scale)
@@ -75,16 +76,13 @@ const gained = (x: Float32Array, { gain, columns }: Norm): Float32Array =>
   x.map((value, i) => (i < columns ? value * gain[i]! : 0))
 
 /** Lane t of four has quad t of each group of 16 columns, and a chain for each column of its quads. */
-function normScale(x: Float32Array, { columns, epsilon }: Norm): number {
+function scaleOfRow(x: Float32Array, { columns, epsilon }: Norm): number {
   const chains = new Float32Array(GROUP_COLUMNS)
   for (const [i, value] of x.entries()) {
     chains[i % GROUP_COLUMNS] = fma(value, value, chains[i % GROUP_COLUMNS]!)
   }
-  const pairs = (values: ArrayLike<number>): number =>
-    Math.fround(Math.fround(values[0]! + values[1]!) + Math.fround(values[2]! + values[3]!))
-  const total = pairs([0, 4, 8, 12].map(lane => pairs(chains.subarray(lane, lane + 4))))
-  const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
-  return Math.fround(1 / Math.fround(Math.sqrt(mean)))
+  const lanes = [0, 4, 8, 12].map(first => pairwise(chains.subarray(first, first + 4)))
+  return normScale(pairwise(lanes), columns, epsilon)
 }
 
 /** `partial` with the products of the group that begins at a column. */

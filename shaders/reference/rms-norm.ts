@@ -33,15 +33,23 @@ export function rmsNorm(
     }
     let total = 0
     for (let t = 0; t < chains.length; t += 4) {
-      const [a, b, c, d] = chains.subarray(t, t + 4)
-      total = Math.fround(total + Math.fround(Math.fround(a! + b!) + Math.fround(c! + d!)))
+      total = Math.fround(total + pairwise(chains.subarray(t, t + 4)))
     }
 
-    const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
-    const scale = Math.fround(1 / Math.fround(Math.sqrt(mean)))
+    const scale = normScale(total, columns, epsilon)
     for (const [i, value] of values.entries()) {
       const normed = Math.fround(value * scale) * weight[i]!
       y[row * stride + i] = add ? y[row * stride + i]! + normed : normed
     }
   }
+}
+
+/** Of four. */
+export const pairwise = ([a, b, c, d]: Iterable<number> & ArrayLike<number>): number =>
+  Math.fround(Math.fround(a! + b!) + Math.fround(c! + d!))
+
+/** By the sum of a row's squares. */
+export function normScale(total: number, columns: number, epsilon: number): number {
+  const mean = Math.fround(Math.fround(total / columns) + Math.fround(epsilon))
+  return Math.fround(1 / Math.fround(Math.sqrt(mean)))
 }

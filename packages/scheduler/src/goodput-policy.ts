@@ -6,7 +6,7 @@
  */
 import type { CostCurve } from './cost-curve'
 import { Exploration } from './exploration'
-import { goodput, PricedOffer, StepEstimate } from './goodput'
+import { goodput, offGoodput, PricedOffer, StepEstimate } from './goodput'
 import {
   type Choice,
   type DraftNet,
@@ -74,8 +74,7 @@ const allOff = ({ contenders }: Situation): Choice[] => contenders.map(() => OFF
 function worthwhile(situation: Situation): Choice[] {
   const choices = bestChoices(situation)
   if (situation.numDecoding < 2 || choices.every(({ depth }) => depth === 0)) return choices
-  const off = allOff(situation)
-  return goodput(situation, choices) < SHARED_GUARD * goodput(situation, off) ? off : choices
+  return goodput(situation, choices) < SHARED_GUARD * offGoodput(situation) ? allOff(situation) : choices
 }
 
 const doubt = (situation: Situation): Situation => ({
@@ -88,7 +87,7 @@ const doubt = (situation: Situation): Situation => ({
 /** The choices with the highest goodput. */
 export function bestChoices(situation: Situation): Choice[] {
   const choices = allOff(situation)
-  let best: Prefix = { end: 0, goodput: goodput(situation, choices) }
+  let best: Prefix = { end: 0, goodput: offGoodput(situation) }
   const offers = situation.contenders.flatMap(contender => contender.offers)
   const priced = offers.map(offer => new PricedOffer(offer, situation.cost))
   const ranking = new Ranking(situation, priced)
@@ -119,7 +118,7 @@ export function bestChoices(situation: Situation): Choice[] {
  */
 function mayPay(situation: Situation): boolean {
   const { contenders, baseRows, prefillRows, freeRows, cost } = situation
-  const rate = goodput(situation, allOff(situation))
+  const rate = offGoodput(situation)
   const numRows = contenders.reduce(
     (sum, { offers }) => sum + offers.reduce((most, { gains }) => Math.max(most, gains.length), 0),
     0,

@@ -84,6 +84,9 @@ export class StepEstimate {
   }
 }
 
+/** With nobody speculating. */
+export const offGoodput = (situation: Situation): number => new StepEstimate(situation).goodput
+
 /** Of one choice per contender; 0 if they do not fit. */
 export function goodput(situation: Situation, choices: readonly Choice[]): number {
   const { estimate, rows } = estimateOf(situation, choices)
