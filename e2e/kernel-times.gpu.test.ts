@@ -1,5 +1,5 @@
 /** What the suite kernels stands on gives times for everything that it is asked for. */
-import { Engine, MatmulTrial, matrixKinds, streamBandwidth, timeEach } from '@foretoken/engine'
+import { Engine, fmaRate, MatmulTrial, matrixKinds, StreamProbe, timeEach } from '@foretoken/engine'
 import { expect, it } from 'vitest'
 import { randomModel } from './bench/random-model'
 import { smallKernels } from './small-kernels'
@@ -45,5 +45,9 @@ it('times the matrices of a shape, and tells their sizes', async () => {
 })
 
 it('measures how fast memory is read', async () => {
-  expect(await streamBandwidth()).toBeGreaterThan(1e7)
+  const probe = await StreamProbe.open()
+  expect(await probe.bandwidth()).toBeGreaterThan(1e7)
+  expect(await probe.bandwidth(2 ** 16)).toBeGreaterThan(1e6)
+  probe.dispose()
+  expect(await fmaRate()).toBeGreaterThan(1e7)
 })

@@ -4,7 +4,6 @@ import type { EngineInternals } from '@foretoken/engine'
 export const smallKernels: NonNullable<EngineInternals['deviceProfile']> = {
   matmul: {
     lanes: 4,
-    slices: 1,
     subgroups: false,
     plainOutputs: 2,
     tiles: [

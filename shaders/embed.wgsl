@@ -35,11 +35,11 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
   if (token >= shape.tokens) { return; } // tokens before the first have wrapped around
   for (var quad = local.x; quad < groups * 4u; quad += WORKGROUP) {
     let group = quad / 4u;
-    let chunk = quants[first_chunk(token, groups) + chunk_at(group, quad % 4u / QUADS)];
+    let chunk = quants[first_chunk(token, groups) + chunk_at(group, 0u, quad % 4u / QUADS)];
     //: if AFFINE
     let value = affine_quad(chunk, quad % QUADS, line_of(first_scale(token, groups) + scale_at(group), group));
     //: else
-    var value = unpack_quad(chunk, quad % QUADS, factors_of(group));
+    var value = unpack_quad(chunk, quad % QUADS, factors_of(group, 0u));
     if (QUANTISED) { value *= scale_of(scales_of(scales[first_scale(token, groups) + scale_at(group)]), group); }
     //: end
     hidden[id.x * groups * 4u + quad] = value * SCALE;

@@ -57,11 +57,11 @@ fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u
     let quad = i / WIDTH % GROUP_QUADS;
     let in_group = group + i / WIDTH / GROUP_QUADS;
     let row = weight_row(i % WIDTH, first_output);
-    let chunk = quants[first_chunk(row, groups) + chunk_at(in_group, quad / QUADS)];
+    let chunk = quants[first_chunk(row, groups) + chunk_at(in_group, 0u, quad / QUADS)];
     //: if AFFINE
     w_slice[i] = affine_quad(chunk, quad, line_of(first_scale(row, groups) + scale_at(in_group), in_group));
     //: else
-    w_slice[i] = unpack_quad(chunk, quad % QUADS, factors_of(in_group));
+    w_slice[i] = unpack_quad(chunk, quad % QUADS, factors_of(in_group, 0u));
     //: end
   }
   //: if QUANTISED

@@ -11,6 +11,7 @@ import attendCached from './attend-cached.wgsl?raw'
 import attendData from './attend-data.wgsl?raw'
 import draftLogits from './draft-logits.wgsl?raw'
 import embed from './embed.wgsl?raw'
+import fma from './fma.wgsl?raw'
 import gemm from './gemm.wgsl?raw'
 import headInput from './head-input.wgsl?raw'
 import headState from './head-state.wgsl?raw'
@@ -21,6 +22,7 @@ import lookup from './lookup.wgsl?raw'
 import maskLogits from './mask-logits.wgsl?raw'
 import matmul from './matmul.wgsl?raw'
 import matmulRows from './matmul-rows.wgsl?raw'
+import matmulSplit from './matmul-split.wgsl?raw'
 import merge from './merge.wgsl?raw'
 import moveKv from './move-kv.wgsl?raw'
 import noise from './noise.wgsl?raw'
@@ -92,6 +94,11 @@ export const kernels = {
   matmul: {
     name: 'matmul',
     source: products + matmul,
+    bindings: productBindings,
+  },
+  matmulSplit: {
+    name: 'matmul-split',
+    source: products + matmulSplit,
     bindings: productBindings,
   },
   matmulRows: {
@@ -173,6 +180,7 @@ export const kernels = {
     bindings: ['step', 'read', 'read', 'write', 'uniform'],
   },
   stream: { name: 'stream', source: stream, bindings: ['read', 'write'] },
+  fma: { name: 'fma', source: fma, bindings: ['read', 'write'] },
   place: { name: 'place', source: place, bindings: ['write', 'read', 'read', 'read'] },
   lookup: { name: 'lookup', source: lookup, bindings: ['read', 'read', 'write'] },
   sample: {
@@ -222,8 +230,8 @@ export const formatParams = {
   f32: { F32: true, GROUP_CHUNKS: 4, QUADS: 1, QUANTISED: false },
   f16: { F32: false, F16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
   bf16: { F32: false, BF16: true, GROUP_CHUNKS: 2, QUADS: 2, QUANTISED: false },
-  q8_0: { F32: false, Q8: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
-  q4_0: { F32: false, NIBBLES: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true },
+  q8_0: { F32: false, Q8: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true, WORDS: true },
+  q4_0: { F32: false, NIBBLES: true, GROUP_CHUNKS: 1, QUADS: 4, QUANTISED: true, WORDS: true },
   q4_1: { ...affine, OWN_PAIR: true, SCALE_WORDS: 2, SIDE_WORDS: 2 },
   q5_0: { ...affine, OWN_SCALE: true, HIGH_BITS: 1, SCALE_WORDS: 1, SIDE_WORDS: 3 },
   q5_1: { ...affine, OWN_PAIR: true, HIGH_BITS: 1, SCALE_WORDS: 2, SIDE_WORDS: 4 },

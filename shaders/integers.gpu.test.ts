@@ -24,14 +24,17 @@ const hasFeature = navigator.gpu.wgslLanguageFeatures.has(INTEGER_FEATURE)
 interface Variant {
   TILE: number
   OUTPUTS: number
+  /** Of matmul-split.wgsl. */
   SLICES?: number
 }
 
 const LANES = 4
 
-function run(test: ProductCase, { TILE, OUTPUTS, SLICES = 1 }: Variant) {
+function run(test: ProductCase, { TILE, OUTPUTS, SLICES }: Variant) {
   const groups = [Math.ceil(test.outputs / (OUTPUTS * LANES)), Math.ceil(test.numRows / TILE)] as const
-  return runProduct(kernels.matmul, { TILE, OUTPUTS, LANES, SLICES, SPLIT: SLICES > 1 }, groups, test)
+  if (!SLICES) return runProduct(kernels.matmul, { TILE, OUTPUTS, LANES }, groups, test)
+  const params = { TILE, OUTPUTS, LANES, SLICES, AHEAD: 2, EVEN: true, LOADS: TILE }
+  return runProduct(kernels.matmulSplit, params, groups, test)
 }
 
 describe.skipIf(!hasFeature)(`integers (need WGSL's ${INTEGER_FEATURE})`, () => {

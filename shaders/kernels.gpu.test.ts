@@ -64,8 +64,16 @@ const attendAppendingParams = product(
 
 const matmulParams = product(
   combine({ TILE: [1, 3, 8], OUTPUTS: [1, 4] }),
+  product([{ SUBGROUPS: false }, { SUBGROUPS: true }], [{}, { PAIRED: true, MATRICES: 2 }]),
+)
+
+const matmulSplitParams = product(
+  combine({ TILE: [1, 3], OUTPUTS: [1, 2] }),
   product(
-    [{ SUBGROUPS: false }, { SUBGROUPS: true }, { SLICES: 16, SPLIT: true, LANES: 4 }],
+    [
+      { AHEAD: 1, LOADS: 2 },
+      { AHEAD: 4, EVEN: true, LOADS: 8 },
+    ].map(params => ({ ...params, SLICES: 16, LANES: 8 })),
     [{}, { PAIRED: true, MATRICES: 2 }],
   ),
 )
@@ -89,6 +97,7 @@ const variants: [Kernel, readonly Params[]][] = [
   [kernels.maskLogits, combine({ MASK_WORDS: [16, 4009] })],
   [kernels.rmsNorm, combine({ GATHER: bools })],
   [kernels.matmul, product(formats, matmulParams)],
+  [kernels.matmulSplit, product(formats, matmulSplitParams)],
   [kernels.matmulRows, product(formats, matmulRowsParams)],
   [kernels.matmulNorm, product(formats, norming(matmulParams))],
   [kernels.matmulRowsNorm, product(formats, norming(matmulRowsParams))],

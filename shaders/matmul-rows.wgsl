@@ -38,7 +38,7 @@ fn main(
   for (var start = 0u; start < groups; start += shape.segment) {
     for (var group = start; group < min(start + shape.segment, groups); group += HELD) {
       //: for h in HELD
-      let factors_$h = factors_of(group + $hu);
+      let factors_$h = factors_of(group, $hu);
       //: if NORM
       let gain_$h = gain[(group + $hu) * X_VECTORS + (subgroup_lane & 3u)];
       //: end
@@ -61,7 +61,7 @@ fn main(
       //: end
       //: end
       //: for j in GROUP_CHUNKS
-      let chunk_$m_$r_$h_$j = quants[quants_$m_$r + chunk_at(group + $hu, $ju)];
+      let chunk_$m_$r_$h_$j = quants[quants_$m_$r + chunk_at(group, $hu, $ju)];
       //: for q in QUADS
       //: if AFFINE
       let w_$m_$r_$h_$j_$q = affine_quad(chunk_$m_$r_$h_$j, $qu, line_$m_$r_$h);

@@ -21,15 +21,19 @@ interface Variant {
   TILE: number
   OUTPUTS: number
   LANES: number
+  /** Of matmul-split.wgsl, with AHEAD. */
   SLICES?: number
+  AHEAD?: number
   SUBGROUPS?: boolean
 }
 
 function run(test: ProductCase, variant: Variant, placing: Placing = {}) {
-  const { TILE, OUTPUTS, LANES, SLICES = 1 } = variant
+  const { TILE, OUTPUTS, LANES, AHEAD } = variant
   const numTiles = placing.bodyTile ? 1 : Math.ceil(test.numRows / TILE)
   const groups = [Math.ceil(test.outputs / (OUTPUTS * LANES)), numTiles] as const
-  return runProduct(kernels.matmul, { ...variant, SPLIT: SLICES > 1 }, groups, test, placing)
+  if (!AHEAD) return runProduct(kernels.matmul, { ...variant }, groups, test, placing)
+  const more = { EVEN: AHEAD > 1, LOADS: Math.ceil((TILE * AHEAD * 4) / LANES) }
+  return runProduct(kernels.matmulSplit, { ...variant, ...more }, groups, test, placing)
 }
 
 describe('matmul', async () => {
@@ -44,8 +48,9 @@ describe('matmul', async () => {
         OUTPUTS: fc.constantFrom(1, 2),
         LANES: fc.constantFrom(4),
         threads: fc.constantFrom(
-          { SLICES: 1 },
-          { SLICES: 16 },
+          {},
+          { SLICES: 16, AHEAD: 1 },
+          { SLICES: 9, AHEAD: 4 },
           ...subgroups.map(SUBGROUPS => ({ SUBGROUPS })),
           ...subgroups.filter(has => has).map(SUBGROUPS => ({ SUBGROUPS, isNormed: true })),
         ),
@@ -122,7 +127,7 @@ describe('matmul', async () => {
       const whole = randomCase(7, { format, numRows: 32, outputs: 37, k: 600, isPaired })
       const reference = bits(await run(whole, { TILE: 1, OUTPUTS: 1, LANES: 16 }))
       // Few and small: what takes long here is the compiler. All with all for one format, for the others in turns.
-      const threads = [{}, { SLICES: 3 }, ...(subgroups[1] ? [{ SUBGROUPS: true }] : [])]
+      const threads = [{}, { SLICES: 3, AHEAD: 2 }, ...(subgroups[1] ? [{ SUBGROUPS: true }] : [])]
       const tiles = [
         { TILE: 2, OUTPUTS: 4 },
         { TILE: 3, OUTPUTS: 1 },

@@ -3,23 +3,17 @@
 //
 // One order of additions for every number of rows (DESIGN.md section 2): K is cut into segments whose length depends on
 // K alone; inside a segment each group of 16 columns is a chain of fma, or a sum of integers, scaled once; groups, then
-// segments are added in ascending order. TILE, OUTPUTS, LANES and SLICES only say which thread does what: they cannot
-// change a bit. A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring
+// segments are added in ascending order. TILE, OUTPUTS and LANES only say which thread does what: they cannot change
+// a bit. A weight is loaded and unpacked once for all rows of the tile. Neighbouring threads own neighbouring
 // outputs, whose chunks lie side by side.
 const TILE = 1u;             // rows of x per thread
 const OUTPUTS = 1u;          // outputs per thread and matrix, LANES apart
 const LANES = 16u;           // threads side by side
-const SLICES = 1u;           // threads that share the segments: 1, or at least as many as there are segments
-const SPLIT = false;         // SLICES > 1
 const MATRICES = 1u;
 const PAIRED = false;        // MATRICES == 2
-const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with SPLIT, INTEGER
+const SUBGROUPS = false;     // each thread loads a quarter of a group of x and hands it round; not with INTEGER
 
-//: if SPLIT
-var<workgroup> partials: array<f32, SLICES * MATRICES * OUTPUTS * TILE * LANES>;
-//: end
-
-@compute @workgroup_size(LANES, SLICES)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) id: vec3<u32>,
   @builtin(local_invocation_id) local: vec3<u32>,
@@ -34,11 +28,6 @@ fn main(
   if (first_row >= num_rows) { return; }
 
   let groups = shape.groups;
-  //: if SPLIT
-  let slice = local.y;
-  //: else
-  const slice = 0u;
-  //: end
   //: for m in MATRICES
   //: for r in OUTPUTS
   let row_$m_$r = select(shape.first, shape.second, $mu == 1u) + min(first_output + $ru * LANES, shape.outputs - 1u);
@@ -60,7 +49,7 @@ fn main(
   //: end
   //: end
 
-  for (var start = slice * shape.segment; start < groups; start += SLICES * shape.segment) {
+  for (var start = 0u; start < groups; start += shape.segment) {
     //: for m in MATRICES
     //: for r in OUTPUTS
     //: for c in TILE
@@ -96,7 +85,7 @@ fn main(
       //: end
       //: end
       //: end
-      let factors = factors_of(group);
+      let factors = factors_of(group, 0u);
       //: if AFFINE
       //: for m in MATRICES
       //: for r in OUTPUTS
@@ -106,7 +95,7 @@ fn main(
       //: end
       //: for j in GROUP_CHUNKS
       {
-        let to_chunk = chunk_at(group, $ju);
+        let to_chunk = chunk_at(group, 0u, $ju);
         //: for m in MATRICES
         //: for r in OUTPUTS
         let chunk_$m_$r = quants[quants_$m_$r + to_chunk];
@@ -162,29 +151,12 @@ fn main(
     //: for m in MATRICES
     //: for r in OUTPUTS
     //: for c in TILE
-    //: if SPLIT
-    partials[(((slice * MATRICES + $mu) * OUTPUTS + $ru) * TILE + $cu) * LANES + local.x] = partial_$m_$r_$c;
-    //: else
     total_$m_$r_$c += partial_$m_$r_$c;
-    //: end
     //: end
     //: end
     //: end
   }
 
-  //: if SPLIT
-  workgroupBarrier();
-  if (slice > 0u) { return; }
-  for (var i = 0u; i * shape.segment < groups; i++) {
-    //: for m in MATRICES
-    //: for r in OUTPUTS
-    //: for c in TILE
-    total_$m_$r_$c += partials[(((i * MATRICES + $mu) * OUTPUTS + $ru) * TILE + $cu) * LANES + local.x];
-    //: end
-    //: end
-    //: end
-  }
-  //: end
   //: for c in TILE
   //: if NORM
   let scale_$c = norm_scale(squares_$c);

@@ -12,6 +12,8 @@ const Q8 = false;
 const NIBBLES = false;    // q4_0, and the low bits where AFFINE
 const GROUP_CHUNKS = 4u;  // 4, 2, 2, 1, 1
 const QUADS = 1u;         // 1, 2, 2, 4, 4
+const EVEN = false;       // groups are taken two or four at once
+const WORDS = false;      // scales of 64 columns are one word: q8_0, q4_0
 const QUANTISED = false;  // a group's sum is scaled, not its weights: q8_0, q4_0, and where INTEGER
 const AFFINE = false;     // each weight is scale * number + minimum
 const OWN_PAIR = false;   // where these two are from: q4_1, q5_1
@@ -49,20 +51,25 @@ fn first_scale(row: u32, groups: u32) -> u32 {
   return (row >> ROW_BITS) * (groups >> 2u) * SIDE_WORDS * ROW_TILE + (row & (ROW_TILE - 1u));
 }
 
-// From there to chunk j of a group, and to the first word of its 64 columns' scales.
-fn chunk_at(group: u32, j: u32) -> u32 {
+// From there to chunk j of the group that comes `ahead` groups after this one, and to the first word of the scales of
+// this one's 64 columns. Where something is ahead, this group is the first of its 32 or 64 columns.
+fn chunk_at(group: u32, ahead: u32, j: u32) -> u32 {
   //: if NIBBLES
-  return (group >> 1u) * ROW_TILE;
+  return ((group >> 1u) + (ahead >> 1u)) * ROW_TILE;
   //: else
-  return (group * GROUP_CHUNKS + j) * ROW_TILE;
+  return ((group + ahead) * GROUP_CHUNKS + j) * ROW_TILE;
   //: end
 }
 fn scale_at(group: u32) -> u32 { return (group >> 2u) * SIDE_WORDS * ROW_TILE; }
 
 // What moves a group's numbers to the top of their words. The same for all groups but those of nibbles.
-fn factors_of(group: u32) -> vec4<u32> {
+fn factors_of(group: u32, ahead: u32) -> vec4<u32> {
   //: if NIBBLES
-  return BYTE_TO_TOP * (16u - 15u * (group & 1u));
+  //: if EVEN
+  return BYTE_TO_TOP * (16u - 15u * (ahead & 1u));
+  //: else
+  return BYTE_TO_TOP * (16u - 15u * ((group + ahead) & 1u));
+  //: end
   //: else
   return BYTE_TO_TOP;
   //: end

@@ -6,6 +6,7 @@ import { Engine, timeProducts } from '@foretoken/engine'
 import { bundledModelUrl } from '@foretoken/tiny-models'
 import type { BenchContext, BenchRow } from './bench-context'
 import { median } from './median'
+import { randomModel } from './random-model'
 import { type StatsWindow, statsWindow } from './stats-window'
 
 const prompt = 'Once upon a time, there was a little girl named Lily.'
@@ -22,9 +23,11 @@ export async function* stepCost({ quick, fetchModel }: BenchContext): AsyncGener
   const stories = fetchModel('stories260K-q8_0.gguf')
   yield* measure('bundled q8_0', bundledModelUrl, quick)
   if (stories) yield* measure('stories260K q8_0', stories, quick)
+  // As many commands as a model of 1.5 B has.
+  yield* measure('28 small layers f32', randomModel(1, { layers: 28, vocab: 512, context: 256 }), quick)
 }
 
-async function* measure(name: string, model: URL, quick: boolean): AsyncGenerator<BenchRow> {
+async function* measure(name: string, model: URL | Blob, quick: boolean): AsyncGenerator<BenchRow> {
   const [rounds, maxTokens] = quick ? [5, 64] : [7, 128]
   // Reading the GPU's clock takes time of its own, so speed is measured without.
   const plain = await Engine.load({ model }, { skipCalibration: true })

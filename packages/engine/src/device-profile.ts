@@ -27,17 +27,37 @@ export interface PrefillTile {
   slice: number
 }
 
+/** A tile of matmul-split.wgsl. */
+export interface SplitTile extends MatmulTile {
+  /** Groups of 16 columns in a round, at most: 1, 2 or 4. */
+  ahead: number
+}
+
+/** How matmul-split.wgsl is cut, whose threads share K: wide matrices have threads enough for some waste. */
+export interface Split {
+  narrow: SplitCut
+  wide: SplitCut
+  /** Outputs of a wide matrix, at least. */
+  wideFrom: number
+}
+
+interface SplitCut {
+  /** Threads side by side. */
+  lanes: number
+  tiles: readonly SplitTile[]
+}
+
 export interface DeviceProfile {
   matmul: {
     /** Threads side by side, each with its own outputs. */
     lanes: number
-    /** Threads that share the segments of K: 1, or MAX_SEGMENTS. */
-    slices: number
     subgroups: boolean
     /** Most outputs per thread of f32, f16 and bf16: their groups take more loads, so their code is longer. */
     plainOutputs: number
     /** By ascending rows. More rows than the last has are cut into such tiles. */
     tiles: readonly MatmulTile[]
+    /** In place of these tiles. */
+    split?: Split | undefined
     /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
     passing?: PassingRows
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
@@ -61,6 +81,9 @@ export const GROUP_COLUMNS = 16
 export const segmentGroups = (columns: number): number =>
   (64 * Math.max(4, Math.ceil(columns / (64 * MAX_SEGMENTS)))) / GROUP_COLUMNS
 
+export const numSegments = (columns: number): number =>
+  Math.ceil(columns / GROUP_COLUMNS / segmentGroups(columns))
+
 /**
  * Loads are what costs on a CPU, and threads are few: wide register tiles, no sharing between threads. Its workgroup
  * memory is memory like any other, so it has no prefill tile. Beyond 5 rows a tile is little faster than rows that pass
@@ -69,7 +92,6 @@ export const segmentGroups = (columns: number): number =>
 const software: DeviceProfile = {
   matmul: {
     lanes: 4,
-    slices: 1,
     subgroups: true,
     plainOutputs: 4,
     tiles: [
@@ -83,11 +105,13 @@ const software: DeviceProfile = {
   },
 }
 
-/** Many threads in flight hide the memory's latency: K is shared by 16 of them, registers stay free. */
+/**
+ * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. Measured on an
+ * H100 (issue 4): narrow tiles of few threads where a matrix has few outputs, so that all of the GPU has some.
+ */
 const hardware: DeviceProfile = {
   matmul: {
-    lanes: 16,
-    slices: MAX_SEGMENTS,
+    lanes: 64,
     subgroups: false,
     plainOutputs: 2,
     tiles: [
@@ -96,24 +120,42 @@ const hardware: DeviceProfile = {
       { rows: 4, outputs: 2 },
       { rows: 8, outputs: 1 },
     ],
+    split: {
+      narrow: {
+        lanes: 8,
+        tiles: [
+          { rows: 1, outputs: 1, ahead: 4 },
+          { rows: 2, outputs: 2, ahead: 4 },
+          { rows: 4, outputs: 2, ahead: 4 },
+        ],
+      },
+      wide: {
+        lanes: 16,
+        tiles: [
+          { rows: 1, outputs: 2, ahead: 2 },
+          { rows: 2, outputs: 2, ahead: 2 },
+          { rows: 4, outputs: 2, ahead: 2 },
+          { rows: 8, outputs: 2, ahead: 1 },
+        ],
+      },
+      wideFrom: 5120,
+    },
     // 256 threads and 8.5 KiB, within what WebGPU guarantees; 48 sums per thread, which a small GPU can hold as well.
     prefill: { rows: 64, outputs: 64, threadRows: 4, threadOutputs: 4, slice: 1 },
   },
 }
+
+const splitFrom = (wideFrom: number): Split => ({ ...hardware.matmul.split!, wideFrom })
 
 /**
  * What may be faster than `hardware` on some device. The unsplit ones are for devices on which threads that wait for
  * one another cost more than threads that are few.
  */
 const hardwareCuts: ReadonlyArray<{ name: string } & Partial<DeviceProfile['matmul']>> = [
-  { name: 'narrow', lanes: 8 },
-  { name: 'one output', tiles: [1, 2, 4, 8].map(rows => ({ rows, outputs: 1 })) },
-  { name: 'unsplit', lanes: 64, slices: 1 },
-  { name: 'unsplit subgroups', lanes: 64, slices: 1, subgroups: true },
-  {
-    name: 'four outputs',
-    tiles: hardware.matmul.tiles.map(({ rows }) => ({ rows, outputs: 8 / Math.max(2, rows) })),
-  },
+  { name: 'all wide', split: splitFrom(0) },
+  { name: 'unsplit', split: undefined },
+  { name: 'unsplit subgroups', split: undefined, subgroups: true },
+  { name: 'all narrow', split: splitFrom(Number.POSITIVE_INFINITY) },
   { name: 'no prefill tile', prefill: undefined },
 ]
 

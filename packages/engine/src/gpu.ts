@@ -6,6 +6,8 @@ import { Turns } from './turns'
 
 /** Core WebGPU, so that it runs wherever WebGPU runs; larger only where a model needs it. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
+/** Tiles of more rows have room where a device has as much as most do: split-variants.ts. */
+const WORKGROUP_BYTES = 32 * 2 ** 10
 
 const bindingTypes: Record<Binding, GPUBufferBindingLayout> = {
   step: { type: 'read-only-storage', hasDynamicOffset: true },
@@ -238,7 +240,11 @@ export class Gpu {
 
 /** With what the adapter has of what is used; `timestamps`: queries too. */
 export async function openDevice(adapter: GPUAdapter, timestamps = false): Promise<GPUDevice> {
-  const requiredLimits = Object.fromEntries(raisedLimits.map(name => [name, adapter.limits[name]]))
+  const { limits } = adapter
+  const requiredLimits = {
+    ...Object.fromEntries(raisedLimits.map(name => [name, limits[name]])),
+    maxComputeWorkgroupStorageSize: Math.min(limits.maxComputeWorkgroupStorageSize, WORKGROUP_BYTES),
+  }
   const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
   const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
   try {

@@ -13,6 +13,7 @@ import {
 import type { Gpu } from './gpu'
 import type { Resident } from './resident'
 import { floatBits } from './shape-arena'
+import { type SplitVariant, splitVariants } from './split-variants'
 import type { Matrix, MatrixPart } from './weight-layout'
 
 /** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
@@ -41,7 +42,10 @@ export interface MatmulOptions {
 }
 
 type RowKernel = 'matmul' | 'matmulRows'
-export type MatmulKernels = Record<RowKernel | `${RowKernel}Norm` | 'gemm' | 'quantise', Kernel>
+export type MatmulKernels = Record<
+  RowKernel | `${RowKernel}Norm` | 'matmulSplit' | 'gemm' | 'quantise',
+  Kernel
+>
 
 const QUANTISE_WORKGROUP = 64
 
@@ -120,10 +124,10 @@ export class Matmuls {
       norm,
     } = options
     const params = { ...options.params, ...(norm ? { NORM: true } : {}) }
-    const { tiles, passing, prefill } = this.#profile.matmul
+    const { prefill } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
-    const bodyTile = passing?.rows ?? tiles.at(-1)!.rows
+    const variants = await Promise.all(this.#variants(params, matrix, matrices))
     const shape = [
       matrix.rows,
       columns / GROUP_COLUMNS,
@@ -138,27 +142,52 @@ export class Matmuls {
     const input = this.#takesIntegers(matrix) ? this.#quantised! : x
     const buffers = [matrix.quants, matrix.scales, input, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile], norm)
-    const variants = [
-      ...tiles.map(tile => this.#tile(tile, params, matrix, matrices)),
-      ...(passing ? [this.#passing(passing, params, matrix, matrices)] : []),
-    ]
     // Samples are few, but when a prompt is scored.
     const filling = prefill && over === 'rows' ? this.#prefill(prefill, params, matrix, matrices) : undefined
     return {
       label: 'matmul',
       bindGroup: bind(0),
-      tailBindGroup: bind(bodyTile),
+      tailBindGroup: bind(variants.at(-1)!.tile),
       over,
-      variants: await Promise.all(variants),
+      variants,
       weights: options.weights ?? (second ? [matrix, second] : [matrix]),
       ...(filling ? { prefill: await filling } : {}),
     }
   }
 
+  #variants(more: Params, matrix: MatrixPart, matrices: number): Array<Promise<Variant>> {
+    const { tiles, passing, split } = this.#profile.matmul
+    if (split) {
+      const integers = this.#takesIntegers(matrix)
+      return splitVariants(split, { matrix, matrices, integers, limits: this.#gpu.limits }).map(variant =>
+        this.#split(variant, more, matrix, matrices),
+      )
+    }
+    return [
+      ...tiles.map(tile => this.#tile(tile, more, matrix, matrices)),
+      ...(passing ? [this.#passing(passing, more, matrix, matrices)] : []),
+    ]
+  }
+
+  async #split(
+    { params, tile, outputsPerGroup }: SplitVariant,
+    more: Params,
+    matrix: MatrixPart,
+    matrices: number,
+  ): Promise<Variant> {
+    const pipeline = await this.#gpu.pipeline(this.#kernels.matmulSplit, {
+      ...this.#formatParams(matrix),
+      ...more,
+      ...params,
+      MATRICES: matrices,
+      PAIRED: matrices === 2,
+    })
+    const groups = Math.ceil(matrix.rows / outputsPerGroup)
+    return { tile, pipeline, grid: count => [groups, count] }
+  }
+
   #tile({ rows, outputs }: MatmulTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {
-    const { slices } = this.#profile.matmul
-    const params = { ...more, TILE: rows, SLICES: slices, SPLIT: slices > 1 }
-    return this.#variant('matmul', rows, outputs, params, matrix, matrices)
+    return this.#variant('matmul', rows, outputs, { ...more, TILE: rows }, matrix, matrices)
   }
 
   #passing(

@@ -15,7 +15,6 @@ const prefill: PrefillTile = { rows: 16, outputs: 16, threadRows: 2, threadOutpu
 const profile = (more: Partial<DeviceProfile['matmul']> = {}): DeviceProfile => ({
   matmul: {
     lanes: 4,
-    slices: 1,
     plainOutputs: 4,
     subgroups: false,
     tiles: [

@@ -9,7 +9,6 @@ const plain: Cut = {
   name: 'plain',
   matmul: {
     lanes: 4,
-    slices: 1,
     subgroups: false,
     plainOutputs: 2,
     tiles: [
@@ -20,7 +19,17 @@ const plain: Cut = {
 }
 /** Beyond what WebGPU allows. */
 const impossible: Cut = { name: 'impossible', matmul: { ...plain.matmul, lanes: 4096 } }
-const split: Cut = { name: 'split', matmul: { ...plain.matmul, slices: 16 } }
+const tiles = [
+  { rows: 1, outputs: 1, ahead: 4 },
+  { rows: 4, outputs: 2, ahead: 2 },
+]
+const split: Cut = {
+  name: 'split',
+  matmul: {
+    ...plain.matmul,
+    split: { narrow: { lanes: 4, tiles }, wide: { lanes: 8, tiles }, wideFrom: 100 },
+  },
+}
 
 async function run(cuts: readonly [Cut, ...Cut[]]) {
   const model = new URL(stories40K, location.href)

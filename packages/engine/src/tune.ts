@@ -6,7 +6,7 @@
 import { paddedColumns } from '@foretoken/weights'
 import { type Command, parts } from './command'
 import { loadCut, saveCut } from './cost-store'
-import type { Cut } from './device-profile'
+import type { Cut, DeviceProfile, Split } from './device-profile'
 import type { Gpu } from './gpu'
 import type { Activations, Numerics } from './llama-buffers'
 import { type MatmulKernels, Matmuls } from './matmuls'
@@ -105,10 +105,8 @@ export class CutTimer {
   ) {}
 
   async time({ matmul }: Cut, numerics: Numerics = 'exact'): Promise<CutTimes> {
-    // Only what is timed is compiled.
-    const tiles = [matmul.tiles[0]!, ...matmul.tiles.slice(1).slice(-1)]
     const quantised = numerics === 'fast' ? this.quantised : undefined
-    const profile = { matmul: { ...matmul, tiles } }
+    const profile = { matmul: onlyTimed(matmul) }
     const matmuls = new Matmuls(this.gpu, this.kernels, this.resident, profile, quantised)
     const { normed, gated } = this.activations
     // Zeros would be cheap to multiply on some devices.
@@ -156,6 +154,19 @@ export class CutTimer {
     await run(1)
     const repeats = Math.min(MAX_REPEATS, Math.ceil(PASS_MS / (await run(1))))
     return Math.min(await run(repeats), await run(repeats)) / repeats
+  }
+}
+
+/** Only what is timed is compiled: the first tile, for one row, and the last. */
+function onlyTimed({ tiles, split, ...matmul }: DeviceProfile['matmul']): DeviceProfile['matmul'] {
+  const ends = <T>(all: readonly T[]): T[] => all.filter((_, i) => i === 0 || i === all.length - 1)
+  const endsOf = (cut: Split['wide']): Split['wide'] => ({ ...cut, tiles: ends(cut.tiles) })
+  return {
+    ...matmul,
+    tiles: ends(tiles),
+    ...(split && {
+      split: { ...split, narrow: endsOf(split.narrow), wide: endsOf(split.wide) },
+    }),
   }
 }
 

@@ -1,0 +1,58 @@
+/** The tiles of matmul-split.wgsl that a matrix and a device have room for. */
+import { formatParams, integerParams, type Params } from '@foretoken/shaders'
+import { paddedColumns } from '@foretoken/weights'
+import { numSegments, type Split, type SplitTile } from './device-profile'
+import type { MatrixPart } from './weight-layout'
+
+export interface SplitVariant {
+  tile: number
+  outputsPerGroup: number
+  params: Params
+}
+
+interface Product {
+  matrix: Pick<MatrixPart, 'format' | 'rows' | 'columns'>
+  /** 1, or 2 that share a dispatch. */
+  matrices: number
+  integers: boolean
+  limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize'>
+}
+
+const VECTOR_BYTES = 16
+const X_VECTORS = 4
+/** Of a thread and output in a round, at most: those of the round before are held as well. */
+const MAX_CHUNKS = 8
+
+/** By ascending tile, without those whose workgroups have no room. One row has room wherever WebGPU runs. */
+export function splitVariants(split: Split, product: Product): SplitVariant[] {
+  const { lanes, tiles } = product.matrix.rows < split.wideFrom ? split.narrow : split.wide
+  return tiles.flatMap(tile => variantOf(tile, lanes, product) ?? [])
+}
+
+/** With as many groups in a round as fit. */
+function variantOf(
+  { rows, outputs, ahead }: SplitTile,
+  lanes: number,
+  product: Product,
+): SplitVariant | undefined {
+  const { matrix, matrices, integers, limits } = product
+  const perMatrix = Math.max(1, outputs / matrices)
+  const slices = numSegments(paddedColumns(matrix.columns))
+  const vectors = integers ? integerParams.X_VECTORS : X_VECTORS
+  const partials = 4 * matrices * perMatrix * rows * lanes
+  const fits = (round: number): boolean =>
+    slices * (partials + (rows * round * vectors + 1) * VECTOR_BYTES) <= limits.maxComputeWorkgroupStorageSize
+  const most = Math.min(ahead, MAX_CHUNKS / formatParams[matrix.format].GROUP_CHUNKS)
+  const round = [4, 2, 1].find(each => each <= most && fits(each))
+  if (!round) return undefined
+  const params = {
+    TILE: rows,
+    OUTPUTS: perMatrix,
+    LANES: lanes,
+    SLICES: slices,
+    AHEAD: round,
+    EVEN: round > 1,
+    LOADS: Math.ceil((rows * round * vectors) / lanes),
+  }
+  return { tile: rows, outputsPerGroup: lanes * perMatrix, params }
+}
