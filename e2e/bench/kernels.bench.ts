@@ -13,7 +13,7 @@ import { verifyCost } from './verify-cost'
 export default async function* kernels(context: BenchContext): AsyncGenerator<BenchRow> {
   yield* stepCost(context)
   yield* verifyCost(context)
-  yield* fastCost(context)
-  yield* prefillSpeed(context)
   yield* matmulCost(context)
+  yield* prefillSpeed(context)
+  yield* fastCost(context)
 }
