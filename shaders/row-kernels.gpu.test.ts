@@ -61,12 +61,15 @@ describe('embed', () => {
           groups: [numRows],
           stepOffset: section * 256,
         })
-        expect(hidden).toEqual(expected)
+        // A difference of two equal numbers may be either zero: an H100's is -0.
+        expect(hidden.map(withoutSign)).toEqual(expected.map(withoutSign))
       },
     )
     await fc.assert(property, { numRuns: 40 })
   })
 })
+
+const withoutSign = (value: number): number => value || 0
 
 describe('of a draft model of another vocabulary', () => {
   const property = fc.asyncProperty(

@@ -27,23 +27,22 @@ export interface PrefillTile {
   slice: number
 }
 
-/** A tile of matmul-split.wgsl. */
-export interface SplitTile extends MatmulTile {
+/** Rows that matmul-split.wgsl takes with one dispatch of workgroups side by side, whose threads share K. */
+export interface SplitTile {
+  rows: number
+  /** Of a thread; where they are fewer, several workgroups share the rows. */
+  threadRows: number
+  /** Threads side by side, each with its own outputs. */
+  lanes: number
+  outputs: number
   /** Groups of 16 columns in a round, at most: 1, 2 or 4. */
   ahead: number
 }
 
-/** How matmul-split.wgsl is cut, whose threads share K: wide matrices have threads enough for some waste. */
-export interface Split {
-  narrow: SplitCut
-  wide: SplitCut
-  /** Outputs of a wide matrix, at least. */
-  wideFrom: number
-}
-
-interface SplitCut {
-  /** Threads side by side. */
-  lanes: number
+/** Of matrices that have so many outputs at most. */
+export interface SplitCut {
+  upTo: number
+  /** By ascending rows. */
   tiles: readonly SplitTile[]
 }
 
@@ -56,8 +55,8 @@ export interface DeviceProfile {
     plainOutputs: number
     /** By ascending rows. More rows than the last has are cut into such tiles. */
     tiles: readonly MatmulTile[]
-    /** In place of these tiles. */
-    split?: Split | undefined
+    /** In place of these tiles: by ascending outputs, the last for all the rest. */
+    split?: readonly SplitCut[] | undefined
     /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
     passing?: PassingRows
     /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
@@ -105,10 +104,47 @@ const software: DeviceProfile = {
   },
 }
 
+const splitTile = (
+  rows: number,
+  threadRows: number,
+  lanes: number,
+  outputs: number,
+  ahead: number,
+): SplitTile => ({ rows, threadRows, lanes, outputs, ahead })
+
 /**
- * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. Measured on an
- * H100 (issue 4): narrow tiles of few threads where a matrix has few outputs, so that all of the GPU has some.
+ * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. A matrix of few
+ * outputs keeps a GPU busy only where a thread has one row and one output of them; where there are many, each weight that
+ * a thread has unpacked should serve more. The fastest of those tried on an H100: results/h100/tiles.json.
  */
+const narrow: SplitCut = {
+  upTo: 3071,
+  tiles: [
+    splitTile(1, 1, 8, 1, 4),
+    splitTile(2, 1, 8, 1, 4),
+    splitTile(4, 2, 8, 2, 4),
+    splitTile(8, 4, 8, 2, 4),
+  ],
+}
+const middle: SplitCut = {
+  upTo: 5119,
+  tiles: [
+    splitTile(1, 1, 8, 1, 4),
+    splitTile(2, 2, 8, 2, 4),
+    splitTile(4, 4, 8, 2, 4),
+    splitTile(8, 4, 16, 2, 2),
+  ],
+}
+const wide: SplitCut = {
+  upTo: Number.POSITIVE_INFINITY,
+  tiles: [
+    splitTile(1, 1, 16, 2, 2),
+    splitTile(2, 2, 16, 2, 2),
+    splitTile(4, 4, 16, 2, 2),
+    splitTile(8, 8, 16, 2, 2),
+  ],
+}
+
 const hardware: DeviceProfile = {
   matmul: {
     lanes: 64,
@@ -120,42 +156,21 @@ const hardware: DeviceProfile = {
       { rows: 4, outputs: 2 },
       { rows: 8, outputs: 1 },
     ],
-    split: {
-      narrow: {
-        lanes: 8,
-        tiles: [
-          { rows: 1, outputs: 1, ahead: 4 },
-          { rows: 2, outputs: 2, ahead: 4 },
-          { rows: 4, outputs: 2, ahead: 4 },
-        ],
-      },
-      wide: {
-        lanes: 16,
-        tiles: [
-          { rows: 1, outputs: 2, ahead: 2 },
-          { rows: 2, outputs: 2, ahead: 2 },
-          { rows: 4, outputs: 2, ahead: 2 },
-          { rows: 8, outputs: 2, ahead: 1 },
-        ],
-      },
-      wideFrom: 5120,
-    },
+    split: [narrow, middle, wide],
     // 256 threads and 8.5 KiB, within what WebGPU guarantees; 48 sums per thread, which a small GPU can hold as well.
     prefill: { rows: 64, outputs: 64, threadRows: 4, threadOutputs: 4, slice: 1 },
   },
 }
-
-const splitFrom = (wideFrom: number): Split => ({ ...hardware.matmul.split!, wideFrom })
 
 /**
  * What may be faster than `hardware` on some device. The unsplit ones are for devices on which threads that wait for
  * one another cost more than threads that are few.
  */
 const hardwareCuts: ReadonlyArray<{ name: string } & Partial<DeviceProfile['matmul']>> = [
-  { name: 'all wide', split: splitFrom(0) },
+  { name: 'all wide', split: [wide] },
   { name: 'unsplit', split: undefined },
   { name: 'unsplit subgroups', split: undefined, subgroups: true },
-  { name: 'all narrow', split: splitFrom(Number.POSITIVE_INFINITY) },
+  { name: 'all narrow', split: [{ ...narrow, upTo: Number.POSITIVE_INFINITY }] },
   { name: 'no prefill tile', prefill: undefined },
 ]
 

@@ -6,8 +6,8 @@ import { Turns } from './turns'
 
 /** Core WebGPU, so that it runs wherever WebGPU runs; larger only where a model needs it. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
-/** Tiles of more rows have room where a device has as much as most do: split-variants.ts. */
-const WORKGROUP_BYTES = 32 * 2 ** 10
+/** Where a device has so much, tiles of 8 rows have room for rounds of two groups: split-variants.ts. */
+const WORKGROUP_BYTES = 48 * 2 ** 10
 
 const bindingTypes: Record<Binding, GPUBufferBindingLayout> = {
   step: { type: 'read-only-storage', hasDynamicOffset: true },

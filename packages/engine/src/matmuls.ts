@@ -170,7 +170,7 @@ export class Matmuls {
   }
 
   async #split(
-    { params, tile, outputsPerGroup }: SplitVariant,
+    { params, tile, groups, groupsPerTile }: SplitVariant,
     more: Params,
     matrix: MatrixPart,
     matrices: number,
@@ -182,8 +182,7 @@ export class Matmuls {
       MATRICES: matrices,
       PAIRED: matrices === 2,
     })
-    const groups = Math.ceil(matrix.rows / outputsPerGroup)
-    return { tile, pipeline, grid: count => [groups, count] }
+    return { tile, pipeline, grid: count => [groups, count * groupsPerTile] }
   }
 
   #tile({ rows, outputs }: MatmulTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {

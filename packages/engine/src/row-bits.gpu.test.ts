@@ -2,7 +2,7 @@
 import { kernels } from '@foretoken/shaders'
 import { expect, it } from 'vitest'
 import talesWide from '../../tiny-models/tales-wide-q8_0.gguf?url'
-import type { DeviceProfile, PrefillTile } from './device-profile'
+import { type DeviceProfile, deviceCuts, type PrefillTile } from './device-profile'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { hasIntegerProducts } from './numerics'
 import { sharedDevice } from './shared-device'
@@ -64,6 +64,18 @@ it('gives a position the same bits in passes of 1, 7, 64, 100 and 256 rows', asy
     }
     engine.gpu.destroy()
   }
+})
+
+it('does so with products cut up as on a GPU', async () => {
+  const plain = await load({ deviceProfile: profile() })
+  const [deviceProfile] = deviceCuts({ isSoftware: false, device })
+  const split = await load({ deviceProfile })
+  expect(split.selfCheck).toMatchObject({ tilesUsed: [1, 2, 4, 8, 64], tilesRefused: [] })
+  const expected = await prefillBy(1, plain)
+  for (const chunk of [100, 7, 1]) {
+    expect(await prefillBy(chunk, split), `passes of ${chunk} rows`).toEqual(expected)
+  }
+  for (const { gpu } of [plain, split]) gpu.destroy()
 })
 
 it.skipIf(!hasIntegerProducts())('does so with products of integers', async () => {

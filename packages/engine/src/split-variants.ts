@@ -1,12 +1,14 @@
 /** The tiles of matmul-split.wgsl that a matrix and a device have room for. */
 import { formatParams, integerParams, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
-import { numSegments, type Split, type SplitTile } from './device-profile'
+import { numSegments, type SplitCut, type SplitTile } from './device-profile'
 import type { MatrixPart } from './weight-layout'
 
 export interface SplitVariant {
   tile: number
-  outputsPerGroup: number
+  /** Workgroups that share the outputs, and those that share the rows of a tile. */
+  groups: number
+  groupsPerTile: number
   params: Params
 }
 
@@ -24,35 +26,39 @@ const X_VECTORS = 4
 const MAX_CHUNKS = 8
 
 /** By ascending tile, without those whose workgroups have no room. One row has room wherever WebGPU runs. */
-export function splitVariants(split: Split, product: Product): SplitVariant[] {
-  const { lanes, tiles } = product.matrix.rows < split.wideFrom ? split.narrow : split.wide
-  return tiles.flatMap(tile => variantOf(tile, lanes, product) ?? [])
+export function splitVariants(cuts: readonly SplitCut[], product: Product): SplitVariant[] {
+  const { tiles } = cuts.find(({ upTo }) => product.matrix.rows <= upTo)!
+  return tiles.flatMap(tile => variantOf(tile, product) ?? [])
 }
 
 /** With as many groups in a round as fit. */
 function variantOf(
-  { rows, outputs, ahead }: SplitTile,
-  lanes: number,
-  product: Product,
+  tile: SplitTile,
+  { matrix, matrices, integers, limits }: Product,
 ): SplitVariant | undefined {
-  const { matrix, matrices, integers, limits } = product
+  const { rows, threadRows, lanes, outputs, ahead } = tile
   const perMatrix = Math.max(1, outputs / matrices)
   const slices = numSegments(paddedColumns(matrix.columns))
   const vectors = integers ? integerParams.X_VECTORS : X_VECTORS
-  const partials = 4 * matrices * perMatrix * rows * lanes
+  const partials = 4 * matrices * perMatrix * threadRows * lanes
   const fits = (round: number): boolean =>
-    slices * (partials + (rows * round * vectors + 1) * VECTOR_BYTES) <= limits.maxComputeWorkgroupStorageSize
+    slices * (partials + (threadRows * round * vectors + 1) * VECTOR_BYTES) <=
+    limits.maxComputeWorkgroupStorageSize
   const most = Math.min(ahead, MAX_CHUNKS / formatParams[matrix.format].GROUP_CHUNKS)
   const round = [4, 2, 1].find(each => each <= most && fits(each))
   if (!round) return undefined
-  const params = {
-    TILE: rows,
-    OUTPUTS: perMatrix,
-    LANES: lanes,
-    SLICES: slices,
-    AHEAD: round,
-    EVEN: round > 1,
-    LOADS: Math.ceil((rows * round * vectors) / lanes),
+  return {
+    tile: rows,
+    groups: Math.ceil(matrix.rows / (lanes * perMatrix)),
+    groupsPerTile: rows / threadRows,
+    params: {
+      TILE: threadRows,
+      OUTPUTS: perMatrix,
+      LANES: lanes,
+      SLICES: slices,
+      AHEAD: round,
+      EVEN: round > 1,
+      LOADS: Math.ceil((threadRows * round * vectors) / lanes),
+    },
   }
-  return { tile: rows, outputsPerGroup: lanes * perMatrix, params }
 }

@@ -19,15 +19,19 @@ const plain: Cut = {
 }
 /** Beyond what WebGPU allows. */
 const impossible: Cut = { name: 'impossible', matmul: { ...plain.matmul, lanes: 4096 } }
-const tiles = [
-  { rows: 1, outputs: 1, ahead: 4 },
-  { rows: 4, outputs: 2, ahead: 2 },
-]
 const split: Cut = {
   name: 'split',
   matmul: {
     ...plain.matmul,
-    split: { narrow: { lanes: 4, tiles }, wide: { lanes: 8, tiles }, wideFrom: 100 },
+    split: [
+      {
+        upTo: Number.POSITIVE_INFINITY,
+        tiles: [
+          { rows: 1, threadRows: 1, lanes: 4, outputs: 1, ahead: 4 },
+          { rows: 4, threadRows: 2, lanes: 8, outputs: 2, ahead: 2 },
+        ],
+      },
+    ],
   },
 }
 

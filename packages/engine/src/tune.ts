@@ -6,7 +6,7 @@
 import { paddedColumns } from '@foretoken/weights'
 import { type Command, parts } from './command'
 import { loadCut, saveCut } from './cost-store'
-import type { Cut, DeviceProfile, Split } from './device-profile'
+import type { Cut, DeviceProfile } from './device-profile'
 import type { Gpu } from './gpu'
 import type { Activations, Numerics } from './llama-buffers'
 import { type MatmulKernels, Matmuls } from './matmuls'
@@ -158,16 +158,10 @@ export class CutTimer {
 }
 
 /** Only what is timed is compiled: the first tile, for one row, and the last. */
-function onlyTimed({ tiles, split, ...matmul }: DeviceProfile['matmul']): DeviceProfile['matmul'] {
-  const ends = <T>(all: readonly T[]): T[] => all.filter((_, i) => i === 0 || i === all.length - 1)
-  const endsOf = (cut: Split['wide']): Split['wide'] => ({ ...cut, tiles: ends(cut.tiles) })
-  return {
-    ...matmul,
-    tiles: ends(tiles),
-    ...(split && {
-      split: { ...split, narrow: endsOf(split.narrow), wide: endsOf(split.wide) },
-    }),
-  }
+function onlyTimed(matmul: DeviceProfile['matmul']): DeviceProfile['matmul'] {
+  const ends = <T>(tiles: readonly T[]): T[] => tiles.filter((_, i) => i === 0 || i === tiles.length - 1)
+  const split = matmul.split?.map(cut => ({ ...cut, tiles: ends(cut.tiles) }))
+  return { ...matmul, tiles: ends(matmul.tiles), split }
 }
 
 function encode(pass: GPUComputePassEncoder, command: Command, numRows: number): void {
