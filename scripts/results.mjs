@@ -1,8 +1,9 @@
 // Writes the results in README.md and in the model card out of results/*/*.json, the files that
 // `npm run bench -- SUITE --json FILE` made, and out of what the models' recipe measured.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { matrixHeader, matrixRows } from './matrix-table.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'results')
@@ -358,15 +359,31 @@ function write(file, blocks) {
   writeFileSync(file, `${text.slice(0, begin)}${blocks.join('\n\n')}\n${text.slice(end)}`)
 }
 
-const devices = readdirSync(folder, { withFileTypes: true })
-  .filter(entry => entry.isDirectory())
-  .map(({ name }) => name)
-write(
-  join(root, 'README.md'),
-  devices.flatMap(device =>
-    [exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load, fullSize].map(
-      block => block(device),
-    ),
-  ),
-)
-write(join(root, 'packages/tiny-models/MODEL_CARD.md'), [models(), acceptance(), ...devices.map(drafts)])
+function matrices(device) {
+  const tiles = readSuite(device, 'tiles')
+  const kernelRows = readSuite(device, 'kernels').rows.filter(({ name }) => name === 'matmul')
+  return [
+    `**Matrices** (${source(tiles)}; one row: \`npm run bench -- kernels\`): microseconds for one row, what that is of the speed at which the`,
+    'device reads 256 MiB, and of that at which it reads as many bytes in a dispatch that waits for the one before; then what',
+    'more rows cost beside one, by the tiles that are taken.\n',
+    table(matrixHeader, matrixRows(kernelRows, tiles.rows)),
+  ].join('\n')
+}
+
+/** Files of results/<folder> that have a table, and what they are headed by. */
+const devices = [
+  {
+    device: 'swiftshader',
+    heading: 'Two CPU cores (SwiftShader)',
+    suites: { exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load, models: fullSize },
+  },
+  { device: 'h100', heading: 'NVIDIA H100 (Dawn in Node, Vulkan)', suites: { exactness, kernels, tiles: matrices } },
+]
+const blocksOf = ({ device, heading, suites }) => [
+  `### ${heading}`,
+  ...Object.entries(suites)
+    .filter(([suite]) => existsSync(join(folder, device, `${suite}.json`)))
+    .map(([, block]) => block(device)),
+]
+write(join(root, 'README.md'), devices.flatMap(blocksOf))
+write(join(root, 'packages/tiny-models/MODEL_CARD.md'), [models(), acceptance(), drafts('swiftshader')])

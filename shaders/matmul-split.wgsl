@@ -28,8 +28,7 @@ fn partial_at(slice: u32, m: u32, r: u32, c: u32, lane: u32) -> u32 {
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let num_rows = step[shape.count];
   let first_output = id.x * OUTPUTS * LANES + local.x;
-  var first_row = id.y * TILE;
-  if (shape.tile > 0u) { first_row += num_rows / shape.tile * shape.tile; }
+  let first_row = id.y * TILE;
   if (first_row >= num_rows) { return; }
 
   let groups = shape.groups;

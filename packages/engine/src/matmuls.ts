@@ -124,7 +124,7 @@ export class Matmuls {
       norm,
     } = options
     const params = { ...options.params, ...(norm ? { NORM: true } : {}) }
-    const { prefill } = this.#profile.matmul
+    const { prefill, split } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
     const variants = await Promise.all(this.#variants(params, matrix, matrices))
@@ -147,7 +147,8 @@ export class Matmuls {
     return {
       label: 'matmul',
       bindGroup: bind(0),
-      tailBindGroup: bind(variants.at(-1)!.tile),
+      // Where threads share K, starting a dispatch takes longer than rows that nobody asked for.
+      ...(split ? {} : { tailBindGroup: bind(variants.at(-1)!.tile) }),
       over,
       variants,
       weights: options.weights ?? (second ? [matrix, second] : [matrix]),
