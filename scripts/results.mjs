@@ -375,9 +375,24 @@ const devices = [
   {
     device: 'swiftshader',
     heading: 'Two CPU cores (SwiftShader)',
-    suites: { exactness, kernels, decode, distribution, verification, drafts, margins, goodput, load, models: fullSize },
+    suites: {
+      exactness,
+      kernels,
+      decode,
+      distribution,
+      verification,
+      drafts,
+      margins,
+      goodput,
+      load,
+      models: fullSize,
+    },
   },
-  { device: 'h100', heading: 'NVIDIA H100 (Dawn in Node, Vulkan)', suites: { exactness, kernels, tiles: matrices } },
+  {
+    device: 'h100',
+    heading: 'NVIDIA H100 (Dawn in Node, Vulkan)',
+    suites: { exactness, kernels, tiles: matrices },
+  },
 ]
 const blocksOf = ({ device, heading, suites }) => [
   `### ${heading}`,
