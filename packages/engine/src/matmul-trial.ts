@@ -4,17 +4,20 @@
  */
 
 import { EngineError } from '@foretoken/errors'
-import type { WeightFormat } from '@foretoken/shaders'
+import { kernels, type WeightFormat } from '@foretoken/shaders'
 import { BufferPlan, type PlannedBuffer } from './buffer-plan'
 import type { Command } from './command'
 import { CommandTimer, weightBytes } from './command-timer'
+import { deviceProfile, type SplitTile } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama } from './llama'
-import type { Numerics } from './llama-buffers'
+import type { Activations, Numerics } from './llama-buffers'
+import { Matmuls } from './matmuls'
 import { type MemoryPlan, planMemory } from './memory-plan'
 import type { ModelConfig } from './model-config'
-import type { LayerWeights } from './model-weights'
+import type { LayerWeights, ModelWeights } from './model-weights'
+import { Projections } from './projections'
 import { createResident } from './resident'
 import { Runner } from './runner'
 import { Trial } from './trial'
@@ -41,6 +44,9 @@ const SMALL_VOCAB = 64
 interface Parts {
   runner: Runner
   trial: Trial
+  config: ModelConfig
+  weights: ModelWeights
+  activations: Activations
   groups: Record<MatrixKind, MatrixGroup>
   commands: Record<MatrixKind, Command[]>
 }
@@ -93,6 +99,31 @@ export class MatmulTrial {
     return ((await timer.time()) * 1000) / this.#copies(kind)
   }
 
+  /** The same by matmul-split.wgsl in this tile alone; undefined where a workgroup has no room for it. */
+  async timeTile(kind: MatrixKind, numRows: number, tile: SplitTile): Promise<number | undefined> {
+    const { runner, trial } = this.#parts
+    const commands = (await Promise.all(this.#tileCommands(kind, tile))).flat()
+    if (commands.some(({ variants }) => variants.length === 0)) return undefined
+    const timer = new CommandTimer(runner, trial.step(trial.verify(numRows - 1)), commands)
+    return ((await timer.time()) * 1000) / this.#copies(kind)
+  }
+
+  #tileCommands(kind: MatrixKind, tile: SplitTile): Array<Promise<Command | Command[]>> {
+    const { runner, config, weights, activations } = this.#parts
+    const { normed, qkv, attended, hidden, gated, logits } = activations
+    const split = [{ upTo: Number.POSITIVE_INFINITY, tiles: [tile] }]
+    const profile = { matmul: { ...deviceProfile(runner.gpu).matmul, split, prefill: undefined } }
+    const matmuls = new Matmuls(runner.gpu, kernels, runner.resident, profile)
+    const projections = new Projections(matmuls, config)
+    if (kind === 'head') return [projections.matmul(weights.head, normed, logits, { over: 'samples' })]
+    return weights.layers.flatMap(layer => {
+      if (kind === 'qkv') return projections.qkv(layer, normed, qkv, undefined)
+      if (kind === 'gate-up') return projections.gateUp(layer, normed, gated, undefined)
+      const [matrix, x] = kind === 'out' ? [layer.output, attended] : [layer.down, gated]
+      return [projections.matmul(matrix, x, hidden, { epilogue: 'add' })]
+    })
+  }
+
   dispose(): void {
     this.#parts.runner.gpu.destroy()
   }
@@ -136,7 +167,9 @@ async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat, numeric
   const trial = new Trial(runner, shape.vocab, { context: 1, maxRows: MAX_TRIAL_ROWS })
   // Whole passes leave numbers in all activations: zeros would be cheap to multiply on some devices.
   await trial.time(trial.verify(MAX_TRIAL_ROWS - 1))
-  return { runner, trial, groups, commands: commandsByKind(llama.commands, kindOf) }
+  const activations = gpu.buffers(plan.llamas[0]!.activations)
+  const commands = commandsByKind(llama.commands, kindOf)
+  return { runner, trial, config, weights, activations, groups, commands }
 }
 
 /** What a model around these matrices needs beside them. */

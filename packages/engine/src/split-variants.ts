@@ -17,7 +17,7 @@ interface Product {
   /** 1, or 2 that share a dispatch. */
   matrices: number
   integers: boolean
-  limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize'>
+  limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize' | 'maxComputeInvocationsPerWorkgroup'>
 }
 
 const VECTOR_BYTES = 16
@@ -46,7 +46,7 @@ function variantOf(
     limits.maxComputeWorkgroupStorageSize
   const most = Math.min(ahead, MAX_CHUNKS / formatParams[matrix.format].GROUP_CHUNKS)
   const round = [4, 2, 1].find(each => each <= most && fits(each))
-  if (!round) return undefined
+  if (!round || lanes * slices > limits.maxComputeInvocationsPerWorkgroup) return undefined
   return {
     tile: rows,
     groups: Math.ceil(matrix.rows / (lanes * perMatrix)),
