@@ -2,15 +2,13 @@
  * Which tiles of matmul-split.wgsl are the fastest for a matrix and a number of rows: what device-profile.ts is made
  * from. For GPUs: on a CPU no threads share K.
  */
-import { MatmulTrial, type MatrixKind, type SplitTile } from '@foretoken/engine'
+import { MatmulTrial, type MatrixKind, matrixKinds, type SplitTile } from '@foretoken/engine'
 import type { BenchContext, BenchRow } from './bench-context'
-import { type ModelFormat, modelShapes } from './model-shapes.mjs'
+import { type ModelFormat, modelFormats, modelShapes } from './model-shapes.mjs'
 
 const ROWS = [1, 2, 4, 8]
 /** Workgroups that may share the rows. */
 const MOST_SHARING = 4
-const kinds: readonly MatrixKind[] = ['qkv', 'out', 'gate-up', 'down', 'head']
-const formats: readonly ModelFormat[] = ['f16', 'q8_0', 'q4_0']
 /** The fastest that are told, of each matrix and number of rows. */
 const TOLD = 5
 const ROUNDS = 3
@@ -22,9 +20,9 @@ export default async function* tiles({ quick, device }: BenchContext): AsyncGene
   }
   for (const [model, shape] of Object.entries(modelShapes)) {
     if (quick && model !== 'llama-3.2-1b') continue
-    for (const format of quick ? (['q8_0'] as const) : formats) {
+    for (const format of quick ? (['q8_0'] as const) : modelFormats) {
       const trial = await MatmulTrial.open({ ...shape, headDim: shape.dim / shape.heads }, format)
-      for (const kind of kinds) {
+      for (const kind of matrixKinds) {
         for (const rows of ROWS) yield* fastest(trial, kind, rows, { model, format })
       }
       trial.dispose()
