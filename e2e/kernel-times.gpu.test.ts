@@ -42,8 +42,13 @@ it('times the matrices of a shape, and tells their sizes', async () => {
     expect(await trial.time(kind, 1, trial.tiles(kind).at(-1))).toBeGreaterThan(0)
   }
   const tile = { rows: 4, threadRows: 2, lanes: 4, outputs: 2, ahead: 2 }
-  for (const kind of ['qkv', 'head'] as const) expect(await trial.timeTile(kind, 4, tile)).toBeGreaterThan(0)
-  expect(await trial.timeTile('out', 4, { ...tile, lanes: 4096 })).toBeUndefined()
+  for (const kind of ['qkv', 'head'] as const) {
+    const [us, none] = await trial.timeTiles(kind, 4, [tile, { ...tile, lanes: 4096 }])
+    expect(us).toBeGreaterThan(0)
+    expect(none).toBeUndefined()
+  }
+  const prefill = { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 2, slice: 1 }
+  expect(await trial.timePrefill('gate-up', 40, [prefill])).toEqual([expect.any(Number)])
   trial.dispose()
 })
 

@@ -1,6 +1,7 @@
 // The same product as matmul.wgsl for passes of many rows: a workgroup makes a tile of BM rows by BN outputs. All its
 // threads stage a slice of x and of the unpacked weights in workgroup memory, then each walks it for TM rows by TN
-// outputs: a number that was read from memory once is used BM or BN times.
+// outputs: a number that was read from memory once is used BM or BN times. The next slice is asked for meanwhile; why
+// nothing branches behind its loads matmul-split.wgsl says.
 //
 // The order of additions is that of matmul.wgsl, so the bits are too: a group of 16 columns is a chain of fma, or a sum of
 // integers, scaled once into the partial sum of its segment; the partial sums are added in ascending order. BM, BN, TM,
@@ -16,6 +17,10 @@ const PAIRED = false;        // MATRICES == 2
 const GROUP_QUADS = 4u;      // quads of four columns in a group
 const THREADS = BM / TM * (BN / TN);
 const WIDTH = MATRICES * BN; // outputs of the tile, those of the second matrix after those of the first
+const X_PLACES = SLICE * X_NUMBERS * BM;       // vectors of x in a slice
+const W_PLACES = SLICE * GROUP_CHUNKS * WIDTH; // chunks of weights in a slice
+const X_LOADS = (X_PLACES + THREADS - 1u) / THREADS;
+const W_LOADS = (W_PLACES + THREADS - 1u) / THREADS;
 // Threads that are neighbours while staging hold the quads of one row: the extra rows spread them over the banks.
 const HEIGHT = BM + 2u / SLICE;
 
@@ -34,45 +39,6 @@ fn weight_row(i: u32, first_output: u32) -> u32 {
   return select(shape.first, shape.second, i >= BN) + min(first_output + i % BN, shape.outputs - 1u);
 }
 
-// Brings the slice that begins at `group` to workgroup memory.
-fn stage(thread: u32, group: u32, first_row: u32, num_rows: u32, first_output: u32) {
-  let groups = shape.groups;
-  for (var i = thread; i < SLICE * GROUP_QUADS * BM; i += THREADS) {
-    let quad = i % (SLICE * GROUP_QUADS);
-    let row = i / (SLICE * GROUP_QUADS);
-    let from_group = min(first_row + row, num_rows - 1u) * groups + group;
-    //: if INTEGER
-    x_slice[quad * HEIGHT + row] = x[(from_group + quad / GROUP_QUADS) * X_VECTORS][quad % GROUP_QUADS];
-    //: else
-    x_slice[quad * HEIGHT + row] = x[from_group * GROUP_QUADS + quad];
-    //: end
-  }
-  //: if INTEGER
-  for (var i = thread; i < SLICE * BM; i += THREADS) {
-    let at = min(first_row + i / SLICE, num_rows - 1u) * groups + group + i % SLICE;
-    side_slice[i % SLICE * HEIGHT + i / SLICE] = bitcast<vec4<f32>>(x[at * X_VECTORS + 1u]).xy;
-  }
-  //: end
-  for (var i = thread; i < SLICE * GROUP_QUADS * WIDTH; i += THREADS) {
-    let quad = i / WIDTH % GROUP_QUADS;
-    let in_group = group + i / WIDTH / GROUP_QUADS;
-    let row = weight_row(i % WIDTH, first_output);
-    let chunk = quants[first_chunk(row, groups) + chunk_at(in_group, 0u, quad / QUADS)];
-    //: if AFFINE
-    w_slice[i] = affine_quad(chunk, quad, line_of(first_scale(row, groups) + scale_at(in_group), in_group));
-    //: else
-    w_slice[i] = unpack_quad(chunk, quad % QUADS, factors_of(in_group, 0u));
-    //: end
-  }
-  //: if QUANTISED
-  for (var i = thread; i < SLICE * WIDTH; i += THREADS) {
-    let in_group = group + i / WIDTH;
-    let words = first_scale(weight_row(i % WIDTH, first_output), groups) + scale_at(in_group);
-    scale_slice[i] = scale_from(words, in_group);
-  }
-  //: end
-}
-
 @compute @workgroup_size(BN / TN, BM / TM)
 fn main(
   @builtin(workgroup_id) id: vec3<u32>,
@@ -84,27 +50,95 @@ fn main(
   let first_row = id.y * BM;
   let first_output = id.x * BN;
   if (first_row >= num_rows) { return; }
+
+  // What this thread brings to workgroup memory: its places there, and where they are filled from in the first slice.
+  //: for l in X_LOADS
+  let x_place_$l = thread + $lu * THREADS;
+  let x_vector_$l = x_place_$l % (SLICE * X_NUMBERS);
+  let x_row_$l = x_place_$l / (SLICE * X_NUMBERS);
+  let x_$l = min(first_row + x_row_$l, num_rows - 1u) * groups * X_VECTORS + x_vector_$l * (X_VECTORS / X_NUMBERS);
+  var held_x_$l = x[x_$l];
+  //: if INTEGER
+  var held_side_$l = bitcast<vec4<f32>>(x[x_$l + 1u]).xy;
+  //: end
+  //: end
+  //: for l in W_LOADS
+  let w_place_$l = thread + $lu * THREADS;
+  let w_output_$l = w_place_$l % WIDTH;
+  let w_chunk_$l = w_place_$l / WIDTH % GROUP_CHUNKS;
+  let w_group_$l = min(w_place_$l / (WIDTH * GROUP_CHUNKS), SLICE - 1u);
+  let row_$l = weight_row(w_output_$l, first_output);
+  let quants_$l = first_chunk(row_$l, groups);
+  let scales_$l = first_scale(row_$l, groups);
+  var held_w_$l = quants[quants_$l + chunk_at(0u, w_group_$l, w_chunk_$l)];
+  //: if WORDS
+  var held_word_$l = scales[scales_$l];
+  //: end
+  //: end
+
   //: for m in MATRICES
   //: for r in TN
   //: for c in TM
   var total_$m_$r_$c = 0.0;
+  var partial_$m_$r_$c = 0.0;
   //: end
   //: end
   //: end
-
   for (var start = 0u; start < groups; start += shape.segment) {
-    //: for m in MATRICES
-    //: for r in TN
-    //: for c in TM
-    var partial_$m_$r_$c = 0.0;
-    //: end
-    //: end
-    //: end
     for (var group = start; group < min(start + shape.segment, groups); group += SLICE) {
       workgroupBarrier(); // the last slice has been read
-      stage(thread, group, first_row, num_rows, first_output);
+      //: for l in X_LOADS
+      if (x_place_$l < X_PLACES) {
+        //: if INTEGER
+        //: for q in GROUP_QUADS
+        x_slice[(x_vector_$l * GROUP_QUADS + $qu) * HEIGHT + x_row_$l] = held_x_$l[$qu];
+        //: end
+        side_slice[x_vector_$l * HEIGHT + x_row_$l] = held_side_$l;
+        //: else
+        x_slice[x_vector_$l * HEIGHT + x_row_$l] = held_x_$l;
+        //: end
+      }
+      //: end
+      //: for l in W_LOADS
+      if (w_place_$l < W_PLACES) {
+        let in_group = group + w_group_$l;
+        let at = (w_group_$l * GROUP_QUADS + w_chunk_$l * QUADS) * WIDTH + w_output_$l;
+        let words = scales_$l + scale_at(in_group);
+        //: if AFFINE
+        let line = line_of(words, in_group);
+        //: for q in QUADS
+        w_slice[at + $qu * WIDTH] = affine_quad(held_w_$l, $qu, line);
+        //: end
+        //: if QUANTISED
+        scale_slice[w_group_$l * WIDTH + w_output_$l] = scale_of_line(line);
+        //: end
+        //: else
+        let factors = factors_of(group, w_group_$l);
+        //: for q in QUADS
+        w_slice[at + $qu * WIDTH] = unpack_quad(held_w_$l, $qu, factors);
+        //: end
+        //: if WORDS
+        scale_slice[w_group_$l * WIDTH + w_output_$l] = scale_of(scales_of(held_word_$l), in_group);
+        //: end
+        //: end
+      }
+      //: end
       workgroupBarrier();
-      //: loop g in SLICE
+      let next = min(group + SLICE, groups - SLICE);
+      //: for l in X_LOADS
+      held_x_$l = x[x_$l + next * X_VECTORS];
+      //: if INTEGER
+      held_side_$l = bitcast<vec4<f32>>(x[x_$l + next * X_VECTORS + 1u]).xy;
+      //: end
+      //: end
+      //: for l in W_LOADS
+      held_w_$l = quants[quants_$l + chunk_at(next, w_group_$l, w_chunk_$l)];
+      //: if WORDS
+      held_word_$l = scales[scales_$l + scale_at(next)];
+      //: end
+      //: end
+      //: for g in SLICE
+      {
         //: for m in MATRICES
         //: for r in TN
         //: for c in TM
@@ -115,12 +149,12 @@ fn main(
         //: for q in GROUP_QUADS
         {
           //: for c in TM
-          let v_$c = x_slice[(g * GROUP_QUADS + $qu) * HEIGHT + $cu * (BM / TM) + local.y];
+          let v_$c = x_slice[($gu * GROUP_QUADS + $qu) * HEIGHT + $cu * (BM / TM) + local.y];
           //: end
           //: for m in MATRICES
           //: for r in TN
           {
-            let w = w_slice[(g * GROUP_QUADS + $qu) * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
+            let w = w_slice[($gu * GROUP_QUADS + $qu) * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
             //: for c in TM
             sum_$m_$r_$c = add_quad(w, v_$c, sum_$m_$r_$c);
             //: end
@@ -131,7 +165,7 @@ fn main(
         //: end
         //: for c in TM
         //: if INTEGER
-        let side_$c = side_slice[g * HEIGHT + $cu * (BM / TM) + local.y];
+        let side_$c = side_slice[$gu * HEIGHT + $cu * (BM / TM) + local.y];
         //: else
         const side_$c = Side();
         //: end
@@ -140,7 +174,7 @@ fn main(
         //: for r in TN
         {
           //: if QUANTISED
-          let scale = scale_slice[g * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
+          let scale = scale_slice[$gu * WIDTH + $mu * BN + $ru * (BN / TN) + local.x];
           //: else
           const scale = Scale();
           //: end
@@ -150,12 +184,14 @@ fn main(
         }
         //: end
         //: end
+      }
       //: end
     }
     //: for m in MATRICES
     //: for r in TN
     //: for c in TM
     total_$m_$r_$c += partial_$m_$r_$c;
+    partial_$m_$r_$c = 0.0;
     //: end
     //: end
     //: end

@@ -256,6 +256,7 @@ export const integerParams = {
   Sum: 'i32',
   XVector: 'vec4<u32>',
   X_VECTORS: 2,
+  X_NUMBERS: 1,
 } as const satisfies Params
 
 /** Bytes that quantise.wgsl makes of a column of x. */

@@ -9,6 +9,7 @@ import {
   epilogues,
   formatKinds,
   integerFormats,
+  isRagged,
   type ProductCase,
   randomCase,
   rowsOf,
@@ -33,7 +34,7 @@ const LANES = 4
 function run(test: ProductCase, { TILE, OUTPUTS, SLICES }: Variant) {
   const groups = [Math.ceil(test.outputs / (OUTPUTS * LANES)), Math.ceil(test.numRows / TILE)] as const
   if (!SLICES) return runProduct(kernels.matmul, { TILE, OUTPUTS, LANES }, groups, test)
-  const params = { TILE, OUTPUTS, LANES, SLICES, AHEAD: 2, EVEN: true, LOADS: TILE }
+  const params = { TILE, OUTPUTS, LANES, SLICES, AHEAD: 2, EVEN: true, RAGGED: isRagged(test) }
   return runProduct(kernels.matmulSplit, params, groups, test)
 }
 

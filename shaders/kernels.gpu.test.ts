@@ -70,10 +70,11 @@ const matmulParams = product(
 const matmulSplitParams = product(
   combine({ TILE: [1, 3], OUTPUTS: [1, 2] }),
   product(
-    [
-      { AHEAD: 1, LOADS: 2 },
-      { AHEAD: 4, EVEN: true, LOADS: 8 },
-    ].map(params => ({ ...params, SLICES: 16, LANES: 8 })),
+    [{ AHEAD: 1 }, { AHEAD: 4, EVEN: true, RAGGED: true }].map(params => ({
+      ...params,
+      SLICES: 16,
+      LANES: 8,
+    })),
     [{}, { PAIRED: true, MATRICES: 2 }],
   ),
 )

@@ -8,6 +8,7 @@ import {
   epilogues,
   formatKinds,
   formats,
+  isRagged,
   type Placing,
   type ProductCase,
   randomCase,
@@ -32,8 +33,8 @@ function run(test: ProductCase, variant: Variant, placing: Placing = {}) {
   const numTiles = placing.bodyTile ? 1 : Math.ceil(test.numRows / TILE)
   const groups = [Math.ceil(test.outputs / (OUTPUTS * LANES)), numTiles] as const
   if (!AHEAD) return runProduct(kernels.matmul, { ...variant }, groups, test, placing)
-  const more = { EVEN: AHEAD > 1, LOADS: Math.ceil((TILE * AHEAD * 4) / LANES) }
-  return runProduct(kernels.matmulSplit, { ...variant, ...more }, groups, test, placing)
+  const params = { ...variant, EVEN: AHEAD > 1, RAGGED: isRagged(test) }
+  return runProduct(kernels.matmulSplit, params, groups, test, placing)
 }
 
 describe('matmul', async () => {

@@ -38,6 +38,7 @@ fn norm_scale(squares: vec4<f32>) -> f32 {
 alias XVector = vec4<f32>;  // INTEGER: vec4<u32>
 alias Sum = f32;            // of a group; INTEGER: i32
 const X_VECTORS = 4u;       // of x in a group of 16 columns; INTEGER: 2, its numbers and its Side
+const X_NUMBERS = 4u;       // those of them that hold numbers; INTEGER: 1
 
 // What a group of x is scaled by, and the sum of its numbers so scaled. INTEGER.
 alias Side = vec2<f32>;

@@ -76,3 +76,21 @@ it('chooses without an else', () => {
 it('refuses a block that never ends', () => {
   expect(() => specialise(lines('const N = 2u;', '//: for i in N', 'x'), {})).toThrow('Line 2')
 })
+
+it('repeats as often as constants that are counted from parameters say', () => {
+  const source = lines(
+    'const A = 3u;',
+    'const B = (A * 4u + 1u) / 2u;  // rounded down',
+    'const C = B - A % 2u;',
+    'const D = max(A, B);',
+    '//: for i in C',
+    'x$i',
+    '//: end',
+    '//: if D',
+    'never',
+    '//: end',
+  )
+  const repeated = (params: Record<string, number>) => specialise(source, params).split('\n').slice(4)
+  expect(repeated({})).toEqual(['x0', 'x1', 'x2', 'x3', 'x4', 'never'])
+  expect(repeated({ A: 1 })).toEqual(['x0', 'never'])
+})

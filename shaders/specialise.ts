@@ -5,7 +5,8 @@
  * - `const NAME = …;` and `alias NAME = …;` lines take the value of the parameter of that name;
  * - `//: for v in NAME` … `//: end` repeats the lines with `$v` = 0, 1, …; `//: if NAME` … `//: else` … `//: end`
  *   chooses; `//: loop v in NAME` … `//: end` is a WGSL loop over the u32 `v`, and no loop where there is but one
- *   round (a tenth to a half of the time in SwiftShader). NAME is a parameter of the same file.
+ *   round (a tenth to a half of the time in SwiftShader). NAME is a constant of the same file: a parameter, or what is
+ *   counted from some above it, in whole numbers.
  */
 export type Params = Readonly<Record<string, number | boolean | string>>
 
@@ -15,8 +16,40 @@ export function specialise(source: string, params: Params): string {
     if (!values.has(name)) throw new Error(`No parameter ${name} in this kernel.`)
     values.set(name, value)
   }
+  for (const [name, value] of values) {
+    if (typeof value === 'string') values.set(name, count(value, values) ?? value)
+  }
   const lines = source.split('\n').map(line => substitute(line, params))
   return expand(lines, values).join('\n')
+}
+
+/** What an expression of u32 comes to: of numbers, names that stand for some, + - * / % and brackets; else undefined. */
+function count(text: string, values: ReadonlyMap<string, unknown>): number | undefined {
+  const tokens = text.match(/\w+|\S/g) ?? []
+  let at = 0
+  const factor = (): number => {
+    const token = tokens[at++] ?? ''
+    if (token !== '(') return Number(values.get(token) ?? token.replace(/u$/, '') ?? Number.NaN)
+    const inner = sum()
+    return tokens[at++] === ')' ? inner : Number.NaN
+  }
+  const product = (): number => {
+    let result = factor()
+    while (/^[*/%]$/.test(tokens[at] ?? '')) {
+      const operator = tokens[at++]
+      const next = factor()
+      if (operator === '*') result *= next
+      else result = operator === '/' ? Math.floor(result / next) : result % next
+    }
+    return result
+  }
+  const sum = (): number => {
+    let result = product()
+    while (/^[+-]$/.test(tokens[at] ?? '')) result += tokens[at++] === '+' ? product() : -product()
+    return result
+  }
+  const result = sum()
+  return at === tokens.length && Number.isInteger(result) ? result : undefined
 }
 
 const declaration = /^(const|alias) (\w+) = ([^;]+);/

@@ -11,7 +11,6 @@ const ROWS = [1, 2, 4, 8]
 const MOST_SHARING = 4
 /** The fastest that are told, of each matrix and number of rows. */
 const TOLD = 5
-const ROUNDS = 3
 
 export default async function* tiles({ quick, device }: BenchContext): AsyncGenerator<BenchRow> {
   if (device.isSoftware) {
@@ -36,13 +35,9 @@ async function* fastest(
   rows: number,
   about: { model: string; format: ModelFormat },
 ): AsyncGenerator<BenchRow> {
-  const tried: Array<{ tile: SplitTile; us: number }> = []
-  for (const tile of candidates(rows, kind === 'gate-up' ? 2 : 1)) {
-    let us = Number.POSITIVE_INFINITY
-    for (let round = 0; round < ROUNDS; round++)
-      us = Math.min(us, (await trial.timeTile(kind, rows, tile)) ?? Number.POSITIVE_INFINITY)
-    if (us < Number.POSITIVE_INFINITY) tried.push({ tile, us })
-  }
+  const tiles = candidates(rows, kind === 'gate-up' ? 2 : 1)
+  const times = await trial.timeTiles(kind, rows, tiles)
+  const tried = tiles.flatMap((tile, i) => (times[i] === undefined ? [] : [{ tile, us: times[i] }]))
   tried.sort((a, b) => a.us - b.us)
   const { n, k } = trial.size(kind)
   for (const { tile, us } of tried.slice(0, TOLD)) {

@@ -105,6 +105,10 @@ export interface Placing {
   bodyTile?: number
 }
 
+/** Its last segment of K is shorter than the others: RAGGED. */
+export const isRagged = ({ weights: { columns } }: ProductCase): boolean =>
+  columns % segmentColumns(columns) !== 0
+
 /** What the kernel makes of y. */
 export async function runProduct(
   kernel: Kernel,

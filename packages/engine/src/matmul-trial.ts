@@ -4,11 +4,12 @@
  */
 
 import { EngineError } from '@foretoken/errors'
+import type { Pass } from '@foretoken/scheduler'
 import { kernels, type WeightFormat } from '@foretoken/shaders'
 import { BufferPlan, type PlannedBuffer } from './buffer-plan'
 import type { Command } from './command'
 import { CommandTimer, weightBytes } from './command-timer'
-import { deviceProfile, type SplitTile } from './device-profile'
+import { type DeviceProfile, deviceProfile, type PrefillTile, type SplitTile } from './device-profile'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { buildLlama } from './llama'
@@ -31,13 +32,15 @@ export const matrixKinds = ['qkv', 'out', 'gate-up', 'down', 'head'] as const
 export type MatrixKind = (typeof matrixKinds)[number]
 
 export const MAX_TRIAL_ROWS = 32
+const ROUNDS = 3
+const PROMPT_ROWS = 256
 
 /** Beyond a GPU's caches. */
 const POOL_BYTES = 160 * 2 ** 20
 const MAX_LAYERS = 256
 /** A CPU's memory keeps up with what it computes: no need to fill it. */
 const SOFTWARE_LAYERS = 4
-const CONTEXT = 64
+const CONTEXT = 320
 /** A head that is not asked for. */
 const SMALL_VOCAB = 64
 
@@ -99,20 +102,55 @@ export class MatmulTrial {
     return ((await timer.time()) * 1000) / this.#copies(kind)
   }
 
-  /** The same by matmul-split.wgsl in this tile alone; undefined where a workgroup has no room for it. */
-  async timeTile(kind: MatrixKind, numRows: number, tile: SplitTile): Promise<number | undefined> {
-    const { runner, trial } = this.#parts
-    const commands = (await Promise.all(this.#tileCommands(kind, tile))).flat()
-    if (commands.some(({ variants }) => variants.length === 0)) return undefined
-    const timer = new CommandTimer(runner, trial.step(trial.verify(numRows - 1)), commands)
-    return ((await timer.time()) * 1000) / this.#copies(kind)
+  /** The same by matmul-split.wgsl in each of these tiles alone; undefined where a workgroup has no room for one. */
+  timeTiles(
+    kind: MatrixKind,
+    numRows: number,
+    tiles: readonly SplitTile[],
+  ): Promise<Array<number | undefined>> {
+    const cuts = tiles.map(tile => ({
+      split: [{ upTo: Number.POSITIVE_INFINITY, tiles: [tile] }],
+      prefill: undefined,
+    }))
+    return this.#timeCuts(kind, this.#parts.trial.verify(numRows - 1), cuts)
   }
 
-  #tileCommands(kind: MatrixKind, tile: SplitTile): Array<Promise<Command | Command[]>> {
+  /** The same by gemm.wgsl, as a prompt of so many rows takes it. Not of heads: of a prompt they read the last row. */
+  timePrefill(
+    kind: Exclude<MatrixKind, 'head'>,
+    numRows: number,
+    tiles: readonly PrefillTile[],
+  ): Promise<Array<number | undefined>> {
+    const cuts = tiles.map(prefill => ({ prefill }))
+    return this.#timeCuts(kind, this.#parts.trial.prompt(numRows), cuts)
+  }
+
+  /** The best of a few rounds. All are compiled first, side by side. */
+  async #timeCuts(
+    kind: MatrixKind,
+    pass: Pass,
+    cuts: ReadonlyArray<Partial<DeviceProfile['matmul']>>,
+  ): Promise<Array<number | undefined>> {
+    const { runner, trial } = this.#parts
+    const compiled = await Promise.all(cuts.map(cut => Promise.all(this.#commandsOf(kind, cut))))
+    const timers = compiled.map(commands => {
+      const all = commands.flat()
+      const hasRoom = all.every(({ variants }) => variants.length > 0)
+      return hasRoom ? new CommandTimer(runner, trial.step(pass), all) : undefined
+    })
+    const best = timers.map(timer => (timer ? Number.POSITIVE_INFINITY : undefined))
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [i, timer] of timers.entries()) {
+        if (timer) best[i] = Math.min(best[i]!, ((await timer.time()) * 1000) / this.#copies(kind))
+      }
+    }
+    return best
+  }
+
+  #commandsOf(kind: MatrixKind, cut: Partial<DeviceProfile['matmul']>): Array<Promise<Command | Command[]>> {
     const { runner, config, weights, activations } = this.#parts
     const { normed, qkv, attended, hidden, gated, logits } = activations
-    const split = [{ upTo: Number.POSITIVE_INFINITY, tiles: [tile] }]
-    const profile = { matmul: { ...deviceProfile(runner.gpu).matmul, split, prefill: undefined } }
+    const profile = { matmul: { ...deviceProfile(runner.gpu).matmul, ...cut } }
     const matmuls = new Matmuls(runner.gpu, kernels, runner.resident, profile)
     const projections = new Projections(matmuls, config)
     if (kind === 'head') return [projections.matmul(weights.head, normed, logits, { over: 'samples' })]
@@ -164,9 +202,9 @@ async function build(gpu: Gpu, shape: MatrixShape, format: WeightFormat, numeric
   const runner = await Runner.create(gpu, resident, stepData, [llama], readbacks, {
     timers: timers.map(timer => new GpuTimer(gpu, timer)),
   })
-  const trial = new Trial(runner, shape.vocab, { context: 1, maxRows: MAX_TRIAL_ROWS })
+  const trial = new Trial(runner, shape.vocab, { context: 1, maxRows: PROMPT_ROWS })
   // Whole passes leave numbers in all activations: zeros would be cheap to multiply on some devices.
-  await trial.time(trial.verify(MAX_TRIAL_ROWS - 1))
+  await trial.time(gpu.isSoftware ? trial.verify(MAX_TRIAL_ROWS - 1) : trial.prompt(PROMPT_ROWS))
   const activations = gpu.buffers(plan.llamas[0]!.activations)
   const commands = commandsByKind(llama.commands, kindOf)
   return { runner, trial, config, weights, activations, groups, commands }

@@ -171,6 +171,7 @@ describe('a memory plan', () => {
     }
     expect(sizes([smol])).toEqual([256, 64, 4])
     expect(sizes([llama1B])).toEqual([128, 64, 4])
+    expect(sizes([llama1B], 1)).toEqual([256, 32, 1])
     expect(sizes([llama8B])).toEqual([128, 32, 4])
     expect(sizes([llama8B, llama1B])).toEqual([128, 32, 4])
     // Counts of tokens and logits of 32 sequences alone would be 67 MB.

@@ -23,8 +23,8 @@ it('takes few rows and outputs per thread where a matrix has few outputs', () =>
 it('asks less far ahead where workgroups have little memory, and leaves out tiles that have no room at all', () => {
   const ahead = (bytes: number) => variants(20_000, 4096, { bytes }).map(({ params }) => params.AHEAD)
   expect(ahead(49_152)).toEqual([2, 2, 2, 2])
-  expect(ahead(32_768)).toEqual([2, 2, 2, 1])
-  expect(ahead(16_384)).toEqual([2, 2, 1])
+  expect(ahead(32_768)).toEqual([2, 2, 2, 2])
+  expect(ahead(16_384)).toEqual([2, 2, 2, 1])
 })
 
 it('has a place for one row of every matrix, and for all that a round brings, wherever WebGPU runs', () => {
@@ -43,12 +43,10 @@ it('has a place for one row of every matrix, and for all that a round brings, wh
       const all = splitVariants(cuts, { matrix, matrices, integers, limits })
       expect(all[0]!.tile).toBe(1)
       for (const { tile, groupsPerTile, params } of all) {
-        const { TILE, OUTPUTS, LANES, SLICES, AHEAD, LOADS } = params as Record<string, number>
+        const { TILE, OUTPUTS, LANES, SLICES, AHEAD } = params as Record<string, number>
         const vectors = TILE! * AHEAD! * (integers ? 2 : 4)
-        expect(SLICES! * (4 * matrices * OUTPUTS! * TILE! * LANES! + 16 * (vectors + 1))).toBeLessThanOrEqual(
-          bytes,
-        )
-        expect(LOADS! * LANES!).toBeGreaterThanOrEqual(vectors)
+        const partials = 4 * matrices * OUTPUTS! * TILE! * LANES!
+        expect(SLICES! * Math.max(partials, 16 * (vectors + 1))).toBeLessThanOrEqual(bytes)
         expect(groupsPerTile * TILE!).toBe(tile)
       }
     },

@@ -1,7 +1,7 @@
 /** The tiles of matmul-split.wgsl that a matrix and a device have room for. */
 import { formatParams, integerParams, type Params } from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
-import { numSegments, type SplitCut, type SplitTile } from './device-profile'
+import { GROUP_COLUMNS, numSegments, type SplitCut, type SplitTile, segmentGroups } from './device-profile'
 import type { MatrixPart } from './weight-layout'
 
 export interface SplitVariant {
@@ -38,11 +38,12 @@ function variantOf(
 ): SplitVariant | undefined {
   const { rows, threadRows, lanes, outputs, ahead } = tile
   const perMatrix = Math.max(1, outputs / matrices)
-  const slices = numSegments(paddedColumns(matrix.columns))
+  const columns = paddedColumns(matrix.columns)
+  const slices = numSegments(columns)
   const vectors = integers ? integerParams.X_VECTORS : X_VECTORS
   const partials = 4 * matrices * perMatrix * threadRows * lanes
   const fits = (round: number): boolean =>
-    slices * (partials + (threadRows * round * vectors + 1) * VECTOR_BYTES) <=
+    slices * Math.max(partials, (threadRows * round * vectors + 1) * VECTOR_BYTES) <=
     limits.maxComputeWorkgroupStorageSize
   const most = Math.min(ahead, MAX_CHUNKS / formatParams[matrix.format].GROUP_CHUNKS)
   const round = [4, 2, 1].find(each => each <= most && fits(each))
@@ -56,9 +57,9 @@ function variantOf(
       OUTPUTS: perMatrix,
       LANES: lanes,
       SLICES: slices,
+      RAGGED: columns % (GROUP_COLUMNS * segmentGroups(columns)) !== 0,
       AHEAD: round,
       EVEN: round > 1,
-      LOADS: Math.ceil((threadRows * round * vectors) / lanes),
     },
   }
 }

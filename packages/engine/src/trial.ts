@@ -87,6 +87,12 @@ export class Trial {
     }
   }
 
+  /** `numRows` of a prompt, from its beginning on, after which a token is drawn. */
+  prompt(numRows: number): Pass {
+    const pass = this.rows(0, numRows)
+    return { ...pass, samples: pass.samples.slice(-1) }
+  }
+
   /** The same rows as the nodes of a tree that is a chain. */
   nodes(first: number, numRows: number): Pass {
     const pass = this.rows(first, numRows)
