@@ -88,8 +88,8 @@ it('computes the bits of the same values in f32, with drafts and without', { tim
 
 it('has the same bits where rows pass by, and in a prefill tile', { timeout: 240_000 }, async () => {
   const passing = { rows: 32, outputs: 2, held: 2 }
-  const prefill = { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 4, slice: 1 }
-  for (const more of [{ passing }, { prefill }]) {
+  const tile = { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 4, slice: 1 }
+  for (const more of [{ passing }, { prefill: [{ upTo: Number.POSITIVE_INFINITY, tile }] }]) {
     const other = await run(mixed, { deviceProfile: { matmul: { ...smallKernels.matmul, ...more } } })
     expect(other.selfCheck.tilesRefused).toEqual([])
     expect(other.bits).toEqual(ours.bits)

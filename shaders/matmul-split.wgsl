@@ -56,8 +56,9 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
   let x_$l = row_of_place_$l * groups * X_VECTORS + place_$l % (AHEAD * X_VECTORS);
   //: end
 
-  let last = groups - AHEAD;
-  let first = min(slice * shape.segment, last);
+  let start = slice * shape.segment;
+  let last = min(start + shape.segment, groups) - AHEAD;
+  let first = min(start, last);
   //: for l in LOADS
   var held_$l = x[x_$l + first * X_VECTORS];
   //: end
@@ -81,7 +82,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_id) loca
   //: end
   //: end
   for (var done = 0u; done < shape.segment; done += AHEAD) {
-    let group = slice * shape.segment + done;
+    let group = start + done;
     let next = min(group + AHEAD, last);
     //: for l in LOADS
     held_$l = x[x_$l + next * X_VECTORS];

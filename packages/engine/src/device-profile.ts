@@ -23,8 +23,14 @@ export interface PrefillTile {
   outputs: number
   threadRows: number
   threadOutputs: number
-  /** Groups of 16 columns that are staged together: 1 or 2. */
+  /** Groups of 16 columns that are staged together, at most: 1 or 2. */
   slice: number
+}
+
+/** Of matrices that have so many outputs at most. */
+export interface PrefillCut {
+  upTo: number
+  tile: PrefillTile
 }
 
 /** Rows that matmul-split.wgsl takes with one dispatch of workgroups side by side, whose threads share K. */
@@ -59,8 +65,8 @@ export interface DeviceProfile {
     split?: readonly SplitCut[] | undefined
     /** Takes more rows than the tiles have, where holding unpacked weights is cheap. */
     passing?: PassingRows
-    /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above. */
-    prefill?: PrefillTile | undefined
+    /** Where passes of more than DECODE_ROWS rows are faster so than by the tiles above: by ascending outputs. */
+    prefill?: readonly PrefillCut[] | undefined
   }
 }
 
@@ -117,11 +123,12 @@ const splitTile = (
  * outputs keeps a GPU busy only where a thread has one row and one output of them; where there are many, each weight that
  * a thread has unpacked should serve more. The fastest of those tried on an H100: results/h100/tiles.json.
  */
+const FEW_OUTPUTS = 3583
 const narrow: SplitCut = {
-  upTo: 3071,
+  upTo: FEW_OUTPUTS,
   tiles: [
     splitTile(1, 1, 8, 1, 4),
-    splitTile(2, 1, 8, 1, 4),
+    splitTile(2, 2, 8, 1, 4),
     splitTile(4, 2, 8, 2, 4),
     splitTile(8, 4, 8, 2, 4),
   ],
@@ -130,20 +137,32 @@ const middle: SplitCut = {
   upTo: 5119,
   tiles: [
     splitTile(1, 1, 8, 1, 4),
-    splitTile(2, 2, 8, 2, 4),
+    splitTile(2, 2, 8, 1, 4),
     splitTile(4, 4, 8, 2, 4),
-    splitTile(8, 4, 16, 2, 2),
+    splitTile(8, 8, 8, 2, 2),
   ],
 }
 const wide: SplitCut = {
   upTo: Number.POSITIVE_INFINITY,
   tiles: [
-    splitTile(1, 1, 16, 2, 2),
-    splitTile(2, 2, 16, 2, 2),
-    splitTile(4, 4, 16, 2, 2),
+    splitTile(1, 1, 8, 2, 4),
+    splitTile(2, 2, 8, 2, 2),
+    splitTile(4, 4, 8, 2, 2),
     splitTile(8, 8, 16, 2, 2),
   ],
 }
+
+/**
+ * 128 threads, and from 12.5 KiB: a thread's own tile is what its loads from workgroup memory are shared by, but where
+ * outputs are few it leaves too few threads. The fastest of those tried on an H100, over 256 rows.
+ */
+const prefill: readonly PrefillCut[] = [
+  { upTo: FEW_OUTPUTS, tile: { rows: 64, outputs: 32, threadRows: 4, threadOutputs: 4, slice: 2 } },
+  {
+    upTo: Number.POSITIVE_INFINITY,
+    tile: { rows: 64, outputs: 64, threadRows: 8, threadOutputs: 4, slice: 2 },
+  },
+]
 
 const hardware: DeviceProfile = {
   matmul: {
@@ -157,8 +176,7 @@ const hardware: DeviceProfile = {
       { rows: 8, outputs: 1 },
     ],
     split: [narrow, middle, wide],
-    // 256 threads and 8.5 KiB, within what WebGPU guarantees; 48 sums per thread, which a small GPU can hold as well.
-    prefill: { rows: 64, outputs: 64, threadRows: 4, threadOutputs: 4, slice: 1 },
+    prefill,
   },
 }
 

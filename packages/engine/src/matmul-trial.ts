@@ -121,7 +121,7 @@ export class MatmulTrial {
     numRows: number,
     tiles: readonly PrefillTile[],
   ): Promise<Array<number | undefined>> {
-    const cuts = tiles.map(prefill => ({ prefill }))
+    const cuts = tiles.map(tile => ({ prefill: [{ upTo: Number.POSITIVE_INFINITY, tile }] }))
     return this.#timeCuts(kind, this.#parts.trial.prompt(numRows), cuts)
   }
 

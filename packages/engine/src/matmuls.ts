@@ -7,13 +7,13 @@ import {
   GROUP_COLUMNS,
   type MatmulTile,
   type PassingRows,
-  type PrefillTile,
   segmentGroups,
 } from './device-profile'
 import type { Gpu } from './gpu'
+import { type PrefillVariant, prefillVariant } from './prefill-variant'
 import type { Resident } from './resident'
 import { floatBits } from './shape-arena'
-import { type SplitVariant, splitVariants } from './split-variants'
+import { type Product, type SplitVariant, splitVariants } from './split-variants'
 import type { Matrix, MatrixPart } from './weight-layout'
 
 /** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
@@ -143,7 +143,10 @@ export class Matmuls {
     const buffers = [matrix.quants, matrix.scales, input, y]
     const bind = (tile: number): GPUBindGroup => this.#bind(buffers, [...shape, tile], norm)
     // Samples are few, but when a prompt is scored.
-    const filling = prefill && over === 'rows' ? this.#prefill(prefill, params, matrix, matrices) : undefined
+    const filling =
+      prefill && over === 'rows'
+        ? this.#prefill(prefillVariant(prefill, this.#product(matrix, matrices)), params, matrix, matrices)
+        : undefined
     return {
       label: 'matmul',
       bindGroup: bind(0),
@@ -159,10 +162,8 @@ export class Matmuls {
   #variants(more: Params, matrix: MatrixPart, matrices: number): Array<Promise<Variant>> {
     const { tiles, passing, split } = this.#profile.matmul
     if (split) {
-      const integers = this.#takesIntegers(matrix)
-      return splitVariants(split, { matrix, matrices, integers, limits: this.#gpu.limits }).map(variant =>
-        this.#split(variant, more, matrix, matrices),
-      )
+      const variants = splitVariants(split, this.#product(matrix, matrices))
+      return variants.map(variant => this.#split(variant, more, matrix, matrices))
     }
     return [
       ...tiles.map(tile => this.#tile(tile, more, matrix, matrices)),
@@ -228,21 +229,24 @@ export class Matmuls {
   }
 
   /** The same product over the same bindings, for passes of many rows. */
-  async #prefill(tile: PrefillTile, more: Params, matrix: MatrixPart, matrices: number): Promise<Variant> {
-    const { rows, outputs, threadRows, threadOutputs, slice } = tile
+  async #prefill(
+    { params, tile, groups }: PrefillVariant,
+    more: Params,
+    matrix: MatrixPart,
+    matrices: number,
+  ): Promise<Variant> {
     const pipeline = await this.#gpu.pipeline(this.#kernels.gemm, {
       ...this.#formatParams(matrix),
       ...more,
-      BM: rows,
-      BN: outputs / matrices,
-      TM: threadRows,
-      TN: threadOutputs / matrices,
-      SLICE: slice,
+      ...params,
       MATRICES: matrices,
       PAIRED: matrices === 2,
     })
-    const groups = Math.ceil((matrix.rows * matrices) / outputs)
-    return { tile: rows, pipeline, grid: count => [groups, count] }
+    return { tile, pipeline, grid: count => [groups, count] }
+  }
+
+  #product(matrix: MatrixPart, matrices: number): Product {
+    return { matrix, matrices, integers: this.#takesIntegers(matrix), limits: this.#gpu.limits }
   }
 
   #formatParams(matrix: MatrixPart): Params {

@@ -3,7 +3,7 @@
  * stored, keys and values, and at most WORK_BUDGET_BYTES to work in. What a device cannot hold is refused with numbers.
  */
 import { EngineError } from '@foretoken/errors'
-import { BLOCK_SIZE, blocksFor, MAX_NODES } from '@foretoken/scheduler'
+import { BLOCK_SIZE, blocksFor } from '@foretoken/scheduler'
 import { paddedColumns } from '@foretoken/weights'
 import type { DeviceLimits } from './attention-buffers'
 import {
@@ -91,7 +91,7 @@ const KV_BUDGET_BYTES = 512 * 2 ** 20
 
 /**
  * Rows and samples of a pass, the best first: the prefill chunk shrinks before the room for drafts of many sequences.
- * Whole tiles, no fewer than `maxConcurrent` can be, and samples for a draft of MAX_DEPTH; no more than drafts have.
+ * Whole tiles, no fewer than `maxConcurrent` can be, and samples for a draft of MAX_DEPTH.
  */
 const PASS_SIZES = [
   [256, 64],
@@ -101,6 +101,9 @@ const PASS_SIZES = [
   [64, 32],
   [32, 32],
 ] as const
+
+/** A single draft has 32 samples: the prefill chunk shrinks last. */
+const SIZES_FOR_ONE = [...PASS_SIZES].sort(([rows], [others]) => others - rows)
 
 /** Shapes of a model's kernels that are no matrices, and of as many more as kernels to come may need. */
 const OTHER_SHAPES = 64
@@ -120,8 +123,7 @@ export interface Planned {
 export function planMemory(request: MemoryRequest): Planned {
   let last: Planned | undefined
   for (let maxConcurrent = request.maxConcurrent; maxConcurrent >= 1; maxConcurrent >>= 1) {
-    const useful = PASS_SIZES.filter(([, maxSamples]) => maxSamples <= maxConcurrent * (MAX_NODES + 1))
-    for (const [maxRows, maxSamples] of useful) {
+    for (const [maxRows, maxSamples] of maxConcurrent === 1 ? SIZES_FOR_ONE : PASS_SIZES) {
       const plan = planWith({ ...request, maxConcurrent }, maxRows, maxSamples)
       last = { plan, shortage: shortageOf(plan, request.maxBufferBytes) }
       if (!last.shortage) return { plan, shortage: totalShortageOf(plan, request.maxTotalBytes) }

@@ -2,14 +2,20 @@
 import { kernels } from '@foretoken/shaders'
 import { expect, it } from 'vitest'
 import talesWide from '../../tiny-models/tales-wide-q8_0.gguf?url'
-import { type DeviceProfile, deviceCuts, type PrefillTile } from './device-profile'
+import { type DeviceProfile, deviceCuts, type PrefillCut } from './device-profile'
 import { type EngineInternals, type LoadedEngine, loadEngine } from './load-engine'
 import { hasIntegerProducts } from './numerics'
 import { sharedDevice } from './shared-device'
 import { Trial } from './trial'
 
 const numPositions = 300
-const prefill: PrefillTile = { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 4, slice: 1 }
+const prefill: PrefillCut[] = [
+  { upTo: 128, tile: { rows: 16, outputs: 8, threadRows: 2, threadOutputs: 2, slice: 2 } },
+  {
+    upTo: Number.POSITIVE_INFINITY,
+    tile: { rows: 16, outputs: 16, threadRows: 2, threadOutputs: 4, slice: 1 },
+  },
+]
 
 /** Few variants: compiling them is most of what this takes. */
 const profile = (more: Partial<DeviceProfile['matmul']> = {}): DeviceProfile => ({
@@ -85,7 +91,7 @@ it.skipIf(!hasIntegerProducts())('does so with products of integers', async () =
   expect(engine.numerics.used).toBe('fast')
   const { tilesUsed, tilesRefused } = engine.selfCheck
   expect(tilesRefused).toEqual([])
-  expect(tilesUsed.slice(-2)).toEqual([passing.rows, prefill.rows])
+  expect(tilesUsed.slice(-2)).toEqual([passing.rows, prefill[0]!.tile.rows])
   const expected = await prefillBy(1, engine)
   // By the prefill kernel, as rows that pass by, and in tiles.
   for (const chunk of [100, 23, 4]) {

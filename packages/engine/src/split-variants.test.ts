@@ -5,8 +5,12 @@ import { deviceProfile } from './device-profile'
 import { splitVariants } from './split-variants'
 
 const cuts = deviceProfile({ isSoftware: false, device: { features: new Set() } as never }).matmul.split!
-const variants = (rows: number, columns: number, { bytes = 49_152, format = 'q8_0' as WeightFormat } = {}) =>
-  splitVariants(cuts, {
+const variants = (
+  rows: number,
+  columns: number,
+  { bytes = 49_152, format = 'q8_0' as WeightFormat, own = cuts } = {},
+) =>
+  splitVariants(own, {
     matrix: { format, rows, columns },
     matrices: 1,
     integers: false,
@@ -21,10 +25,12 @@ it('takes few rows and outputs per thread where a matrix has few outputs', () =>
 })
 
 it('asks less far ahead where workgroups have little memory, and leaves out tiles that have no room at all', () => {
-  const ahead = (bytes: number) => variants(20_000, 4096, { bytes }).map(({ params }) => params.AHEAD)
-  expect(ahead(49_152)).toEqual([2, 2, 2, 2])
-  expect(ahead(32_768)).toEqual([2, 2, 2, 2])
-  expect(ahead(16_384)).toEqual([2, 2, 2, 1])
+  const tile = (rows: number, outputs: number) => ({ rows, threadRows: rows, lanes: 16, outputs, ahead: 4 })
+  const own = [{ upTo: Number.POSITIVE_INFINITY, tiles: [tile(1, 1), tile(4, 2), tile(8, 2), tile(8, 4)] }]
+  const ahead = (bytes: number) => variants(20_000, 4096, { bytes, own }).map(({ params }) => params.AHEAD)
+  expect(ahead(49_152)).toEqual([4, 4, 4, 4])
+  expect(ahead(32_768)).toEqual([4, 4, 2, 2])
+  expect(ahead(16_384)).toEqual([4, 2, 1])
 })
 
 it('has a place for one row of every matrix, and for all that a round brings, wherever WebGPU runs', () => {

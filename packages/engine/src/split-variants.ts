@@ -12,7 +12,8 @@ export interface SplitVariant {
   params: Params
 }
 
-interface Product {
+/** A product with one or two matrices, and what limits a workgroup of it. */
+export interface Product {
   matrix: Pick<MatrixPart, 'format' | 'rows' | 'columns'>
   /** 1, or 2 that share a dispatch. */
   matrices: number
