@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { matrixHeader, matrixRows } from './matrix-table.mjs'
+import { matrixBlocks } from './matrix-table.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'results')
@@ -359,17 +359,6 @@ function write(file, blocks) {
   writeFileSync(file, `${text.slice(0, begin)}${blocks.join('\n\n')}\n${text.slice(end)}`)
 }
 
-function matrices(device) {
-  const tiles = readSuite(device, 'tiles')
-  const kernelRows = readSuite(device, 'kernels').rows.filter(({ name }) => name === 'matmul')
-  return [
-    `**Matrices** (${source(tiles)}; one row: \`npm run bench -- kernels\`): microseconds for one row, what that is of the speed at which the`,
-    'device reads 256 MiB, and of that at which it reads as many bytes in a dispatch that waits for the one before; then what',
-    'more rows cost beside one, by the tiles that are taken.\n',
-    table(matrixHeader, matrixRows(kernelRows, tiles.rows)),
-  ].join('\n')
-}
-
 /** Files of results/<folder> that have a table, and what they are headed by. */
 const devices = [
   {
@@ -391,7 +380,7 @@ const devices = [
   {
     device: 'h100',
     heading: 'NVIDIA H100 (Dawn in Node, Vulkan)',
-    suites: { exactness, kernels, tiles: matrices },
+    suites: { exactness, kernels, ...matrixBlocks({ readSuite, source, table }) },
   },
 ]
 const blocksOf = ({ device, heading, suites }) => [
