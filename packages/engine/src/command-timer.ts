@@ -85,7 +85,7 @@ export async function timeEach(
     const timer = new CommandTimer(runner, step, [command])
     let ms = Number.POSITIVE_INFINITY
     for (let i = 0; i < MEASUREMENTS; i++) ms = Math.min(ms, await timer.time())
-    times.push({ label: command.label, weightBytes: weightBytes(command), ms })
+    if (ms > 0) times.push({ label: command.label, weightBytes: weightBytes(command), ms })
   }
   return times
 }
