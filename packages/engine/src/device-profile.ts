@@ -118,12 +118,15 @@ const splitTile = (
   ahead: number,
 ): SplitTile => ({ rows, threadRows, lanes, outputs, ahead })
 
+/** So many threads of one output each are few for a large GPU. */
+const FEW_OUTPUTS = 3583
+
 /**
  * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. A matrix of few
  * outputs keeps a GPU busy only where a thread has one row and one output of them; where there are many, each weight that
- * a thread has unpacked should serve more. The fastest of those tried on an H100: results/h100/tiles.json.
+ * a thread has unpacked should serve more. The fastest of those tried on an H100: results/h100/products.json, and
+ * tiles.json for what was not tried since.
  */
-const FEW_OUTPUTS = 3583
 const narrow: SplitCut = {
   upTo: FEW_OUTPUTS,
   tiles: [

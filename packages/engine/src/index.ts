@@ -1,5 +1,5 @@
 export { timeEach, timeProducts } from './command-timer'
-export type { SplitTile } from './device-profile'
+export type { PrefillTile, SplitTile } from './device-profile'
 export { Engine } from './engine'
 export { fmaRate } from './fma-probe'
 export type { EngineInternals } from './load-engine'
