@@ -12,7 +12,7 @@
 const TILE = 1u;             // rows of x per thread
 const OUTPUTS = 1u;          // outputs per thread and matrix, LANES apart
 const LANES = 16u;           // threads side by side
-const SLICES = 1u;           // segments of K
+const SLICES = 1u;           // segments of K, or more
 const AHEAD = 1u;            // groups in a round: 1, 2 or 4, of which every segment has a whole number
 const RAGGED = false;        // the last segment is shorter than the others
 const MATRICES = 1u;

@@ -83,14 +83,18 @@ it('repeats as often as constants that are counted from parameters say', () => {
     'const B = (A * 4u + 1u) / 2u;  // rounded down',
     'const C = B - A % 2u;',
     'const D = max(A, B);',
+    'const E = A -;',
     '//: for i in C',
     'x$i',
     '//: end',
     '//: if D',
+    'text, and no number',
+    '//: end',
+    '//: for i in E',
     'never',
     '//: end',
   )
-  const repeated = (params: Record<string, number>) => specialise(source, params).split('\n').slice(4)
-  expect(repeated({})).toEqual(['x0', 'x1', 'x2', 'x3', 'x4', 'never'])
-  expect(repeated({ A: 1 })).toEqual(['x0', 'never'])
+  const repeated = (params: Record<string, number>) => specialise(source, params).split('\n').slice(5)
+  expect(repeated({})).toEqual(['x0', 'x1', 'x2', 'x3', 'x4', 'text, and no number'])
+  expect(repeated({ A: 1 })).toEqual(['x0', 'text, and no number'])
 })

@@ -17,19 +17,19 @@ export function specialise(source: string, params: Params): string {
     values.set(name, value)
   }
   for (const [name, value] of values) {
-    if (typeof value === 'string') values.set(name, count(value, values) ?? value)
+    if (typeof value === 'string') values.set(name, evaluate(value, values) ?? value)
   }
   const lines = source.split('\n').map(line => substitute(line, params))
   return expand(lines, values).join('\n')
 }
 
 /** What an expression of u32 comes to: of numbers, names that stand for some, + - * / % and brackets; else undefined. */
-function count(text: string, values: ReadonlyMap<string, unknown>): number | undefined {
+function evaluate(text: string, values: ReadonlyMap<string, unknown>): number | undefined {
   const tokens = text.match(/\w+|\S/g) ?? []
   let at = 0
   const factor = (): number => {
-    const token = tokens[at++] ?? ''
-    if (token !== '(') return Number(values.get(token) ?? token.replace(/u$/, '') ?? Number.NaN)
+    const token = tokens[at++]
+    if (token !== '(') return Number(values.get(token!) ?? token?.replace(/u$/, ''))
     const inner = sum()
     return tokens[at++] === ')' ? inner : Number.NaN
   }

@@ -46,9 +46,7 @@ async function* fastest(
   about: { model: string; format: ModelFormat },
 ): AsyncGenerator<BenchRow> {
   const tiles = candidates(rows, kind === 'gate-up' ? 2 : 1)
-  const times = await trial.timeTiles(kind, rows, tiles)
-  const tried = tiles.flatMap((tile, i) => (times[i] === undefined ? [] : [{ tile, us: times[i] }]))
-  tried.sort((a, b) => a.us - b.us)
+  const tried = ascending(tiles, await trial.timeTiles(kind, rows, tiles))
   const { n, k } = trial.size(kind)
   for (const { tile, us } of tried.slice(0, TOLD)) {
     const { threadRows, lanes, outputs, ahead } = tile
@@ -62,8 +60,7 @@ async function* fastestPrefill(
   kind: Exclude<MatrixKind, 'head'>,
   about: { model: string; format: ModelFormat },
 ): AsyncGenerator<BenchRow> {
-  const times = await trial.timePrefill(kind, PROMPT_ROWS, prefillTiles)
-  const tried = prefillTiles.map((tile, i) => ({ tile, us: times[i]! })).sort((a, b) => a.us - b.us)
+  const tried = ascending(prefillTiles, await trial.timePrefill(kind, PROMPT_ROWS, prefillTiles))
   const { n, k } = trial.size(kind)
   for (const { tile, us } of tried.slice(0, TOLD)) {
     const { rows, outputs, threadRows, threadOutputs, slice } = tile
@@ -72,6 +69,12 @@ async function* fastestPrefill(
     yield { name: 'tile', metric: 'us', value: us, unit: 'us', ...where, ...own, tried: tried.length }
   }
 }
+
+/** By their times, without those that had no room. */
+const ascending = <T>(tiles: readonly T[], times: ReadonlyArray<number | undefined>) =>
+  tiles
+    .flatMap((tile, i) => (times[i] === undefined ? [] : [{ tile, us: times[i] }]))
+    .sort((a, b) => a.us - b.us)
 
 /** Those for which any device has room. */
 const prefillTiles: PrefillTile[] = [32, 64, 128].flatMap(rows =>
