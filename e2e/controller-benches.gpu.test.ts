@@ -23,8 +23,8 @@ it('compares every choice with the controller', async () => {
     goodput({
       ...models,
       workloads: ['edit'],
-      concurrencies: [2],
-      rounds: 2,
+      crowds: [{ concurrency: 2, rounds: 4 }],
+      heats: { rounds: 2, finalists: 1 },
       tokensEach: 6,
       maxTokens: 8,
       numTasks: 2,
@@ -35,8 +35,10 @@ it('compares every choice with the controller', async () => {
   const named = (name: string) => rows.filter(row => row.name === name)
   const sides = ['lookup@1', 'lookup@2', 'lookup@4', 'lookup@8', 'draft@1', 'draft@2', 'draft@4', 'draft@8']
   expect(named('goodput').map(row => row.choice)).toEqual(['off', ...sides, 'auto'])
-  expect(named('goodput_vs_off')).toMatchObject([{ workload: 'edit', concurrency: 2, metric: 'ratio', n: 2 }])
-  expect(named('goodput_vs_best_fixed')).toMatchObject([{ metric: 'ratio', n: 2, best: expect.any(String) }])
+  const finalists = named('goodput').filter(row => row.n === 4)
+  expect(finalists.map(row => row.choice)).toEqual(['off', expect.stringContaining('@'), 'auto'])
+  expect(named('goodput_vs_off')).toMatchObject([{ workload: 'edit', concurrency: 2, metric: 'ratio', n: 4 }])
+  expect(named('goodput_vs_best_fixed')).toMatchObject([{ metric: 'ratio', n: 4, best: expect.any(String) }])
   expect(named('s_opt').map(row => row.batch)).toEqual([1, 2])
   expect(named('off_tax')).toMatchObject([{ metric: 'ratio', n: 2 }])
   for (const { value } of rows) expect(value).toBeGreaterThanOrEqual(0)

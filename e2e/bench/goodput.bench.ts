@@ -28,10 +28,10 @@ export interface GoodputSettings {
   model: URL
   draft: URL
   workloads: readonly Workload[]
-  /** Requests at once. */
-  concurrencies: readonly number[]
-  /** Even, for two halves. */
-  rounds: number
+  /** Requests at once, and for how many rounds, even ones for two halves: the fewer run, the shorter a round is. */
+  crowds: readonly Crowd[]
+  /** After so many rounds off and so many other fixed choices, the fastest so far, are left. */
+  heats: { rounds: number; finalists: number }
   /** Tokens that each of those requests at once writes, one answer after the other. */
   tokensEach: number
   /** Of an answer: its most is drawn from a quarter of this to all of it. */
@@ -44,6 +44,11 @@ export interface GoodputSettings {
   pairs: number
   /** For tests. */
   internals?: EngineInternals
+}
+
+interface Crowd {
+  concurrency: number
+  rounds: number
 }
 
 interface Cell {
@@ -60,27 +65,30 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
     model: family.target.q8_0,
     draft: family.wide.q8_0,
     workloads,
-    concurrencies: [1, 4, 16],
-    ...(quick
-      ? { rounds: 2, tokensEach: 16, maxTokens: 16, numTasks: 4 }
-      : { rounds: 10, tokensEach: 48, maxTokens: 64 }),
+    crowds: [
+      { concurrency: 1, rounds: quick ? 2 : 40 },
+      { concurrency: 4, rounds: quick ? 2 : 24 },
+      { concurrency: 16, rounds: quick ? 2 : 12 },
+    ],
+    heats: { rounds: 4, finalists: 3 },
+    ...(quick ? { tokensEach: 16, maxTokens: 16, numTasks: 4 } : { tokensEach: 48, maxTokens: 64 }),
     depths: quick ? { batches, rounds: 1, maxTokens: 48 } : { batches, rounds: 5, maxTokens: 64 },
-    pairs: quick ? 3 : 10,
+    pairs: quick ? 3 : 40,
   })
 }
 
 export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchRow> {
-  const { model, draft, concurrencies, numTasks, depths, pairs, internals } = settings
+  const { model, draft, crowds, numTasks, depths, pairs, internals } = settings
   const random = mulberry32(SEED)
-  const most = Math.max(...concurrencies, ...depths.batches)
+  const most = Math.max(...crowds.map(({ concurrency }) => concurrency), ...depths.batches)
   const engine = await Engine.load({ model, draft, maxConcurrent: most }, internals)
   const { maxConcurrent } = engine.stats().capacity
   if (maxConcurrent < most) throw new Error(`Only ${maxConcurrent} requests run at once here.`)
   for (const workload of settings.workloads) {
     const tasks = tasksOf(workload, numTasks)
-    for (const concurrency of concurrencies) {
-      const speeds = await measure(engine, tasks, { ...settings, concurrency, random })
-      yield* rows({ workload, concurrency }, speeds)
+    for (const crowd of crowds) {
+      const speeds = await measure(engine, tasks, { ...settings, ...crowd, random })
+      yield* rows({ workload, concurrency: crowd.concurrency }, speeds)
     }
   }
   yield* optimalDepths(engine, { ...depths, random })
@@ -91,18 +99,13 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
 async function measure(
   engine: Engine,
   tasks: readonly string[],
-  options: {
-    concurrency: number
-    rounds: number
-    tokensEach: number
-    maxTokens: number
-    random: () => number
-  },
+  options: Crowd & Pick<GoodputSettings, 'heats' | 'tokensEach' | 'maxTokens'> & { random: () => number },
 ): Promise<Speeds> {
-  const { concurrency, rounds, tokensEach, maxTokens, random } = options
-  const choices = [...fixedChoices, AUTO]
+  const { concurrency, rounds, heats, tokensEach, maxTokens, random } = options
+  let choices = [...fixedChoices, AUTO]
   const speeds = new Map<NamedChoice, number[]>(choices.map(choice => [choice, []]))
   for (let round = 0; round < rounds; round++) {
+    if (round === heats.rounds) choices = [OFF, ...fastestHelped(speeds, heats.finalists), AUTO]
     const lengths = Array.from({ length: tasks.length }, () =>
       Math.ceil((0.25 + 0.75 * random()) * maxTokens),
     )
@@ -156,11 +159,20 @@ function* rows(cell: Cell, speeds: Speeds): Generator<BenchRow> {
   yield { ...ratioRow('goodput_vs_best_fixed', cell, compared(ofRivals)), best }
 }
 
-/** By the even rounds or the odd ones. */
+/** Fixed choices other than off. */
+function fastestHelped(speeds: Speeds, count: number): NamedChoice[] {
+  const speedOf = (choice: NamedChoice): number => median(speeds.get(choice)!)
+  const helped = fixedChoices.filter(choice => choice !== OFF)
+  return helped.sort((a, b) => speedOf(b) - speedOf(a)).slice(0, count)
+}
+
+/** By the even rounds or the odd ones, of those that ran in all. */
 function bestFixed(speeds: Speeds, half: number): NamedChoice {
+  const numRounds = speeds.get(OFF)!.length
+  const finalists = fixedChoices.filter(choice => speeds.get(choice)!.length === numRounds)
   const speedOf = (choice: NamedChoice): number =>
     median(speeds.get(choice)!.filter((_, round) => round % 2 === half))
-  return fixedChoices.reduce((best, choice) => (speedOf(choice) > speedOf(best) ? choice : best))
+  return finalists.reduce((best, choice) => (speedOf(choice) > speedOf(best) ? choice : best))
 }
 
 const ratioRow = (name: string, cell: Cell, interval: MedianInterval): BenchRow => ({
