@@ -6,11 +6,7 @@ import type { BenchRow } from './bench/bench-context'
 import { goodput } from './bench/goodput.bench'
 import { load } from './bench/load.bench'
 
-const models = {
-  model: family.tiny.q8_0,
-  draft: family.tiny.q8_0,
-  internals: { device: await sharedDevice() },
-}
+const models = { model: family.tiny.q8_0, draft: family.tiny.q8_0 }
 
 async function collect(rows: AsyncIterable<BenchRow>): Promise<BenchRow[]> {
   const all: BenchRow[] = []
@@ -50,7 +46,14 @@ it('compares every choice with the controller', async () => {
 
 it('loses no request, at whatever rate they come', async () => {
   const rows = await collect(
-    load({ ...models, loads: [0.5, 2], maxConcurrent: 2, numRequests: 4, maxTokens: 4 }),
+    load({
+      ...models,
+      internals: { device: await sharedDevice() },
+      loads: [0.5, 2],
+      maxConcurrent: 2,
+      numRequests: 4,
+      maxTokens: 4,
+    }),
   )
   for (const row of rows.filter(({ metric }) => metric === 'lost')) expect(row.value).toBe(0)
   expect(new Set(rows.map(({ policy }) => policy))).toEqual(new Set(['off', 'fixed', 'smartspec', 'goodput']))

@@ -1,14 +1,14 @@
 /**
  * Is the controller never behind? Tokens per second for tasks of four kinds, 1, 4 and 16 requests at once, with every fixed
- * choice and with the controller. In every round each choice answers the same tasks, in random order, and must give the
- * same ids. The best fixed choice is selected in the even rounds and compared in the odd ones, and the other way round.
+ * choice and with the controller, each on an engine of its own. In every round they answer the same tasks, in turns, and
+ * must give the same ids. The best fixed choice is selected in the even rounds and compared in the odd ones, and the other way round.
  * Ratios are medians over rounds, with the interval between order statistics that holds the true median with 90 %.
  *
  * So many requests run at once all the time: when an answer has ended, the next task is begun. Answers are of different
  * lengths, as people's are. Were they all begun at the same time and cut at the same token, plain decoding would read all
  * prompts in one pass and never run a small batch, and who is helped would but leave the others alone.
  */
-import { Engine, type EngineInternals } from '@foretoken/engine'
+import { Engine, Gate, sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
 import { serveClients } from './clients'
@@ -18,8 +18,7 @@ import { type MedianInterval, medianInterval } from './median-interval'
 import { offTax } from './off-tax'
 import { optimalDepths } from './optimal-depths'
 import { mulberry32 } from './random-model'
-import { shuffled } from './shuffled'
-import { outputOf, recordSteps } from './step-record'
+import { inTurns } from './turns'
 import { requestOf, tasksOf, type Workload, workloads } from './workloads'
 
 const SEED = 5
@@ -42,13 +41,17 @@ export interface GoodputSettings {
   depths: { batches: readonly number[]; rounds: number; maxTokens: number }
   /** Of off_tax. */
   pairs: number
-  /** For tests. */
-  internals?: EngineInternals
 }
 
 interface Crowd {
   concurrency: number
   rounds: number
+}
+
+/** What one choice runs on. */
+interface Side {
+  engine: Engine
+  gate: Gate
 }
 
 interface Cell {
@@ -78,26 +81,35 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
 }
 
 export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchRow> {
-  const { model, draft, crowds, numTasks, depths, pairs, internals } = settings
+  const { model, draft, crowds, numTasks, depths, pairs } = settings
   const random = mulberry32(SEED)
   const most = Math.max(...crowds.map(({ concurrency }) => concurrency), ...depths.batches)
-  const engine = await Engine.load({ model, draft, maxConcurrent: most }, internals)
-  const { maxConcurrent } = engine.stats().capacity
-  if (maxConcurrent < most) throw new Error(`Only ${maxConcurrent} requests run at once here.`)
+  // Kernels are compiled once.
+  const device = await sharedDevice()
+  const load = async (): Promise<Side> => {
+    const gate = new Gate()
+    const engine = await Engine.load({ model, draft, maxConcurrent: most }, { device, gate })
+    const { maxConcurrent } = engine.stats().capacity
+    if (maxConcurrent < most) throw new Error(`Only ${maxConcurrent} requests run at once here.`)
+    return { engine, gate }
+  }
+  const sides = new Map<NamedChoice, Side>()
+  for (const choice of [...fixedChoices, AUTO]) sides.set(choice, await load())
   for (const workload of settings.workloads) {
     const tasks = tasksOf(workload, numTasks)
     for (const crowd of crowds) {
-      const speeds = await measure(engine, tasks, { ...settings, ...crowd, random })
+      const speeds = await measure(sides, tasks, { ...settings, ...crowd, random })
       yield* rows({ workload, concurrency: crowd.concurrency }, speeds)
     }
   }
+  const { engine } = sides.get(AUTO)!
   yield* optimalDepths(engine, { ...depths, random })
-  yield* offTax(engine, () => Engine.load({ model, maxConcurrent: most }, internals), pairs)
-  await engine.dispose()
+  yield* offTax(engine, () => Engine.load({ model, maxConcurrent: most }, { device }), pairs)
+  for (const { engine } of sides.values()) await engine.dispose()
 }
 
 async function measure(
-  engine: Engine,
+  sides: ReadonlyMap<NamedChoice, Side>,
   tasks: readonly string[],
   options: Crowd & Pick<GoodputSettings, 'heats' | 'tokensEach' | 'maxTokens'> & { random: () => number },
 ): Promise<Speeds> {
@@ -110,21 +122,25 @@ async function measure(
       Math.ceil((0.25 + 0.75 * random()) * maxTokens),
     )
     const told = new Told()
-    for (const choice of shuffled(choices, random)) {
-      const demand = {
+    const serve = async ({ name, speculation }: NamedChoice, engine: Engine): Promise<number> => {
+      const answers = await serveClients(engine, {
         concurrency,
         tokens: concurrency * tokensEach,
-        request: (i: number) => ({
+        request: i => ({
           ...requestOf(tasks[(round * concurrency + i) % tasks.length]!),
           maxTokens: lengths[i % lengths.length]!,
-          speculation: choice.speculation,
+          speculation,
         }),
-      }
-      const { result, steps } = await recordSteps(engine, () => serveClients(engine, demand))
-      told.check(result, choice.name)
-      const { tokens, seconds } = outputOf(steps)
-      speeds.get(choice)!.push(tokens / seconds)
+      })
+      told.check(answers, name)
+      return answers.reduce((sum, { length }) => sum + length, 0)
     }
+    const jobs = choices.map(choice => {
+      const { engine, gate } = sides.get(choice)!
+      return { gate, work: () => serve(choice, engine) }
+    })
+    for (const [i, { result, seconds }] of (await inTurns(jobs, random)).entries())
+      speeds.get(choices[i]!)!.push(result / seconds)
   }
   return speeds
 }

@@ -288,16 +288,18 @@ export class Engine {
    * verdict of the one in flight is read, the GPU has it already when that one ends.
    */
   async #run(): Promise<void> {
-    const { runner } = this.#parts
+    const { runner, gate } = this.#parts
     const scheduler = this.#scheduler
     let current: SubmittedStep | undefined
     let lastEnd = 0
     try {
       while (!this.#failure) {
+        if (!current) await gate.pass()
         const begin = performance.now()
         this.#dropLeaving()
         for (const sequence of scheduler.admit()) this.#admit(sequence)
-        const step = current ? scheduler.planAhead(current.step) : scheduler.plan()
+        const ahead = current && !gate.isClosed ? scheduler.planAhead(current.step) : undefined
+        const step = current ? ahead : scheduler.plan()
         const next = step && runner.submit(step, await this.#prepare(step))
         if (!current && !next) {
           void this.#parts.ngrams?.save()

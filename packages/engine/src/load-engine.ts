@@ -7,6 +7,7 @@ import { bytesByPool } from './buffer-plan'
 import { calibrate } from './calibrate'
 import { costKey, cutKey, restoreCosts, speedupKey } from './cost-store'
 import { type Cut, type DeviceProfile, deviceCuts } from './device-profile'
+import { Gate } from './gate'
 import { Gpu, largestBinding } from './gpu'
 import { GpuTimer } from './gpu-timer'
 import { Grammars } from './grammars'
@@ -37,6 +38,8 @@ import type { DraftVocabulary, EngineOptions } from './types'
 export interface EngineInternals {
   /** It runs on this device, which is left open: `sharedDevice`. */
   device?: GPUDevice | undefined
+  /** Steps are taken while it is open. */
+  gate?: Gate
   guess?: SchedulerConfig['guess']
   policy?: SchedulerConfig['policy']
   kernels?: Partial<Record<KernelName, Kernel>>
@@ -81,6 +84,7 @@ export interface LoadedEngine {
   selfCheck: SelfCheck
   tuning: Tuning
   numerics: NumericsInUse
+  gate: Gate
 }
 
 /** Requests that wait; each sample of a request counts. */
@@ -139,7 +143,7 @@ async function build(
   internals: EngineInternals,
 ): Promise<LoadedEngine> {
   const { sizes, stepData, readbacks } = plan
-  const { guess, policy, kernels, profile } = internals
+  const { gate = new Gate(), guess, policy, kernels, profile } = internals
   const resident = createResident(gpu, plan.resident, sizes, stepData)
   const { models, tuning, numerics } = await buildModels(
     gpu,
@@ -185,6 +189,7 @@ async function build(
     selfCheck: check,
     tuning,
     numerics,
+    gate,
     costKey: costKey(gpu.adapterName, target.identity, identities, `${tuning.cut}, ${numerics.used}`),
   }
 }
