@@ -31,6 +31,8 @@ export class Generation {
       // What was committed behind a stop text is not part of the answer.
       if (stopped) break
     }
+    // Nothing of it is to come, as if it had ended by itself.
+    if (stopped) this.sequence.finishReason = 'stop'
     let finish: FinishReason | undefined = stopped ? 'stop' : undefined
     const reason = this.sequence.finishReason
     if (!stopped && (reason === 'stop' || reason === 'length')) {

@@ -119,7 +119,7 @@ export class DraftPlanner {
     for (const drafter of this.#drafters) drafter.learn?.(sequence, numTokens)
   }
 
-  /** The sequence has ended. */
+  /** The sequence has left. */
   forget(sequence: Sequence): void {
     this.estimates.forget(sequence)
     this.#shadows.forget(sequence)

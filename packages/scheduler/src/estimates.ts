@@ -84,9 +84,10 @@ export class Estimates {
     return Math.max(...[...this.#chains.values()].map(drafter => drafter.numRequests))
   }
 
-  /** A sequence that has ended. */
+  /** A sequence that has left, ended or not. */
   forget(sequence: Sequence): void {
-    if (!sequence.request.scoreOnly) this.#lengths.observe(sequence.length - sequence.promptLength)
+    const { request, finishReason, length, promptLength } = sequence
+    if (!request.scoreOnly) this.#lengths.observe(length - promptLength, finishReason !== 'stop')
     for (const drafter of this.#chains.values()) drafter.forget(sequence)
   }
 }

@@ -98,6 +98,7 @@ export class Scheduler {
   remove(sequence: Sequence): void {
     const at = this.#waiting.indexOf(sequence)
     if (at >= 0) this.#waiting.splice(at, 1)
+    else if (sequence.index < 0) return // it has left before
     this.#drafts.forget(sequence)
     if (sequence.index >= 0) this.#unplace(sequence)
   }
