@@ -3,21 +3,25 @@
  * of the cost (tiles, workgroups) stay steps. More rows never cost less: where two cells contradict each other, the one
  * that is known better is believed.
  *
- * The logarithms of the cells are one Gaussian: what time changes, it changes for near numbers of rows alike, so a step
- * that is found to be dearer makes its neighbours dearer too. Cells on their own would each keep what the device was like
- * when they were last seen, and choices live on how neighbours compare.
+ * The logarithms of the cells are one Gaussian: what the device was like when they were measured they have in common, and
+ * what time changes, it changes for near numbers of rows alike, so a step that is found to be dearer makes its neighbours
+ * dearer too. Cells on their own would each keep what the device was like when they were last seen, and choices live on how
+ * neighbours compare: what happens to run would seem cheap, and all else would never be tried again.
  */
 
 /** Beyond so many rows, cells stand for ranges: 1/16 of an octave apart. */
 const EXACT_ROWS = 48
 /**
- * Variances of logarithms: of a cell measured once, of the least of some measurements, of one that was never measured, and
- * what time adds with every step.
+ * Variances of logarithms: of a cell measured once, of the least of some measurements, what all that is measured has in
+ * common, what a cell that is not measured differs by from the nearest one, for each octave of rows between them, what time
+ * adds with every step, and the most that is told.
  */
 const ONCE = 0.05
-const OFTEN = 0.003
-const NEVER = 0.3
+const OFTEN = 0.001
+const COMMON = 0.0048
+const PER_OCTAVE = 0.1
 const WALK = 0.0002
+const MOST = 0.3
 /** Octaves of rows over which changes are alike. */
 const REACH = 2
 /** What a cell may shrink to at most with one step. */
@@ -53,9 +57,9 @@ export class CostCurve {
     return this.#cells.length > 0
   }
 
-  /** Whether `rows` lie among those that were measured. */
-  covers(rows: number): boolean {
-    return this.measured && rows <= this.#cells.at(-1)!.rows
+  /** Whether what `at` says of so many rows is more than a guess: they lie among the cells, or on a line through some. */
+  foretells(rows: number): boolean {
+    return this.#cells.length > 1 || (this.measured && rows <= this.#cells[0]!.rows)
   }
 
   /** The least of some measurements of this alone: no news changes it much. */
@@ -69,7 +73,7 @@ export class CostCurve {
     this.tick()
     const at = this.#find(rows)
     if (at === undefined) {
-      this.#add(rows, ms, variance)
+      this.#add(rows, ms, variance, COMMON)
       return
     }
     const { logMs } = this.#cells[at]!
@@ -87,8 +91,10 @@ export class CostCurve {
   /** Of the logarithm of what `at` says. */
   variance(rows: number): number {
     const at = this.#find(rows)
-    if (at === undefined) return this.#varianceBetween(rows)
-    return Math.min(NEVER, this.#covariance[at]![at]! + WALK * (this.#now - this.#knownAt))
+    if (at !== undefined) return Math.min(MOST, this.#varianceOf(at))
+    const near = this.#nearest(rows)
+    if (near === undefined) return MOST
+    return Math.min(MOST, this.#varianceOf(near) + this.#doubtOf(rows, near))
   }
 
   /**
@@ -97,8 +103,8 @@ export class CostCurve {
    */
   learn(rows: number, ms: number, part: number, doubt = 0): void {
     const before = this.at(rows)
-    const own = this.#find(rows) ?? this.#add(rows, before, this.#varianceBetween(rows))
     this.#goOn()
+    const own = this.#find(rows) ?? this.#add(rows, before, this.#doubtOf(rows, this.#nearest(rows)!))
     const column = [...this.#covariance[own]!]
     const known = column[own]!
     for (const [i, cell] of this.#cells.entries()) {
@@ -131,7 +137,7 @@ export class CostCurve {
 
   /** Cells of an earlier session: a start that live steps correct. */
   restore(table: CostTable): void {
-    for (const { rows, ms } of table) this.observe(rows, ms)
+    for (const { rows, ms } of table) this.measure(rows, ms)
   }
 
   #find(rows: number): number | undefined {
@@ -152,29 +158,42 @@ export class CostCurve {
     return low
   }
 
-  /** A cell of its own: what is known of the others says nothing of it. Where it stands. */
-  #add(rows: number, ms: number, variance: number): number {
+  /**
+   * Where a new cell stands. It shares with the nearest one what that may be off by, no more of it than `common`, and may
+   * be off by `own` besides.
+   */
+  #add(rows: number, ms: number, own: number, common = MOST): number {
     const cell = { rows: cellOf(rows), logMs: Math.log(ms) }
+    const near = this.#nearest(rows)
+    const shared = near === undefined ? common : Math.min(common, this.#covariance[near]![near]!)
+    const part = near === undefined ? 0 : Math.sqrt(shared / this.#covariance[near]![near]!)
+    const column = near === undefined ? [] : this.#covariance[near]!.map(covariance => part * covariance)
     const at = this.#placeOf(cell.rows)
     this.#cells.splice(at, 0, cell)
-    for (const row of this.#covariance) row.splice(at, 0, 0)
-    this.#covariance.splice(at, 0, new Array<number>(this.#cells.length).fill(0))
-    this.#covariance[at]![at] = variance
+    for (const [i, row] of this.#covariance.entries()) row.splice(at, 0, column[i]!)
+    this.#covariance.splice(at, 0, column.toSpliced(at, 0, shared + own))
     this.#isStale = true
     return at
   }
 
-  /** Of what was never measured: it lies between its neighbours, anywhere. */
-  #varianceBetween(rows: number): number {
+  #varianceOf(at: number): number {
+    return this.#covariance[at]![at]! + WALK * (this.#now - this.#knownAt)
+  }
+
+  /** The cell that is nearest in octaves. */
+  #nearest(rows: number): number | undefined {
     const place = this.#placeOf(rows)
-    const low = this.#cells[place - 1]
-    const high = this.#cells[place]
-    if (!low || !high) return NEVER
-    return Math.min(
-      NEVER,
-      Math.max(0, high.logMs - low.logMs) ** 2 / 12 +
-        Math.max(this.variance(low.rows), this.variance(high.rows)),
-    )
+    const [low, high] = [this.#cells[place - 1], this.#cells[place]]
+    if (!low || !high) return low ? place - 1 : high ? place : undefined
+    return rows / low.rows < high.rows / rows ? place - 1 : place
+  }
+
+  /** What `rows` that were never measured may differ by: they lie between their neighbours, anywhere, or beyond all. */
+  #doubtOf(rows: number, near: number): number {
+    const place = this.#placeOf(rows)
+    const [low, high] = [this.#cells[place - 1], this.#cells[place]]
+    if (low && high) return Math.max(0, high.logMs - low.logMs) ** 2 / 12
+    return PER_OCTAVE * Math.abs(Math.log2(rows / this.#cells[near]!.rows))
   }
 
   /** Adds what the ticks since `#knownAt` have changed. */

@@ -140,6 +140,32 @@ describe('live steps', () => {
     expect(cost.target.at(5) / cost.target.at(1)).toBeGreaterThan(2.2)
   })
 
+  /** As at load, by a device that takes `factor` times as long as later. */
+  const calibrated = (factor: number): CostModel => {
+    const cost = new CostModel()
+    for (const rows of [1, 5, 9, 3, 17, 2, 4, 7, 13]) cost.target.measure(rows, factor * (10 + 2 * rows))
+    return cost
+  }
+
+  it('what was measured while the device was slow is cheaper when it is not, whatever runs since', () => {
+    const cost = calibrated(1.5)
+    for (let i = 0; i < 400; i++) cost.observeStep(step(11 + (i % 4)), 10 + 2 * (11 + (i % 4)))
+    for (const rows of [9, 16, 17, 20]) {
+      const ratio = cost.target.at(rows) / cost.target.at(13)
+      expect(ratio / ((10 + 2 * rows) / 36)).toBeGreaterThan(0.9)
+      expect(ratio / ((10 + 2 * rows) / 36)).toBeLessThan(1.1)
+    }
+  })
+
+  it('more rows than were ever seen are not held for dear because their first step was late', () => {
+    const cost = calibrated(1)
+    for (let i = 0; i < 50; i++) cost.observeStep(step(9), 28)
+    cost.observeStep(step(20), 1.5 * 50)
+    expect(cost.target.at(20)).toBeLessThan(1.2 * 50)
+    for (let i = 0; i < 20; i++) cost.observeStep(step(20), 50)
+    expect(cost.target.at(20)).toBeLessThan(1.05 * 50)
+  })
+
   it('the wait of a step for the verdict of the one before is no price of its rows', () => {
     const cost = measured()
     const before = cost.target.at(1)

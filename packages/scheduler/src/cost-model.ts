@@ -99,7 +99,7 @@ export class CostModel {
   }
 
   #learn(parts: readonly Part[], stepMs: number): void {
-    const unknown = parts.filter(({ curve, rows }) => !curve.covers(rows))
+    const unknown = parts.filter(({ curve, rows }) => !curve.foretells(rows))
     const ms = stepMs / Math.exp(this.#logSlowdown)
     const rest = parts.reduce((sum, part) => sum + (unknown.includes(part) ? 0 : expectedMs(part)), 0)
     const isNew = unknown.some(({ curve }) => !curve.measured)
