@@ -229,7 +229,7 @@ function goodput(device) {
   return [
     `**Goodput** (\`npm run bench -- goodput\`; ${source(result)}): the controller beside no speculation and beside the best of`,
     'eight fixed choices and off, which is selected in the other half of the rounds, in tokens per second with so many',
-    'requests at once. In brackets 90 % intervals.\n',
+    'requests at once. Each has an engine of its own; they take turns of 0.3 s. In brackets 90 % intervals.\n',
     table(
       ['workload', 'requests', 'off tokens/s', 'auto over off', 'auto over best fixed', 'best fixed'],
       rows,

@@ -17,14 +17,18 @@ export interface Done<T> {
   seconds: number
 }
 
-/** Whole steps, until so much time is over. */
+/** Whole steps, until so much time is over, in ms. */
 const TURN_MS = 300
 
 /** In random order, again and again, until all have ended. */
-export async function inTurns<T>(jobs: ReadonlyArray<Job<T>>, random: () => number): Promise<Array<Done<T>>> {
+export async function inTurns<T>(
+  jobs: ReadonlyArray<Job<T>>,
+  random: () => number,
+  turnMs = TURN_MS,
+): Promise<Array<Done<T>>> {
   const players = jobs.map(job => new Player(job))
   for (let left = players; left.length > 0; left = left.filter(player => !player.hasEnded)) {
-    for (const player of shuffled(left, random)) await player.takeTurn()
+    for (const player of shuffled(left, random)) await player.takeTurn(turnMs)
   }
   return Promise.all(players.map(async ({ result, ms }) => ({ result: await result, seconds: ms / 1000 })))
 }
@@ -44,10 +48,10 @@ class Player<T> {
     })
   }
 
-  async takeTurn(): Promise<void> {
+  async takeTurn(turnMs: number): Promise<void> {
     const begin = performance.now()
     this.#gate.open()
-    await Promise.race([this.result, after(TURN_MS)])
+    await Promise.race([this.result, after(turnMs)])
     if (!this.hasEnded) await Promise.race([this.result, this.#gate.close()])
     this.ms += performance.now() - begin
   }
