@@ -1,5 +1,5 @@
+import { Gate } from '@foretoken/engine'
 import { expect, it } from 'vitest'
-import { Gate } from '../../packages/engine/src/gate'
 import { mulberry32 } from './random-model'
 import { inTurns } from './turns'
 
