@@ -165,9 +165,10 @@ export class CostCurve {
   #add(rows: number, ms: number, own: number, common = MOST): number {
     const cell = { rows: cellOf(rows), logMs: Math.log(ms) }
     const near = this.#nearest(rows)
-    const shared = near === undefined ? common : Math.min(common, this.#covariance[near]![near]!)
-    const part = near === undefined ? 0 : Math.sqrt(shared / this.#covariance[near]![near]!)
-    const column = near === undefined ? [] : this.#covariance[near]!.map(covariance => part * covariance)
+    const ofNear = near === undefined ? [] : this.#covariance[near]!
+    const known = near === undefined ? common : ofNear[near]!
+    const shared = Math.min(common, known)
+    const column = ofNear.map(covariance => Math.sqrt(shared / known) * covariance)
     const at = this.#placeOf(cell.rows)
     this.#cells.splice(at, 0, cell)
     for (const [i, row] of this.#covariance.entries()) row.splice(at, 0, column[i]!)
