@@ -31,17 +31,14 @@ export class CacheDrafter implements Drafter {
 
   propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
     const { tokens } = allowedGuess(sequence, { tokens: this.#guess(sequence, most) })
-    if (!current) this.#wait.end(sequence, tokens.length > 0)
+    this.#wait.look(sequence, Number(tokens.length > 0))
     if (tokens.length === 0) return undefined
     const gains = this.estimates.survival(this.method, sequence).slice(0, tokens.length)
     const offer: Offer = { method: this.method, gains }
     return {
-      offer: current ? this.#wait.discounted(offer) : offer,
+      offer: current ? this.#wait.hope(offer, 1) : offer,
       most: gains.length,
-      add: (step, depth) => {
-        if (step.isAhead) this.#wait.begin(sequence)
-        addGuess(step, sequence, { tokens: tokens.slice(0, depth) })
-      },
+      add: (step, depth) => addGuess(step, sequence, { tokens: tokens.slice(0, depth) }),
     }
   }
 

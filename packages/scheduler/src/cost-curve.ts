@@ -122,7 +122,9 @@ export class CostCurve {
     if (this.#isStale) this.#rebuild()
     const last = this.#dense.length - 1
     if (last < 0) return 0
-    return rows <= last ? this.#dense[rows]! : this.#dense[last]! + this.#slope * (rows - last)
+    if (rows >= last) return this.#dense[last]! + this.#slope * (rows - last)
+    const low = Math.floor(rows)
+    return this.#dense[low]! + (rows - low) * (this.#dense[low + 1]! - this.#dense[low]!)
   }
 
   table(): CostTable {

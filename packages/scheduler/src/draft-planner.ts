@@ -11,7 +11,7 @@ import { ModelDrafter } from './model-drafter'
 import { HeadsTreeDrafter, ModelTreeDrafter } from './net-tree-drafters'
 import type { NgramCache } from './ngram-cache'
 import { createPolicy, type PolicyName } from './policies'
-import { DRAFT_MODELS, type Method, OFF, type Policy, type Situation } from './policy'
+import { DRAFT_MODELS, isChosen, type Method, OFF, type Policy, type Situation } from './policy'
 import type { Sequence } from './sequence'
 import { ShadowDrafts } from './shadow-drafts'
 import type { Draft, Guess, Step, Verdict } from './step'
@@ -84,10 +84,10 @@ export class DraftPlanner {
       const situation = this.#situation(taken, proposals, decoding, prefill)
       const choices = policy.choose(situation)
       for (const [i, sequence] of sequences.entries()) {
-        const { method, depth } = choices[i]!
-        const proposal = proposals[i]!.find(({ offer }) => offer.method === method)
-        if (proposal) taken.add(sequence, proposal, depth)
-        this.#followUp(sequence, proposals[i]!, method)
+        const choice = choices[i]!
+        const proposal = proposals[i]!.find(({ offer }) => isChosen(offer, choice))
+        if (proposal) taken.add(sequence, proposal, choice.depth)
+        this.#followUp(sequence, proposals[i]!, choice.method)
       }
       this.estimates.decided(new Map(sequences.map((sequence, i) => [sequence, choices[i]!.method])))
     }
@@ -103,10 +103,11 @@ export class DraftPlanner {
     // Rows that the GPU looked up nothing for were paid for all the same.
     const depth = step.isAhead && method === 'lookup' ? planned : numDrafted
     if (method !== 'off' && depth > 0) {
-      // A guess that ended its answer says nothing of those behind it: how long answers are is counted by itself.
-      const numSeen = stopped && numAccepted === tokens.length ? numAccepted : depth
+      // Where an answer ends no guess could have added a token: how long answers are is counted by itself.
+      const numSeen = stopped ? Math.min(depth, tokens.length - 1) : depth
+      const accepted = Math.min(numSeen, numAccepted)
       if (!isTreeMethod(method))
-        this.estimates.observe(sequence, method, { depth: numSeen, accepted: numAccepted, margins, evidence })
+        this.estimates.observe(sequence, method, { depth: numSeen, accepted, margins, evidence })
       else if (path) this.estimates.observeTree(method, step.trees.get(sequence)!, path, stopped)
       const policy = sequence.request.speculation === 'auto' ? this.#policyOf(sequence) : undefined
       policy?.observe?.({ method, depth }, numAccepted)

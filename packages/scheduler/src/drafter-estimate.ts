@@ -60,11 +60,6 @@ export class DrafterEstimate {
     return this.#requests.size
   }
 
-  /** Whether it has been judged in this request. */
-  knows(sequence: Sequence): boolean {
-    return this.#requests.has(sequence)
-  }
-
   /** S(1) .. S(MAX_DEPTH), for one request or for any, by what there is to go by. Never increasing. */
   survival(sequence?: Sequence, evidence?: number): number[] {
     const request = sequence && this.#requests.get(sequence)

@@ -7,9 +7,9 @@ export interface Drafter {
   readonly method: Method
   /**
    * What it could do for a sequence in a step, in at most `most` rows, which is 1 or more; undefined: nothing.
-   * `current`: the step in flight, if this one is planned ahead of its verdict.
+   * `current`: the step in flight, if this one is planned ahead of its verdict. More than one if it may wait for that.
    */
-  propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined
+  propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | Proposal[] | undefined
   /** Of one that drafts on the GPU: its passes for those who chose it, once all have chosen. */
   readonly net?: DraftNet
   addPasses?(step: Step, chosen: readonly Sequence[], current: Step | undefined): void

@@ -26,13 +26,10 @@ export class Estimates {
   survival(method: ChainMethod, sequence?: Sequence, evidence?: number): number[] {
     const survival = this.#chains.get(method)!.survival(sequence, evidence)
     if (!sequence) return survival
-    const goesOn = this.#lengths.goesOn(sequence.length - sequence.promptLength, survival.length)
-    return survival.map((chance, i) => chance * goesOn[i]!)
-  }
-
-  /** Whether a drafter of chains has been judged in this sequence. */
-  knows(method: ChainMethod, sequence: Sequence): boolean {
-    return this.#chains.get(method)!.knows(sequence)
+    const { length, promptLength, numInFlight } = sequence
+    const goesOn = this.#lengths.goesOn(length - promptLength, numInFlight + survival.length)
+    // A step in flight comes first; a guess behind it is of use where all that it drafted held.
+    return survival.map((chance, i) => chance * goesOn[numInFlight + i]!)
   }
 
   /** Chance that a child of an accepted node is accepted, by its depth and its rank among its siblings. */
@@ -42,8 +39,8 @@ export class Estimates {
   }
 
   /** Of a tree the chance of the best child at each depth, if its parent was accepted; of a chain the survival. */
-  firsts(method: Method, sequence?: Sequence): number[] {
-    if (!isTreeMethod(method)) return this.survival(method, sequence)
+  firsts(method: Method): number[] {
+    if (!isTreeMethod(method)) return this.survival(method)
     return Array.from({ length: MAX_DEPTH }, (_, i) => this.chance(method)(i + 1, 0))
   }
 

@@ -74,7 +74,12 @@ export class Exploration {
     )
     this.#savedMs = saved
     let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
-    const offered = new Set(situation.contenders.flatMap(({ offers }) => offers.map(({ method }) => method)))
+    // What needs tokens that are out cannot be tried.
+    const offered = new Set(
+      situation.contenders.flatMap(({ offers }) =>
+        offers.flatMap(({ method, chance }) => (chance === undefined ? method : [])),
+      ),
+    )
     for (const choice of probesAround(deepest(best), offered)) {
       if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
         continue

@@ -1,5 +1,13 @@
 /** The same depth at every step, whatever it costs and brings. */
-import { type Choice, type Contender, type Method, OFF, type Policy, type Situation } from './policy'
+import {
+  type Choice,
+  type Contender,
+  choiceOf,
+  type Method,
+  OFF,
+  type Policy,
+  type Situation,
+} from './policy'
 
 export interface FixedOptions {
   /** Whoever offers most, sequence by sequence, where it is left open. */
@@ -20,9 +28,10 @@ export class FixedPolicy implements Policy {
     let free = freeRows
     return contenders.map(contender => {
       const offer = this.#offer(contender)
-      const depth = Math.min(this.#depth, free, offer?.gains.length ?? 0)
+      if (!offer || (offer.chance ?? 1) < 0.5) return OFF
+      const depth = Math.min(this.#depth, free, offer.gains.length)
       free -= depth
-      return offer && depth > 0 ? { method: offer.method, depth } : OFF
+      return depth > 0 ? choiceOf(offer, depth) : OFF
     })
   }
 

@@ -7,6 +7,7 @@ import { bestChoices, GoodputPolicy } from './goodput-policy'
 import {
   type Choice,
   type Contender,
+  choiceOf,
   MAX_DEPTH,
   METHODS,
   type Method,
@@ -164,9 +165,10 @@ it('spreads the draft model’s catch-up over the steps to come', () => {
 it('finds what comes close to the best of all choices, by enumeration', () => {
   const falling = fc.array(fc.double({ min: 0.02, max: 0.99, noNaN: true }), { minLength: 1, maxLength: 3 })
   const offersOf = (chains: number[][]): Offer[] => {
-    const [lookup, draft, tree] = chains.map(gains => gains.toSorted((a, b) => b - a))
+    const [lookup, waiting, draft, tree] = chains.map(gains => gains.toSorted((a, b) => b - a))
     return [
       { method: 'lookup', gains: lookup! },
+      { method: 'lookup', gains: waiting!, chance: 0.6, waitMs: 0.5 },
       { method: 'draft', gains: draft!, drafting: { lag: 1, horizon: 16 } },
       // Siblings of the first level, from one row.
       {
@@ -177,7 +179,7 @@ it('finds what comes close to the best of all choices, by enumeration', () => {
     ]
   }
   const steps = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 8, maxLength: 8 })
-  const chains = fc.tuple(falling, falling, falling)
+  const chains = fc.tuple(falling, falling, falling, falling)
   const property = fc.property(
     fc.array(chains, { minLength: 1, maxLength: 2 }),
     steps,
@@ -203,10 +205,7 @@ it('finds what comes close to the best of all choices, by enumeration', () => {
 
 function everyChoice([first, ...rest]: readonly Contender[]): Choice[][] {
   if (!first) return [[]]
-  const own = [
-    OFF,
-    ...first.offers.flatMap(({ method, gains }) => gains.map((_, i) => ({ method, depth: i + 1 }))),
-  ]
+  const own = [OFF, ...first.offers.flatMap(offer => offer.gains.map((_, i) => choiceOf(offer, i + 1)))]
   return everyChoice(rest).flatMap(others => own.map(choice => [choice, ...others]))
 }
 
@@ -229,6 +228,31 @@ describe('a policy that has nothing to choose', () => {
     expect(policy.isDue(3)).toBe(true)
     policy.choose(situation(costs(0.05, 0), { lookup: 0.9 }, 16))
     expect(policy.isDue(16)).toBe(true)
+  })
+})
+
+describe('guesses that are there only once the step in flight has told its tokens', () => {
+  const choose = (chance: number, waitMs: number): Choice => {
+    const gains = [0.9, 0.8, 0.7, 0.6]
+    const contenders = [{ offers: [{ method: 'lookup', gains, chance, waitMs } as const] }]
+    return bestChoices({ ...situation(costs(0.4, 0), {}), contenders })[0]!
+  }
+
+  it('are worth a wait that is short for the chance that they come', () => {
+    expect(choose(0.5, 0.1)).toEqual({ method: 'lookup', depth: 4, waits: true })
+    expect(choose(0.5, 1)).toEqual(OFF)
+    expect(choose(0.02, 0.1)).toEqual(OFF)
+  })
+
+  it('need no rows where they do not come', () => {
+    // Certain rows of these gains, halved, would not pay for themselves.
+    const gains = [0.45, 0.4, 0.35, 0.3]
+    const certain = {
+      ...situation(costs(0.4, 0), {}),
+      contenders: [{ offers: [{ method: 'lookup', gains } as const] }],
+    }
+    expect(bestChoices(certain)[0]!.depth).toBeLessThan(4)
+    expect(choose(0.5, 0).depth).toBe(4)
   })
 })
 

@@ -9,6 +9,7 @@ import { Exploration } from './exploration'
 import { goodput, offGoodput, PricedOffer, StepEstimate } from './goodput'
 import {
   type Choice,
+  choiceOf,
   type DraftNet,
   MAX_DEPTH,
   MAX_NODES,
@@ -107,7 +108,7 @@ export function bestChoices(situation: Situation): Choice[] {
   for (let place = 0; place < best.end; place++) {
     const at = offerAt[place]!
     const row = rowAt[place]!
-    if (row < rowsOfBest[at]!) choices[owners[at]!] = { method: offers[at]!.method, depth: row + 1 }
+    if (row < rowsOfBest[at]!) choices[owners[at]!] = choiceOf(offers[at]!, row + 1)
   }
   return choices
 }
@@ -230,14 +231,14 @@ function rowsOfBestOffers(
   const rowMs = (cost.target.at(passRows + MAX_DEPTH) - cost.target.at(passRows)) / MAX_DEPTH
   const numRows = new Uint8Array(priced.length)
   let best = { owner: -1, at: 0, net: 0 }
-  for (const [at, { gains, waitMs, passes, passMs }] of priced.entries()) {
+  for (const [at, { gains, chance, waitMs, passes, passMs }] of priced.entries()) {
     const ownPassMs = passMs ? passMs.at(contenders.length) / contenders.length : 0
     let net = -rate * waitMs
     // Rows are priced alike, some cost nothing: what seems to lose the least may win.
     let most = Number.NEGATIVE_INFINITY
     let row = 0
     for (; row < gains.length && passes[row]! < numPasses; row++) {
-      net += gains[row]! - rate * (rowMs + (passes[row]! < 0 ? 0 : ownPassMs))
+      net += chance * (gains[row]! - rate * rowMs) - (passes[row]! < 0 ? 0 : rate * ownPassMs)
       most = Math.max(most, net)
     }
     const isFirst = owners[at] !== best.owner

@@ -9,10 +9,10 @@ import type { CostModel } from './cost-model'
 import {
   type Choice,
   DRAFT_NETS,
+  isChosen,
   MAX_NODES,
   netOf,
   type Offer,
-  offerOf,
   passesOf,
   type Situation,
 } from './policy'
@@ -20,6 +20,7 @@ import {
 /** An offer and what its rows cost, of one shape whoever drafts: a decision counts some thousand rows. */
 export class PricedOffer {
   readonly gains: readonly number[]
+  readonly chance: number
   readonly waitMs: number
   /** Of each row the draft pass that takes one more row for it; -1: none does. */
   readonly passes: readonly number[]
@@ -31,9 +32,10 @@ export class PricedOffer {
   readonly net: number
 
   constructor(offer: Offer, cost: CostModel) {
-    const { method, gains, drafting, waitMs = 0 } = offer
+    const { method, gains, drafting, chance = 1, waitMs = 0 } = offer
     const net = drafting && netOf(method)
     this.gains = gains
+    this.chance = chance
     this.waitMs = waitMs
     this.passes = passesOf(offer)
     this.passMs = net && cost.of(net)
@@ -61,9 +63,9 @@ export class StepEstimate {
   }
 
   /** Adds the offer's row `i`; the rows before it are in. */
-  add({ gains, waitMs, passes, passMs, catchUpMs, net }: PricedOffer, i: number): void {
-    this.#tokens += gains[i]!
-    this.#rows++
+  add({ gains, chance, waitMs, passes, passMs, catchUpMs, net }: PricedOffer, i: number): void {
+    this.#tokens += chance * gains[i]!
+    this.#rows += chance
     this.#waitMs = Math.max(this.#waitMs, waitMs)
     if (!passMs) return
     if (i === 0) this.#draftMs += catchUpMs
@@ -103,8 +105,9 @@ function estimateOf(
 ): { estimate: StepEstimate; rows: number } {
   const estimate = new StepEstimate(situation)
   let rows = 0
-  for (const [i, { method, depth }] of choices.entries()) {
-    const offer = offerOf(situation.contenders[i]!, method)
+  for (const [i, choice] of choices.entries()) {
+    const { depth } = choice
+    const offer = situation.contenders[i]!.offers.find(each => isChosen(each, choice))
     if (!offer || depth > offer.gains.length) continue
     rows += depth
     const priced = new PricedOffer(offer, situation.cost)

@@ -3,14 +3,13 @@ import type { Drafter, Proposal } from './drafter'
 import type { Estimates } from './estimates'
 import { cutGuess } from './guess'
 import { longestMatch, MAX_N } from './lookup'
-import type { Offer } from './policy'
 import type { Sequence } from './sequence'
 import type { Guess, Step } from './step'
 import { VerdictWait } from './verdict-wait'
 
 /**
- * Prompt lookup: on the CPU where the tokens are known there. Behind a draft of its own that is still out, the GPU looks up:
- * inside a repetition there is something to be found again. Elsewhere the tokens are needed to know, and waited for.
+ * Prompt lookup: on the CPU where the tokens are known there. While some are out they can be waited for. Or, behind a draft
+ * of its own that is out, the GPU looks up: inside a repetition there is something to be found again.
  */
 export class LookupDrafter implements Drafter {
   readonly method = 'lookup'
@@ -26,31 +25,41 @@ export class LookupDrafter implements Drafter {
     this.#wait = new VerdictWait(waitMs)
   }
 
-  propose(sequence: Sequence, most: number, current: Step | undefined): Proposal | undefined {
+  propose(sequence: Sequence, most: number, current: Step | undefined): Proposal[] {
     const whole = cutGuess(this.guess?.(sequence, most) ?? lookUp(sequence.tokens, most), most)
     const guess = allowedGuess(sequence, whole)
-    const found = guess.tokens.length
-    if (!current) this.#wait.end(sequence, found > 0)
-    if (found === 0) return undefined
-    const isOnGpu = current?.choices.get(sequence)?.method === this.method
-    // What is found for the tokens before last is a token late: another kind of guess.
-    const evidence = guess.evidence === undefined || !isOnGpu ? guess.evidence : guess.evidence + MAX_N
-    const gains = this.estimates.survival(this.method, sequence, evidence).slice(0, found)
-    const offer: Offer = { method: this.method, gains }
+    const numFound = guess.tokens.length
+    const matched = numFound > 0 ? (guess.evidence ?? 1) : 0
+    this.#wait.look(sequence, matched)
+    if (!current) return numFound > 0 ? [this.#byCpu(sequence, guess, numFound)] : []
+    // Behind a token that stood nowhere before, a match has no other token to go by.
+    const hoped = numFound > 0 ? guess : { tokens: [], evidence: 1 }
+    const waiting = this.#byCpu(sequence, hoped, most)
+    const proposals = [{ ...waiting, offer: this.#wait.hope(waiting.offer, matched) }]
+    if (numFound > 0 && current.choices.get(sequence)?.method === this.method)
+      proposals.unshift(this.#byGpu(sequence, guess, most))
+    return proposals
+  }
+
+  #byCpu(sequence: Sequence, guess: Guess, most: number): Proposal {
+    const { tokens, evidence, parents } = guess
+    const gains = this.estimates.survival(this.method, sequence, evidence).slice(0, tokens.length || most)
     return {
-      offer: current && !isOnGpu ? this.#wait.discounted(offer) : offer,
+      offer: { method: this.method, gains },
       evidence,
-      ...(guess.parents ? {} : { tokens: guess.tokens }),
-      // The tokens before last say whether there is something to be found, not how much.
-      most: current ? most : found,
-      add: (step, depth) => {
-        if (isOnGpu) step.lookups.push({ sequence, depth })
-        else {
-          if (current) this.#wait.begin(sequence)
-          addGuess(step, sequence, cutGuess(guess, depth))
-        }
-      },
+      ...(parents ? {} : { tokens }),
+      most,
+      add: (step, depth) => addGuess(step, sequence, cutGuess(guess, depth)),
     }
+  }
+
+  /** The tokens before last say whether there is something to be found, not how much. */
+  #byGpu(sequence: Sequence, { tokens, evidence: matched }: Guess, most: number): Proposal {
+    // What is found for them is a step late: another kind of guess.
+    const evidence = matched === undefined ? matched : matched + MAX_N
+    const gains = this.estimates.survival(this.method, sequence, evidence).slice(0, tokens.length)
+    const add = (step: Step, depth: number): void => void step.lookups.push({ sequence, depth })
+    return { offer: { method: this.method, gains }, evidence, most, add }
   }
 }
 

@@ -36,14 +36,13 @@ export class LookupTreeDrafter implements Drafter {
       this.estimates.chance(this.method),
       most,
     )
-    if (!current) this.#wait.end(sequence, nodes.length > 0)
+    this.#wait.look(sequence, Number(nodes.length > 0))
     if (nodes.length === 0) return undefined
     const offer: Offer = { method: this.method, gains: nodes.map(({ chance }) => chance) }
     return {
-      offer: current ? this.#wait.discounted(offer) : offer,
+      offer: current ? this.#wait.hope(offer, 1) : offer,
       most: nodes.length,
       add: (step, depth) => {
-        if (step.isAhead) this.#wait.begin(sequence)
         const { parents, values } = layOut(nodes.slice(0, depth))
         addGuess(step, sequence, { tokens: values.map(({ token }) => token), parents })
       },

@@ -29,23 +29,26 @@ describe('planAhead', () => {
   }
 
   it('waits for the tokens of who lets a model draft, if lookup may copy instead', () => {
-    const policy: Policy = {
-      choose: ({ contenders }) =>
-        contenders.map(({ offers }) => (offers.length > 0 ? { method: 'draft', depth: 3 } : OFF)),
-    }
-    const isPlannedAhead = (numLookedUp: number, accepted: number): boolean => {
-      const scheduler = new Scheduler({ ...config, policy })
+    /** After lookups of which so many tokens of four were accepted, in a text where a copy may begin any time. */
+    const isPlannedAhead = (accepted: number): boolean => {
+      const scheduler = new Scheduler(config)
+      for (let rows = 1; rows <= 40; rows++) {
+        scheduler.cost.target.measure(rows, 10 + rows)
+        scheduler.cost.of('draft').measure(rows, 2)
+      }
       const prompt = Array.from({ length: 10 }, (_, i) => 100 + i)
       const sequence = start(scheduler, request(10, { prompt, maxTokens: 100, speculation: 'auto' }))
+      for (let i = 0; i < 40; i++) {
+        const draft = { depth: 4, accepted: 4 }
+        scheduler.estimates.observe(sequence, 'draft', draft)
+        scheduler.estimates.observe(sequence, 'lookup', { depth: 4, accepted, evidence: 1 })
+      }
       const step = scheduler.plan()!
-      expect(step.choices.get(sequence)).toMatchObject({ method: 'draft', depth: 3 })
-      for (let i = 0; i < numLookedUp; i++)
-        scheduler.estimates.observe(sequence, 'lookup', { depth: 4, accepted })
+      expect(step.choices.get(sequence)).toMatchObject({ method: 'draft' })
       return scheduler.planAhead(step) !== undefined
     }
-    expect(isPlannedAhead(0, 0)).toBe(false) // nothing is known of copies in this text
-    expect(isPlannedAhead(20, 4)).toBe(false)
-    expect(isPlannedAhead(20, 0)).toBe(true)
+    expect(isPlannedAhead(4)).toBe(false)
+    expect(isPlannedAhead(0)).toBe(true)
   })
 
   describe('behind a lookup', () => {

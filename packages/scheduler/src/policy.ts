@@ -47,6 +47,8 @@ export interface Choice {
   method: Method | 'off'
   /** Rows that the target verifies beside the sequence's own. */
   depth: number
+  /** It is the offer that waits for the tokens of the step in flight. */
+  waits?: true
 }
 
 export const OFF: Choice = { method: 'off', depth: 0 }
@@ -59,6 +61,8 @@ export interface Offer {
    * chance that all nodes on the way to the i-th are accepted, so that the first n are a tree for every n.
    */
   gains: readonly number[]
+  /** It waits for the tokens of the step in flight: chance that they leave anything to guess. Absent: it does not. */
+  chance?: number
   /** The step waits so long, in ms, for tokens that these guesses, or the grammar that judges them, need to know. */
   waitMs?: number
   /** Of what drafts on the GPU. Absent where guesses cost nothing. */
@@ -72,7 +76,7 @@ export interface Offer {
   }
 }
 
-/** A sequence that may speculate in this step, with at most one offer of each drafter. */
+/** A sequence that may speculate in this step, with at most one offer of each drafter, and one more that waits. */
 export interface Contender {
   offers: readonly Offer[]
 }
@@ -119,5 +123,13 @@ export const passesOf = ({ drafting }: Offer): readonly number[] =>
 export const numPassesOf = (offer: Offer, numRows: number): number =>
   1 + Math.max(-1, ...passesOf(offer).slice(0, numRows))
 
+/** The offer of a drafter; of two, the one that does not wait. */
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>
   offers.find(offer => offer.method === method)
+
+export const isChosen = ({ method, chance }: Offer, choice: Choice): boolean =>
+  method === choice.method && (chance !== undefined) === (choice.waits ?? false)
+
+/** The first `depth` rows of an offer. */
+export const choiceOf = ({ method, chance }: Offer, depth: number): Choice =>
+  chance === undefined ? { method, depth } : { method, depth, waits: true }

@@ -9,7 +9,7 @@ import { DraftPlanner, type DraftPlannerConfig, NO_PREFILL } from './draft-plann
 import type { Estimates } from './estimates'
 import { GoodputPolicy } from './goodput-policy'
 import { addDecodeRows, addPrefillRows } from './passes'
-import { DRAFT_MODELS, isOfCpu, MAX_DEPTH, MAX_NODES, type Method, netOf, OFF, type Policy } from './policy'
+import { DRAFT_MODELS, isOfCpu, MAX_DEPTH, MAX_NODES, type Method, OFF, type Policy } from './policy'
 import { prefillBudget } from './prefill-budget'
 import { type Progress, Sequence, type SequenceRequest, type TokenSource } from './sequence'
 import { emptyStep, type Row, type Step, type Verdict } from './step'
@@ -241,34 +241,16 @@ export class Scheduler {
       // What its grammar allows depends on the tokens.
       sequence.request.constraint === undefined &&
       this.#config.guess?.(sequence, 1) === undefined
-    if (this.#running.length === 0 || this.#joining() || this.#mayCopyInstead(current)) return undefined
+    if (this.#running.length === 0 || this.#joining()) return undefined
     if (!this.#running.every(({ numInFlight }) => numInFlight > 0)) return undefined
     for (const sequence of this.#running) this.#growAhead(sequence)
     if (!this.#running.every(blind)) return undefined
     const step = emptyStep(true)
     const late = this.#drafts.plan(step, this.#running, NO_PREFILL, current)
-    // Guesses of the CPU are worth waiting for, and need the tokens.
+    // Guesses of the CPU, or the chance of them, are worth waiting for: they need the tokens.
     if (step.guesses.length > 0) return undefined
-    if (this.#mayCopyInstead(step)) return undefined
     addDecoding(step, this.#running, late)
     return this.#send(step)
-  }
-
-  /**
-   * Whether a model drafts for somebody whose text is copied as well, as far as is known: in the tokens that are out a
-   * copy may begin, and lookup would write it in a fraction of the time.
-   */
-  #mayCopyInstead({ choices }: Step): boolean {
-    const worth = (method: Method, sequence: Sequence): number =>
-      this.estimates.firsts(method, sequence).reduce((sum, chance) => sum + chance, 0)
-    return [...choices].some(
-      ([sequence, { method }]) =>
-        sequence.request.speculation === 'auto' &&
-        method !== 'off' &&
-        netOf(method) !== undefined &&
-        (!this.estimates.knows('lookup', sequence) ||
-          worth('lookup', sequence) > worth(method, sequence) / 2),
-    )
   }
 
   #send(step: Step): Step {

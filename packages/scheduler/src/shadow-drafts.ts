@@ -32,12 +32,14 @@ export class ShadowDrafts {
     const shadow = this.#shadows.get(sequence)
     if (!shadow) return
     const { method, start, tokens, evidence } = shadow
-    const known = Math.min(tokens.length, sequence.length - start)
+    // The token that ends an answer says nothing of guesses: how long answers are is counted by itself.
+    const numKnown = sequence.length - start - Number(sequence.finishReason === 'stop')
+    const depth = Math.min(tokens.length, numKnown)
     let held = 0
-    while (held < known && tokens[held] === sequence.tokens[start + held]) held++
-    if (held === known && known < tokens.length && !sequence.finishReason) return
+    while (held < depth && tokens[held] === sequence.tokens[start + held]) held++
+    if (held === numKnown && held < tokens.length && !sequence.finishReason) return
     this.#shadows.delete(sequence)
-    this.estimates.observe(sequence, method, { depth: tokens.length, accepted: held, evidence })
+    this.estimates.observe(sequence, method, { depth, accepted: held, evidence })
   }
 
   forget(sequence: Sequence): void {

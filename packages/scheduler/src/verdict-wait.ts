@@ -1,32 +1,41 @@
 /**
- * What it costs, and what it is worth, to wait for the verdict of the step in flight with guesses that need its tokens:
- * it is chosen by guesses that follow older tokens, and when the tokens are there, there may be none.
+ * Guesses that need the tokens of the step in flight: to use them is to wait for its verdict, which costs time, and only
+ * then is it known whether there are any. How likely that is depends on what is found behind the tokens before: it is
+ * counted at every step, waited or not, since the tokens come in the end.
  */
 import type { Offer } from './policy'
 import type { Sequence } from './sequence'
 
-const DECAY = 0.9
+const DECAY = 0.95
+/** Before anything was counted. */
+const CHANCE = { none: 0.5, some: 1 }
 
 export class VerdictWait {
-  readonly #waiting = new WeakSet<Sequence>()
-  /** Share of the waits that were worth it. */
-  #coverage = 1
+  readonly #looks = new WeakMap<Sequence, { length: number; found: number }>()
+  /** That there will be a guess, by what was found a verdict earlier. */
+  readonly #chances = new Map<number, number>()
 
   /** `ms`: what a step loses that waits. */
   constructor(readonly ms: () => number) {}
 
-  /** The offer, discounted; choosing it is to wait. */
-  discounted(offer: Offer): Offer {
-    return { ...offer, gains: offer.gains.map(gain => gain * this.#coverage), waitMs: this.ms() }
+  /** What is found for a sequence by the tokens that are known: 0 is nothing, other numbers are kinds of finds. */
+  look(sequence: Sequence, found: number): void {
+    const before = this.#looks.get(sequence)
+    const { length } = sequence
+    if (before?.length === length) return
+    if (before) {
+      const chance = DECAY * this.#chanceAfter(before.found) + (1 - DECAY) * Number(found > 0)
+      this.#chances.set(before.found, chance)
+    }
+    this.#looks.set(sequence, { length, found })
   }
 
-  begin(sequence: Sequence): void {
-    this.#waiting.add(sequence)
+  /** What may be offered once the tokens are there, where `found` is what is found without them. */
+  hope(offer: Offer, found: number): Offer {
+    return { ...offer, chance: this.#chanceAfter(found), waitMs: this.ms() }
   }
 
-  /** The tokens are there: whether there was a guess. */
-  end(sequence: Sequence, found: boolean): void {
-    if (!this.#waiting.delete(sequence)) return
-    this.#coverage = DECAY * this.#coverage + (1 - DECAY) * Number(found)
+  #chanceAfter(found: number): number {
+    return this.#chances.get(found) ?? (found > 0 ? CHANCE.some : CHANCE.none)
   }
 }
