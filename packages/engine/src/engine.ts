@@ -291,10 +291,10 @@ export class Engine {
     const { runner, gate } = this.#parts
     const scheduler = this.#scheduler
     let current: SubmittedStep | undefined
-    let lastEnd = 0
+    let lastEnd: number | undefined
     try {
       while (!this.#failure) {
-        if (!current) await gate.pass()
+        if (!current && (await gate.pass())) lastEnd = undefined
         const begin = performance.now()
         this.#dropLeaving()
         for (const sequence of scheduler.admit()) this.#admit(sequence)
@@ -311,9 +311,10 @@ export class Engine {
           outcome.verdicts = await constrained(outcome.verdicts)
           const waitEnd = performance.now()
           // Of two steps in flight, each has the time from the end of the one before.
-          const stepMs = waitEnd - Math.max(current.submittedAt, lastEnd)
+          const stepMs = waitEnd - Math.max(current.submittedAt, lastEnd ?? 0)
+          const costMs = lastEnd === undefined ? undefined : waitEnd - lastEnd
           lastEnd = waitEnd
-          this.#finish(current.step, outcome, stepMs, waitBegin - begin)
+          this.#finish(current.step, outcome, stepMs, waitBegin - begin, costMs)
         }
         current = next
       }
@@ -339,10 +340,10 @@ export class Engine {
     this.#scorings.restart(sequence)
   }
 
-  /** Takes in what a step gave. */
-  #finish(step: Step, outcome: StepOutcome, stepMs: number, planMs: number): void {
+  /** Takes in what a step gave. `costMs`: from the end of the one before, if that came just before. */
+  #finish(step: Step, outcome: StepOutcome, stepMs: number, planMs: number, costMs?: number): void {
     const begin = performance.now()
-    const progress = this.#scheduler.commit(step, outcome.verdicts, stepMs)
+    const progress = this.#scheduler.commit(step, outcome.verdicts, costMs)
     const timings = { stepMs, cpuMs: planMs + performance.now() - begin }
     this.#counters.observe(progress, outcome, timings)
     if (this.#feed.isHeard) this.#tell(step, progress, stepMs)

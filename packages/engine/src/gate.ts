@@ -21,12 +21,13 @@ export class Gate {
     this.#opened()
   }
 
-  /** For the loop, between steps. */
-  async pass(): Promise<void> {
-    if (!this.#isClosed) return
+  /** For the loop, between steps. Whether it was held up. */
+  async pass(): Promise<boolean> {
+    if (!this.#isClosed) return false
     this.#reached()
     await new Promise<void>(resolve => {
       this.#opened = resolve
     })
+    return true
   }
 }

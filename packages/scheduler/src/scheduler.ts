@@ -259,9 +259,12 @@ export class Scheduler {
     return step
   }
 
-  /** Takes in the GPU's verdicts. Returns what each sequence gained; finished ones have left the scheduler. */
-  commit(step: Step, verdicts: readonly Verdict[], stepMs: number): Progress[] {
-    this.cost.observeStep(step, stepMs)
+  /**
+   * Takes in the GPU's verdicts. Returns what each sequence gained; finished ones have left the scheduler. `ms`: from the
+   * end of the step before; undefined where it tells nothing, since something else came between.
+   */
+  commit(step: Step, verdicts: readonly Verdict[], ms: number | undefined): Progress[] {
+    if (ms !== undefined) this.cost.observeStep(step, ms)
     for (const { sequence, depth } of step.targetPass.verdicts) sequence.numInFlight -= depth + 1
     // A step planned ahead counted from the lengths that the sequences have now.
     const positionOf = ({ sequence, position }: Row): number =>
