@@ -11,7 +11,6 @@ import {
   type Choice,
   choiceOf,
   type DraftNet,
-  MAX_DEPTH,
   MAX_NODES,
   type Method,
   netOf,
@@ -94,15 +93,17 @@ export function bestChoices(situation: Situation): Choice[] {
   const ranking = new Ranking(situation, priced)
   let rowsOfBest = new Uint8Array()
   let numRows = new Uint8Array()
-  // Draft passes come one behind the other: the time of each is shared by all who draft so far.
-  for (let passes = 0; passes <= ranking.numPasses; passes++) {
-    const before = numRows
-    numRows = rowsOfBestOffers(situation, ranking, passes, best.goodput)
-    if (passes > 0 && numRows.every((rows, i) => rows === before[i])) continue
-    const prefix = bestPrefix(situation, ranking, numRows)
-    if (prefix.goodput <= best.goodput) continue
-    best = prefix
-    rowsOfBest = numRows
+  // Draft passes come one behind the other: the time of each is shared by all who draft so far. So is a wait.
+  for (const waits of priced.some(offer => offer.waits) ? [false, true] : [false]) {
+    for (let passes = 0; passes <= ranking.numPasses; passes++) {
+      const before = numRows
+      numRows = rowsOfBestOffers(situation, ranking, { passes, waits, rate: best.goodput })
+      if (passes > 0 && numRows.every((rows, i) => rows === before[i])) continue
+      const prefix = bestPrefix(situation, ranking, numRows)
+      if (prefix.goodput <= best.goodput) continue
+      best = prefix
+      rowsOfBest = numRows
+    }
   }
   const { owners, offerAt, rowAt } = ranking
   for (let place = 0; place < best.end; place++) {
@@ -219,25 +220,31 @@ function bestPrefix(
 /**
  * Of each contender the offer that leaves most when its time is paid for in tokens, at the goodput reached so far
  * (Dinkelbach's way to maximise a ratio): how many rows of it may be used, and none of the others, where draft models run
- * `numPasses` times.
+ * `limits.passes` times, and the step waits or does not.
  */
 function rowsOfBestOffers(
   { baseRows, prefillRows, cost, contenders }: Situation,
   { priced, owners }: Ranking,
-  numPasses: number,
-  rate: number,
+  limits: { passes: number; waits: boolean; rate: number },
 ): Uint8Array<ArrayBuffer> {
+  const { rate } = limits
+  const numContenders = contenders.length
   const passRows = baseRows + prefillRows
-  const rowMs = (cost.target.at(passRows + MAX_DEPTH) - cost.target.at(passRows)) / MAX_DEPTH
+  // Of one contender, as if all had as many.
+  const rowsMs = Array.from({ length: MAX_NODES + 1 }, (_, rows) => {
+    return (cost.target.at(passRows + rows * numContenders) - cost.target.at(passRows)) / numContenders
+  })
   const numRows = new Uint8Array(priced.length)
   let best = { owner: -1, at: 0, net: 0 }
-  for (const [at, { gains, chance, waitMs, passes, passMs }] of priced.entries()) {
-    const ownPassMs = passMs ? passMs.at(contenders.length) / contenders.length : 0
-    let net = -rate * waitMs
+  for (const [at, { gains, chance, waits, waitMs, passes, passMs }] of priced.entries()) {
+    if (waits && !limits.waits) continue
+    const ownPassMs = passMs ? passMs.at(numContenders) / numContenders : 0
+    let net = waits ? 0 : -rate * waitMs
     // Rows are priced alike, some cost nothing: what seems to lose the least may win.
     let most = Number.NEGATIVE_INFINITY
     let row = 0
-    for (; row < gains.length && passes[row]! < numPasses; row++) {
+    for (; row < gains.length && passes[row]! < limits.passes; row++) {
+      const rowMs = rowsMs[row + 1]! - rowsMs[row]!
       net += chance * (gains[row]! - rate * rowMs) - (passes[row]! < 0 ? 0 : rate * ownPassMs)
       most = Math.max(most, net)
     }

@@ -20,6 +20,7 @@ import {
 /** An offer and what its rows cost, of one shape whoever drafts: a decision counts some thousand rows. */
 export class PricedOffer {
   readonly gains: readonly number[]
+  readonly waits: boolean
   readonly chance: number
   readonly waitMs: number
   /** Of each row the draft pass that takes one more row for it; -1: none does. */
@@ -35,6 +36,7 @@ export class PricedOffer {
     const { method, gains, drafting, chance = 1, waitMs = 0 } = offer
     const net = drafting && netOf(method)
     this.gains = gains
+    this.waits = offer.chance !== undefined
     this.chance = chance
     this.waitMs = waitMs
     this.passes = passesOf(offer)
