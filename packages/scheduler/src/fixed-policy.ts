@@ -28,6 +28,7 @@ export class FixedPolicy implements Policy {
     let free = freeRows
     return contenders.map(contender => {
       const offer = this.#offer(contender)
+      // A wait that is most likely for nothing.
       if (!offer || (offer.chance ?? 1) < 0.5) return OFF
       const depth = Math.min(this.#depth, free, offer.gains.length)
       free -= depth
