@@ -1,8 +1,7 @@
 /** The built chat page, driven as a person does it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { chromium, expect, type Locator, type Page, test } from '@playwright/test'
-import { findBrowser, launchArgs } from '../scripts/browser.mjs'
+import { expect, type Locator, type Page, test } from '@playwright/test'
 import { MisbehavingServer } from './bad-input/misbehaving-server'
 import { takeApart } from './bad-input/odd-model'
 import { requantise } from './bench/requantise'
@@ -318,26 +317,6 @@ test('fits a narrow page', async () => {
     await expect(page.getByTestId('panel-toggle')).toBeFocused()
   } finally {
     await page.setViewportSize({ width: 1280, height: 800 })
-  }
-})
-
-test('without WebGPU, says so', async () => {
-  const executablePath = await findBrowser()
-  const args = launchArgs({ webgpu: false })
-  const browser = await chromium.launch({ args, ...(executablePath ? { executablePath } : {}) })
-  try {
-    const bare = await browser.newPage()
-    await bare.goto(page.url())
-    await expect(bare.getByRole('alert')).toContainText('WebGPU has no graphics card to run on')
-    await expect(bare.getByRole('alert')).toContainText('chrome://flags')
-    await expect(bare.getByRole('status')).toHaveText('No model is loaded')
-    await bare.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'))
-    await bare.reload()
-    await expect(bare.getByRole('alert')).toContainText('This browser has no WebGPU')
-    await expect(bare.getByRole('alert')).toContainText('Chrome and Edge from version 113')
-    await expect(bare.getByTestId('prompt')).toBeHidden()
-  } finally {
-    await browser.close()
   }
 })
 

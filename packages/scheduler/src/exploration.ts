@@ -15,6 +15,7 @@ import {
   OFF,
   offerOf,
   type Situation,
+  waitsForTokens,
 } from './policy'
 
 const TOLL = 0.005
@@ -77,7 +78,7 @@ export class Exploration {
     // What needs tokens that are out cannot be tried.
     const offered = new Set(
       situation.contenders.flatMap(({ offers }) =>
-        offers.flatMap(({ method, chance }) => (chance === undefined ? method : [])),
+        offers.flatMap(offer => (waitsForTokens(offer) ? [] : offer.method)),
       ),
     )
     for (const choice of probesAround(deepest(best), offered)) {

@@ -165,11 +165,17 @@ class Ranking {
   readonly offerAt: Uint32Array
   readonly rowAt: Uint8Array
   numPasses = 0
+  /** What each further row of one contender costs, as if all had as many. */
+  readonly rowMs: readonly number[]
 
   constructor(
-    { contenders }: Situation,
+    { contenders, baseRows, prefillRows, cost }: Situation,
     readonly priced: readonly PricedOffer[],
   ) {
+    const passMs = Array.from({ length: MAX_NODES + 1 }, (_, rows) =>
+      cost.target.at(baseRows + prefillRows + rows * contenders.length),
+    )
+    this.rowMs = passMs.slice(1).map((ms, row) => (ms - passMs[row]!) / contenders.length)
     this.owners = contenders.flatMap(({ offers }, i) => offers.map(() => i))
     // A number for each row, its loss in front of its place in the offers: a sort without a comparison function.
     const numOffers = priced.length
@@ -223,29 +229,22 @@ function bestPrefix(
  * `limits.passes` times, and the step waits or does not.
  */
 function rowsOfBestOffers(
-  { baseRows, prefillRows, cost, contenders }: Situation,
-  { priced, owners }: Ranking,
+  { contenders: { length: numContenders } }: Situation,
+  { priced, owners, rowMs }: Ranking,
   limits: { passes: number; waits: boolean; rate: number },
 ): Uint8Array<ArrayBuffer> {
   const { rate } = limits
-  const numContenders = contenders.length
-  const passRows = baseRows + prefillRows
-  // Of one contender, as if all had as many.
-  const rowsMs = Array.from({ length: MAX_NODES + 1 }, (_, rows) => {
-    return (cost.target.at(passRows + rows * numContenders) - cost.target.at(passRows)) / numContenders
-  })
   const numRows = new Uint8Array(priced.length)
   let best = { owner: -1, at: 0, net: 0 }
   for (const [at, { gains, chance, waits, waitMs, passes, passMs }] of priced.entries()) {
     if (waits && !limits.waits) continue
     const ownPassMs = passMs ? passMs.at(numContenders) / numContenders : 0
     let net = waits ? 0 : -rate * waitMs
-    // Rows are priced alike, some cost nothing: what seems to lose the least may win.
+    // Others may take fewer rows than it is priced for: what seems to lose the least may win.
     let most = Number.NEGATIVE_INFINITY
     let row = 0
     for (; row < gains.length && passes[row]! < limits.passes; row++) {
-      const rowMs = rowsMs[row + 1]! - rowsMs[row]!
-      net += chance * (gains[row]! - rate * rowMs) - (passes[row]! < 0 ? 0 : rate * ownPassMs)
+      net += chance * (gains[row]! - rate * rowMs[row]!) - (passes[row]! < 0 ? 0 : rate * ownPassMs)
       most = Math.max(most, net)
     }
     const isFirst = owners[at] !== best.owner

@@ -15,6 +15,7 @@ import {
   type Offer,
   passesOf,
   type Situation,
+  waitsForTokens,
 } from './policy'
 
 /** An offer and what its rows cost, of one shape whoever drafts: a decision counts some thousand rows. */
@@ -36,7 +37,7 @@ export class PricedOffer {
     const { method, gains, drafting, chance = 1, waitMs = 0 } = offer
     const net = drafting && netOf(method)
     this.gains = gains
-    this.waits = offer.chance !== undefined
+    this.waits = waitsForTokens(offer)
     this.chance = chance
     this.waitMs = waitMs
     this.passes = passesOf(offer)

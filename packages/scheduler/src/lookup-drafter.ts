@@ -34,11 +34,10 @@ export class LookupDrafter implements Drafter {
     if (!current) return numFound > 0 ? [this.#byCpu(sequence, guess, numFound)] : []
     // Behind a token that stood nowhere before, a match has no other token to go by.
     const hoped = numFound > 0 ? guess : { tokens: [], evidence: 1 }
-    const waiting = this.#byCpu(sequence, hoped, most)
-    const proposals = [{ ...waiting, offer: this.#wait.hope(waiting.offer, matched) }]
-    if (numFound > 0 && current.choices.get(sequence)?.method === this.method)
-      proposals.unshift(this.#byGpu(sequence, guess, most))
-    return proposals
+    const proposal = this.#byCpu(sequence, hoped, most)
+    const waiting = { ...proposal, offer: this.#wait.hope(proposal.offer, matched) }
+    const isBehindOwn = numFound > 0 && current.choices.get(sequence)?.method === this.method
+    return isBehindOwn ? [this.#byGpu(sequence, guess, most), waiting] : [waiting]
   }
 
   #byCpu(sequence: Sequence, guess: Guess, most: number): Proposal {

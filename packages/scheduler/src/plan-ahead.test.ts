@@ -30,7 +30,7 @@ describe('planAhead', () => {
 
   it('waits for the tokens of who lets a model draft, if lookup may copy instead', () => {
     /** After lookups of which so many tokens of four were accepted, in a text where a copy may begin any time. */
-    const isPlannedAhead = (accepted: number): boolean => {
+    const isPlannedAhead = (accepted: number | undefined): boolean => {
       const scheduler = new Scheduler(config)
       for (let rows = 1; rows <= 40; rows++) {
         scheduler.cost.target.measure(rows, 10 + rows)
@@ -41,7 +41,8 @@ describe('planAhead', () => {
       for (let i = 0; i < 40; i++) {
         const draft = { depth: 4, accepted: 4 }
         scheduler.estimates.observe(sequence, 'draft', draft)
-        scheduler.estimates.observe(sequence, 'lookup', { depth: 4, accepted, evidence: 1 })
+        if (accepted !== undefined)
+          scheduler.estimates.observe(sequence, 'lookup', { depth: 4, accepted, evidence: 1 })
       }
       const step = scheduler.plan()!
       expect(step.choices.get(sequence)).toMatchObject({ method: 'draft' })
@@ -49,6 +50,8 @@ describe('planAhead', () => {
     }
     expect(isPlannedAhead(4)).toBe(false)
     expect(isPlannedAhead(0)).toBe(true)
+    // Nothing is known of copies in this text: a draft that always holds is worth more than what is first believed.
+    expect(isPlannedAhead(undefined)).toBe(true)
   })
 
   describe('behind a lookup', () => {

@@ -127,9 +127,14 @@ export const numPassesOf = (offer: Offer, numRows: number): number =>
 export const offerOf = ({ offers }: Contender, method: Choice['method']): Offer | undefined =>
   offers.find(offer => offer.method === method)
 
-export const isChosen = ({ method, chance }: Offer, choice: Choice): boolean =>
-  method === choice.method && (chance !== undefined) === (choice.waits ?? false)
+/** Whether it waits for the tokens of the step in flight. */
+export const waitsForTokens = ({ chance }: Offer): boolean => chance !== undefined
+
+export const isChosen = (offer: Offer, { method, waits }: Choice): boolean =>
+  offer.method === method && waitsForTokens(offer) === (waits ?? false)
 
 /** The first `depth` rows of an offer. */
-export const choiceOf = ({ method, chance }: Offer, depth: number): Choice =>
-  chance === undefined ? { method, depth } : { method, depth, waits: true }
+export function choiceOf(offer: Offer, depth: number): Choice {
+  const { method } = offer
+  return waitsForTokens(offer) ? { method, depth, waits: true } : { method, depth }
+}
