@@ -5,6 +5,7 @@ import {
   type DraftModel,
   type DraftNet,
   type DraftPass,
+  MAX_DEPTH,
   type Scheduler,
 } from '@foretoken/scheduler'
 import type { Runner } from './runner'
@@ -12,6 +13,9 @@ import { Trial } from './trial'
 
 /** The order in which cells are worth having; the rest is filled in by live steps. */
 const TARGET_ROWS = [1, 5, 9, 3, 17, 2, 4, 7, 13]
+/** Of several requests in one step. */
+const ROWS_OF_MANY = [33, 65]
+const CONTEXT = 24
 /** Of each the least counts: what else the machine does makes a step slower, nothing makes it faster. */
 const ROUNDS = 3
 const DRAFT_PASSES = 4
@@ -34,13 +38,14 @@ interface Job {
 export async function calibrate(calibration: Calibration): Promise<void> {
   const { runner, scheduler, vocab, budgetMs, signal, onProgress } = calibration
   const models = DRAFT_MODELS.slice(0, runner.drafts.length)
-  const trial = new Trial(runner, vocab)
+  const targetRows = [...TARGET_ROWS, ...ROWS_OF_MANY.filter(rows => mayRun(rows, runner))]
+  const trial = new Trial(runner, vocab, { context: CONTEXT, maxRows: Math.max(...targetRows) })
   // The first step of a shape pays for what the driver does lazily.
   await trial.time(
     trial.verify(0),
     models.map(net => trial.catchUp(net, 1)),
   )
-  const jobs = jobsOf(runner, scheduler, trial, models)
+  const jobs = jobsOf(runner, scheduler, trial, { models, targetRows })
   // Off, and one pass of whatever drafts, are always measured.
   const numNeeded = 1 + models.length + (runner.numHeads > 0 ? 1 : 0)
   const begin = performance.now()
@@ -56,11 +61,18 @@ export async function calibrate(calibration: Calibration): Promise<void> {
   for (const [i, ms] of least.entries()) jobs[i]!.keep(ms)
 }
 
+/** Whether as many requests as may run, with a draft of MAX_DEPTH / 2 each, have so many rows; and whether they fit. */
+function mayRun(rows: number, { resident: { sizes } }: Runner): boolean {
+  const { maxConcurrent, maxRows, maxSamples, contextLength } = sizes
+  const most = maxConcurrent * (1 + MAX_DEPTH / 2)
+  return rows <= Math.min(most, maxRows, maxSamples, contextLength - CONTEXT - 1)
+}
+
 function jobsOf(
   { numHeads }: Runner,
   { cost }: Scheduler,
   trial: Trial,
-  models: readonly DraftModel[],
+  { models, targetRows }: { models: readonly DraftModel[]; targetRows: readonly number[] },
 ): Job[] {
   const ofTarget = (rows: number): Job => ({
     time: () => trial.time(trial.verify(rows - 1)),
@@ -71,7 +83,7 @@ function jobsOf(
     // A pass cannot cost nothing, however the noise fell.
     keep: ms => cost.of(net).measure(rows, Math.max(ms - cost.target.at(1), ms / 100) / passes),
   })
-  const [first, ...others] = TARGET_ROWS
+  const [first, ...others] = targetRows
   return [
     ofTarget(first!),
     ...(numHeads > 0 ? [ofDraft('heads', numHeads, trial.heads(numHeads), DRAFT_PASSES)] : []),
