@@ -47,7 +47,7 @@ export async function* forcedAcceptance(
   const runs = new Map<Mode, Run[]>(modes.map(mode => [mode, []]))
   for (let round = 0; round < rounds; round++) {
     for (const [mode, done] of runs) {
-      drafter.p = mode.p ?? 0
+      drafter.p = mode.p
       const run = await generate(engine, mode, numTokens)
       if (mode.p === undefined) drafter.expected = run.tokens
       if (run.tokens.join() !== drafter.expected.join()) throw new Error('Speculation changed the tokens.')
@@ -61,7 +61,8 @@ export async function* forcedAcceptance(
 /** One throw of the dice for each place: what is right at some p is right at every greater one, at any depth. */
 class ForcedDrafter {
   expected: number[] = []
-  p = 0
+  /** Undefined: it is not there, and steps are planned ahead as where nobody guesses on the CPU. */
+  p: number | undefined
   readonly #dice: number[]
 
   constructor() {
@@ -69,11 +70,13 @@ class ForcedDrafter {
     this.#dice = Array.from({ length: CONTEXT }, random)
   }
 
-  guess(sequence: Sequence, depth: number): Guess {
+  guess(sequence: Sequence, depth: number): Guess | undefined {
+    const { p } = this
+    if (p === undefined) return undefined
     const from = sequence.length - sequence.promptLength
     const wrong = (id: number): number => (id === 0 ? 1 : id - 1)
     const right = this.expected.slice(from, from + depth)
-    return { tokens: right.map((id, i) => (this.#dice[from + i]! < this.p ? id : wrong(id))) }
+    return { tokens: right.map((id, i) => (this.#dice[from + i]! < p ? id : wrong(id))) }
   }
 }
 
