@@ -43,6 +43,8 @@ export interface SplitTile {
   outputs: number
   /** Groups of 16 columns in a round, at most: 1, 2 or 4. */
   ahead: number
+  /** Of an output's 16-byte chunks in a round, at most, where a group has several; default 8. */
+  chunks?: number
 }
 
 /** Of matrices that have so many outputs at most. */
@@ -124,8 +126,8 @@ const FEW_OUTPUTS = 3583
 /**
  * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. A matrix of few
  * outputs keeps a GPU busy only where a thread has one row and one output of them; where there are many, each weight that
- * a thread has unpacked should serve more. The fastest of those tried on an H100: results/h100/products.json, and
- * tiles.json for what was not tried since.
+ * a thread has unpacked should serve more. The fastest of those tried on an H100 (results/h100/products.json) and an
+ * H200 (results/h200/splicing.json).
  */
 const narrow: SplitCut = {
   upTo: FEW_OUTPUTS,
@@ -151,7 +153,7 @@ const wide: SplitCut = {
     splitTile(1, 1, 8, 2, 4),
     splitTile(2, 2, 8, 2, 2),
     splitTile(4, 4, 8, 2, 2),
-    splitTile(8, 8, 16, 2, 2),
+    { ...splitTile(8, 8, 16, 2, 2), chunks: 2 },
   ],
 }
 

@@ -24,6 +24,11 @@ it('takes few rows and outputs per thread where a matrix has few outputs', () =>
   expect(variants(128_256, 2048)[3]).toMatchObject({ groups: 4008, groupsPerTile: 1, params: { TILE: 8 } })
 })
 
+it('asks no further ahead than a tile holds chunks, and for one group at least', () => {
+  const ahead = (format: WeightFormat) => variants(28_672, 4096, { format })[3]!.params.AHEAD
+  expect((['q4_0', 'q8_0', 'f16', 'f32'] as const).map(ahead)).toEqual([2, 2, 1, 1])
+})
+
 it('asks less far ahead where workgroups have little memory, and leaves out tiles that have no room at all', () => {
   const tile = (rows: number, outputs: number) => ({ rows, threadRows: rows, lanes: 16, outputs, ahead: 4 })
   const own = [{ upTo: Number.POSITIVE_INFINITY, tiles: [tile(1, 1), tile(4, 2), tile(8, 2), tile(8, 4)] }]

@@ -23,7 +23,7 @@ export interface Product {
 
 const VECTOR_BYTES = 16
 const X_VECTORS = 4
-/** Of a thread and output in a round, at most: those of the round before are held as well. */
+/** Of a thread and output in a round, if the tile does not say: those of the round before are held as well. */
 const MAX_CHUNKS = 8
 
 /** By ascending tile, without those whose workgroups have no room. One row has room wherever WebGPU runs. */
@@ -37,7 +37,7 @@ function variantOf(
   tile: SplitTile,
   { matrix, matrices, integers, limits }: Product,
 ): SplitVariant | undefined {
-  const { rows, threadRows, lanes, outputs, ahead } = tile
+  const { rows, threadRows, lanes, outputs, ahead, chunks = MAX_CHUNKS } = tile
   const perMatrix = Math.max(1, outputs / matrices)
   const columns = paddedColumns(matrix.columns)
   const slices = numSegments(columns)
@@ -46,7 +46,7 @@ function variantOf(
   const fits = (round: number): boolean =>
     slices * Math.max(partials, (threadRows * round * vectors + 1) * VECTOR_BYTES) <=
     limits.maxComputeWorkgroupStorageSize
-  const most = Math.min(ahead, MAX_CHUNKS / formatParams[matrix.format].GROUP_CHUNKS)
+  const most = Math.min(ahead, Math.max(1, chunks / formatParams[matrix.format].GROUP_CHUNKS))
   const round = [4, 2, 1].find(each => each <= most && fits(each))
   if (!round || lanes * slices > limits.maxComputeInvocationsPerWorkgroup) return undefined
   return {
