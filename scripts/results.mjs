@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { matrixBlocks } from './matrix-table.mjs'
+import { matrixTable } from './matrix-table.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'results')
@@ -95,6 +95,33 @@ function decode(device) {
     table(['model', ...modes], rows),
     `\nA plain step is ${Math.round(value(models[0], 'off', 'dispatches_per_token'))} dispatches and`,
     `${value(models[0], 'off', 'creates_per_step')} create calls, and spends ${Math.min(...share)} to ${Math.max(...share)} % of its time outside the GPU.`,
+  ].join('\n')
+}
+
+/** Models of known dimensions, whose drafter knows the answer: the price of verifying alone. */
+function shapes(device) {
+  const result = readSuite(device, 'shapes')
+  const models = [...new Set(result.rows.map(({ model, format }) => `${model} ${format}`))]
+  const modes = result.rows.filter(
+    row => row.metric === 'speed_over_off' && `${row.model} ${row.format}` === models[0],
+  )
+  const rows = models.map(model => {
+    const own = result.rows.filter(row => `${row.model} ${row.format}` === model)
+    const off = own.find(row => row.speculation === 'off')
+    const ratios = modes.map(({ depth, acceptance }) => {
+      const isMode = row => row.depth === depth && row.acceptance === acceptance
+      return own.find(row => row.metric === 'speed_over_off' && isMode(row)).value.toFixed(2)
+    })
+    return [model, off.value.toFixed(0), ...ratios]
+  })
+  return [
+    `**Large models** (\`npm run bench -- decode --shape\`; ${source(result)}): random weights, one request, greedy, and a drafter on`,
+    'the CPU that knows the answer and is right with the given probability: what verifying costs. Speed over off, whose steps,',
+    'unlike these, are planned before the last one’s tokens are there.\n',
+    table(
+      ['model', 'off tokens/s', ...modes.map(({ depth, acceptance }) => `depth ${depth}, p = ${acceptance}`)],
+      rows,
+    ),
   ].join('\n')
 }
 
@@ -380,7 +407,11 @@ const devices = [
   {
     device: 'h100',
     heading: 'NVIDIA H100 (Dawn in Node, Vulkan)',
-    suites: { exactness, kernels, ...matrixBlocks({ readSuite, source, table }) },
+    suites: {
+      exactness,
+      kernels: device => [kernels(device), matrixTable(readSuite(device, 'kernels'), table)].join('\n\n'),
+      shapes,
+    },
   },
 ]
 const blocksOf = ({ device, heading, suites }) => [

@@ -68,7 +68,8 @@ export class Gpu {
   readonly #compiling = new Turns(Math.max(2, globalThis.navigator?.hardwareConcurrency ?? 2))
   /** Ends compiling, while a model is being loaded. */
   loading: AbortSignal | undefined
-  #destroyed = false
+  /** Aborted: nobody listens any more. The device may be others' too, and live on. */
+  readonly #end = new AbortController()
 
   private constructor(
     readonly device: GPUDevice,
@@ -82,16 +83,16 @@ export class Gpu {
       void device.lost.then(({ message, reason }) => {
         const told = message || reason
         const error = new EngineError('device-lost', `The GPU device was lost: ${told}`, { reason: told })
-        if (!this.#destroyed) resolve(error)
+        if (!this.#end.signal.aborted) resolve(error)
       })
       // A command that the device refuses would leave the last step's results to be read again.
-      device.addEventListener('uncapturederror', ({ error }) => {
-        if (this.#destroyed) return
+      const refuse = ({ error }: GPUUncapturedErrorEvent): void => {
         const code = error instanceof GPUOutOfMemoryError ? 'out-of-memory' : 'internal'
         resolve(
           new EngineError(code, `The GPU refused a command: ${error.message}`, { reason: error.message }),
         )
-      })
+      }
+      device.addEventListener('uncapturederror', refuse, { signal: this.#end.signal })
     })
   }
 
@@ -231,7 +232,7 @@ export class Gpu {
 
   /** Frees every buffer, and the device if it is its own. A second call does nothing. */
   destroy(): void {
-    this.#destroyed = true
+    this.#end.abort()
     for (const buffer of this.#buffers.values()) buffer.destroy()
     this.#buffers.clear()
     if (this.isOwnDevice) this.device.destroy()
