@@ -105,8 +105,10 @@ export async function* goodput(settings: GoodputSettings): AsyncGenerator<BenchR
   }
   const { engine } = sides.get(AUTO)!
   yield* optimalDepths(engine, { ...depths, random })
-  yield* offTax(engine, () => Engine.load({ model, maxConcurrent: most }, { device }), pairs)
   for (const { engine } of sides.values()) await engine.dispose()
+  const loadOne = (drafters: 'with' | 'without'): Promise<Engine> =>
+    Engine.load({ model, maxConcurrent: most, ...(drafters === 'with' ? { draft } : {}) }, { device })
+  yield* offTax(loadOne, pairs)
 }
 
 async function measure(

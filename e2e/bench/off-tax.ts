@@ -1,4 +1,7 @@
-/** What drafters cost that are loaded and off: an engine with them beside one without, in turns. */
+/**
+ * What drafters cost that are loaded and off: an engine with them beside one without, in turns. Both are new: what one has
+ * done before is not what its drafters cost.
+ */
 import type { Engine } from '@foretoken/engine'
 import type { BenchRow } from './bench-context'
 import { medianInterval } from './median-interval'
@@ -7,11 +10,10 @@ import { answer, requestOf, tasksOf } from './workloads'
 
 /** Tokens per second with drafters loaded and off, over those without: 1 is no tax at all. */
 export async function* offTax(
-  withDrafters: Engine,
-  loadWithout: () => Promise<Engine>,
+  load: (drafters: 'with' | 'without') => Promise<Engine>,
   pairs: number,
 ): AsyncGenerator<BenchRow> {
-  const without = await loadWithout()
+  const [withDrafters, without] = [await load('with'), await load('without')]
   const tasks = tasksOf('story')
   const ratios: number[] = []
   for (let pair = 0; pair < pairs; pair++) {
@@ -22,7 +24,7 @@ export async function* offTax(
     for (const engine of order) speeds.set(engine, await plainSpeed(engine, task))
     ratios.push(speeds.get(withDrafters)! / speeds.get(without)!)
   }
-  await without.dispose()
+  for (const engine of [withDrafters, without]) await engine.dispose()
   yield { name: 'off_tax', metric: 'ratio', unit: 'x', ...medianInterval(ratios) }
 }
 
