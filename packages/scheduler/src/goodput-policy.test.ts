@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { bestChoices } from './best-choices'
 import { CostModel } from './cost-model'
 import { everywhere } from './fixed-policy'
 import { goodput as goodputOf } from './goodput'
-import { bestChoices, GoodputPolicy } from './goodput-policy'
+import { GoodputPolicy } from './goodput-policy'
 import {
   type Choice,
   type Contender,
