@@ -67,12 +67,14 @@ export function record(
   plan: AttentionPlan,
 ): number {
   let numDispatches = 0
+  // Typed and once: a sequence of JavaScript is read anew by every call.
+  const offsets = new Uint32Array([offset])
   for (const command of commands) {
     const count = pass[command.over].length
     if (count === 0 || command.when?.(pass) === false) continue
     for (const { pipeline, grid, isTail } of dispatchesOf(command, count, plan)) {
       encoder.setPipeline(pipeline)
-      encoder.setBindGroup(0, isTail ? command.tailBindGroup! : command.bindGroup, [offset])
+      encoder.setBindGroup(0, isTail ? command.tailBindGroup! : command.bindGroup, offsets, 0, 1)
       encoder.dispatchWorkgroups(...grid)
       numDispatches++
     }
