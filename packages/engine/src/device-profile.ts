@@ -126,8 +126,8 @@ const FEW_OUTPUTS = 3583
 /**
  * Many threads in flight hide the memory's latency: K is shared by up to 16 of them, and each asks ahead. A matrix of few
  * outputs keeps a GPU busy only where a thread has one row and one output of them; where there are many, each weight that
- * a thread has unpacked should serve more. The fastest of those tried on an H100 (results/h100/products.json) and an
- * H200 (results/h200/splicing.json).
+ * a thread has unpacked should serve more. By what was tried on an H100 (results/h100/products.json) and, of F16, on
+ * an H200 (results/h200/splicing.json).
  */
 const narrow: SplitCut = {
   upTo: FEW_OUTPUTS,
