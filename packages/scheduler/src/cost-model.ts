@@ -18,11 +18,11 @@ import type { DraftPass, Step } from './step'
 export type { CostTable } from './cost-curve'
 
 /**
- * Variance that a step adds to the logarithm of the slowdown, and how much of it is left after a step: what lasts is the
- * price of what runs, or one kind of step that runs all the time could never be found to be dear.
+ * Variance that a step adds to the logarithm of the slowdown, and how much of it is left after a step: what lasts for
+ * hundreds of steps is the price of what runs, or one kind of step that runs all the time could never be found to be dear.
  */
 const SLOWDOWN_WALK = 0.002
-const SLOWDOWN_RECALL = 0.97
+const SLOWDOWN_RECALL = 0.99
 /** Of a step, what a part's cost may be off by however well it is known: one that was thought to be nothing too. */
 const DOUBT = 0.02
 /** Late steps of a kind that say how late it is: at least, and at most. */

@@ -2,7 +2,8 @@
  * What a policy tries beside its best choice, so that costs and acceptance stay measured. The toll is bounded: a probe is
  * paid for from TOLL of the time that steps take, with the time that it is expected to lose, so that dear ones come
  * rarely, cheap ones more often, and those that cost more than the purse holds never. Nothing is tried that was tried or
- * used a short while ago; what could not win even if it were a quarter better than believed has to wait longer.
+ * used a short while ago; what could not win even if it were a quarter better than believed has to wait longer. Of the
+ * rest the turn comes first to what would win most then, and sooner the longer it was left alone.
  */
 import { everywhere } from './fixed-policy'
 import { expectedMs, goodput } from './goodput'
@@ -26,29 +27,41 @@ const LEAST_PRICE = 0.1
 const FRESH_FOR = { plausible: 64, implausible: 512 }
 /** Steps for which a draft model is tried, if it can be paid for: the first, with the catch-up, is the dearest. */
 const TRIAL_STEPS = 4
-/** Decisions between two looks for something to try. */
+/** Steps between two looks for something to try. */
 const LOOK_EVERY = 8
 const OPTIMISM = 1.25
+/** What cannot win is still worth a look, some day. */
+const LEAST_GAIN = 0.001
 
 export class Exploration {
   #savedMs: number | undefined
   #trial = { choice: OFF, stepsLeft: 0 }
-  #numDecisions = 0
-  /** Decisions by drafter and depth. */
+  #numSteps = 0
+  #lastLook = 0
+  /** Steps by drafter and depth. */
   readonly #lastUsed = new Map<Choice['method'], number[]>()
+
+  /** A step for which nothing was decided. */
+  rest(): void {
+    this.#numSteps++
+  }
 
   /** A decision: whether it is time to try something. */
   isDue(best: readonly Choice[]): boolean {
     for (const choice of best) this.#use(choice)
-    this.#numDecisions++
-    return best.length > 0 && (this.#trial.stepsLeft > 0 || this.#numDecisions % LOOK_EVERY === 0)
+    this.#numSteps++
+    return best.length > 0 && (this.#trial.stepsLeft > 0 || this.#sinceLook >= LOOK_EVERY)
+  }
+
+  get #sinceLook(): number {
+    return this.#numSteps - this.#lastLook
   }
 
   /** Choices to be tried in place of the best ones, or undefined. */
   probe(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     const goneOn = this.#goOn(situation, best)
     if (goneOn) return goneOn
-    return this.#numDecisions % LOOK_EVERY === 0 ? this.#look(situation, best) : undefined
+    return this.#sinceLook >= LOOK_EVERY ? this.#look(situation, best) : undefined
   }
 
   /** The next step of a trial that has begun. */
@@ -65,16 +78,15 @@ export class Exploration {
     return choices
   }
 
-  /** The thing to try that was left alone for longest, of those that can be paid for. */
+  /** What is worth most to be tried, of what can be paid for. */
   #look(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
     const prices = new Prices(situation, best)
     const { stepMs, rate } = prices
-    const saved = Math.min(
-      (this.#savedMs ?? FIRST_SAVED * stepMs) + TOLL * LOOK_EVERY * stepMs,
-      MOST_SAVED * stepMs,
-    )
+    const toll = TOLL * this.#sinceLook * stepMs
+    const saved = Math.min((this.#savedMs ?? FIRST_SAVED * stepMs) + toll, MOST_SAVED * stepMs)
     this.#savedMs = saved
-    let probe: { choice: Choice; choices: Choice[]; price: number } | undefined
+    this.#lastLook = this.#numSteps
+    let probe: { choice: Choice; choices: Choice[]; price: number; worth: number } | undefined
     // What needs tokens that are out cannot be tried.
     const offered = new Set(
       situation.contenders.flatMap(({ offers }) =>
@@ -82,14 +94,15 @@ export class Exploration {
       ),
     )
     for (const choice of probesAround(deepest(best), offered)) {
-      if (this.#age(choice) < FRESH_FOR.plausible || (probe && this.#age(choice) <= this.#age(probe.choice)))
-        continue
+      const age = this.#age(choice)
+      if (age < FRESH_FOR.plausible) continue
       const choices = tried(situation, best, choice)
       if (!choices) continue
-      const found = goodput(situation, choices)
-      if (found * OPTIMISM < rate && this.#age(choice) < FRESH_FOR.implausible) continue
+      const gain = (goodput(situation, choices) * OPTIMISM) / rate - 1
+      if (gain < 0 && age < FRESH_FOR.implausible) continue
+      const worth = age * Math.max(gain, LEAST_GAIN)
       const price = prices.of(choices)
-      if (price <= saved) probe = { choice, choices, price }
+      if (price <= saved && worth > (probe?.worth ?? 0)) probe = { choice, choices, price, worth }
     }
     if (!probe) return undefined
     this.#savedMs = saved - probe.price
@@ -100,16 +113,16 @@ export class Exploration {
   }
 
   #age({ method, depth }: Choice): number {
-    return this.#numDecisions - (this.#lastUsed.get(method)?.[depth] ?? 0)
+    return this.#numSteps - (this.#lastUsed.get(method)?.[depth] ?? 0)
   }
 
   #use({ method, depth }: Choice): void {
-    let decisions = this.#lastUsed.get(method)
-    if (!decisions) {
-      decisions = new Array<number>(MAX_NODES + 1).fill(0)
-      this.#lastUsed.set(method, decisions)
+    let steps = this.#lastUsed.get(method)
+    if (!steps) {
+      steps = new Array<number>(MAX_NODES + 1).fill(0)
+      this.#lastUsed.set(method, steps)
     }
-    decisions[depth] = this.#numDecisions
+    steps[depth] = this.#numSteps
   }
 }
 

@@ -44,7 +44,10 @@ export class GoodputPolicy implements Policy {
    */
   isDue(numContenders: number): boolean {
     const isResting = numContenders === this.#rest.numContenders && this.#rest.stepsLeft > 0
-    if (isResting) this.#rest.stepsLeft--
+    if (isResting) {
+      this.#rest.stepsLeft--
+      this.#exploration.rest()
+    }
     return !isResting
   }
 
