@@ -232,6 +232,34 @@ describe('a policy that has nothing to choose', () => {
   })
 })
 
+describe('what is tried beside the best choice', () => {
+  /** One row of each takes a little more than it brings. */
+  const close = situation(costs(0.85, 0.1), { lookup: 0.8, draft: 0.3 }, 16)
+
+  /** What was not off, with the steps in which it was, of so many. */
+  function probes(policy: GoodputPolicy, now: Situation, numSteps: number): Array<[number, Choice]> {
+    const found: Array<[number, Choice]> = []
+    for (let step = 0; step < numSteps; step++) {
+      const choices = policy.isDue(16) ? policy.choose(now) : []
+      const tried = choices.find(({ depth }) => depth > 0)
+      if (tried) found.push([step, tried])
+    }
+    return found
+  }
+
+  it('comes as soon where most steps rest', () => {
+    const [first] = probes(new GoodputPolicy(), close, 400)
+    expect(first![0]).toBeLessThan(80)
+  })
+
+  it('is again and again what might win, and seldom what never could', () => {
+    const tried = probes(new GoodputPolicy(), close, 500).map(([, { method, depth }]) => `${method}@${depth}`)
+    const count = (name: string): number => tried.filter(each => each === name).length
+    expect(count('lookup@1')).toBeGreaterThanOrEqual(4)
+    expect(count('lookup@8')).toBe(0)
+  })
+})
+
 describe('guesses that are there only once the step in flight has told its tokens', () => {
   const choose = (chance: number, waitMs: number): Choice => {
     const gains = [0.9, 0.8, 0.7, 0.6]
