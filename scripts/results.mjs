@@ -255,15 +255,6 @@ function goodput(device) {
   ].join('\n')
 }
 
-/** Two of the workloads, with a later commit. */
-function copying(device) {
-  const result = readSuite(device, 'goodput-copying')
-  return [
-    `The workloads that copy, by the same suite with what calibration measures since then (${source(result)}):\n`,
-    goodputTable(result),
-  ].join('\n')
-}
-
 const ratioWithin = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
 
 function goodputTable(result) {
@@ -422,7 +413,6 @@ const devices = [
       drafts,
       margins,
       goodput,
-      'goodput-copying': copying,
       load,
       models: fullSize,
     },
