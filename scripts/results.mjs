@@ -243,40 +243,27 @@ function drafts(device) {
 function goodput(device) {
   const result = readSuite(device, 'goodput')
   const named = name => result.rows.filter(row => row.name === name)
+  const ratio = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+  const rows = named('goodput_vs_off').map(overOff => {
+    const { workload, concurrency } = overOff
+    const isOwn = row => row.workload === workload && row.concurrency === concurrency
+    const overBest = named('goodput_vs_best_fixed').find(isOwn)
+    const off = named('goodput').find(row => isOwn(row) && row.choice === 'off')
+    return [workload, concurrency, off.value.toFixed(0), ratio(overOff), ratio(overBest), overBest.best]
+  })
   const [tax] = named('off_tax')
   const depths = named('s_opt').map(row => `${row.value} (${row.fitted}) at ${row.batch}`)
   return [
     `**Goodput** (\`npm run bench -- goodput\`; ${source(result)}): the controller beside no speculation and beside the best of`,
     'eight fixed choices and off, which is selected in the other half of the rounds, in tokens per second with so many',
     'requests at once. Each has an engine of its own; they take turns of 0.3 s. In brackets 90 % intervals.\n',
-    goodputTable(result),
-    `\nDrafters that are loaded and off: ${ratioWithin(tax)} of the speed without any. Best draft length, measured (and by the fitted`,
+    table(
+      ['workload', 'requests', 'off tokens/s', 'auto over off', 'auto over best fixed', 'best fixed'],
+      rows,
+    ),
+    `\nDrafters that are loaded and off: ${ratio(tax)} of the speed without any. Best draft length, measured (and by the fitted`,
     `model), by requests at once: ${depths.join(', ')}.`,
   ].join('\n')
-}
-
-const ratioWithin = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
-
-function goodputTable(result) {
-  const named = name => result.rows.filter(row => row.name === name)
-  const rows = named('goodput_vs_off').map(overOff => {
-    const { workload, concurrency } = overOff
-    const isOwn = row => row.workload === workload && row.concurrency === concurrency
-    const overBest = named('goodput_vs_best_fixed').find(isOwn)
-    const off = named('goodput').find(row => isOwn(row) && row.choice === 'off')
-    return [
-      workload,
-      concurrency,
-      off.value.toFixed(0),
-      ratioWithin(overOff),
-      ratioWithin(overBest),
-      overBest.best,
-    ]
-  })
-  return table(
-    ['workload', 'requests', 'off tokens/s', 'auto over off', 'auto over best fixed', 'best fixed'],
-    rows,
-  )
 }
 
 function load(device) {
