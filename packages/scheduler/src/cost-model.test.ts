@@ -175,6 +175,24 @@ describe('live steps', () => {
     expect(cost.target.at(1) / before).toBeCloseTo(11 / before, 1)
   })
 
+  it('a wait is not taken for all that is late of many rows which only ever run alone', () => {
+    const cost = new CostModel()
+    for (const [rows, ms] of [
+      [1, 6],
+      [16, 30],
+      [32, 50],
+      [64, 85],
+    ] as const)
+      cost.target.measure(rows, ms)
+    const [few, many] = [30, 1.4 * 85 + 2]
+    for (let i = 0; i < 150; i++) {
+      cost.observeStep({ ...step(16), isAhead: true }, few)
+      cost.observeStep(step(64), many)
+    }
+    expect(cost.waitMs).toBeLessThan(6)
+    expect(cost.target.at(64) / cost.target.at(16)).toBeGreaterThan(0.9 * (many / few))
+  })
+
   it('what a drafted step took too long falls on its draft passes, where its rows are known well', () => {
     const cost = measured()
     for (let i = 0; i < 200; i++) {

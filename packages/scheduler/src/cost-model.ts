@@ -2,11 +2,11 @@
  * What a step costs on this device, in ms: by rows of the target pass (submit to verdict, so that the fixed cost is
  * inside) and by rows of a draft pass. Measured at load, refined by live steps.
  *
- * A live step is one number with several causes: its target rows, its draft passes, and how much slower than usual the
- * device is just now (other work, heat, a longer context), which falls on all steps alike and must not be learnt as the
- * price of the rows that happened to run. A Kalman filter over the logarithms shares a surprise among them by how
- * uncertain each is: a cell that was seen a moment ago does not explain it, one that was not seen for long does. The
- * tables stay in ms of the device as it was measured: choices depend on how costs compare.
+ * A live step is one number with several causes: its target rows, its draft passes, its wait for the verdict of the step
+ * before, and how much slower than usual the device is just now (other work, heat, a longer context), which falls on all
+ * steps alike and must not be learnt as the price of the rows that happened to run. A Kalman filter over the logarithms
+ * shares a surprise among them by how uncertain each is: a cell that was seen a moment ago does not explain it, one that
+ * was not seen for long does. The tables stay in ms of the device as it was measured: choices depend on how costs compare.
  */
 import { readBack } from './constraint'
 import { CostCurve, noiseOf } from './cost-curve'
@@ -25,7 +25,9 @@ const SLOWDOWN_WALK = 0.002
 const SLOWDOWN_RECALL = 0.99
 /** Of a step, what a part's cost may be off by however well it is known: one that was thought to be nothing too. */
 const DOUBT = 0.02
-/** Late steps of a kind that say how late it is: at least, and at most. */
+/** What is first thought of a wait: a share of a plain step, and the variance of its logarithm. */
+const FIRST_WAIT = { share: 0.1, variance: 0.5 }
+/** Steps of a kind that say something of it: at least, and at most. */
 const FEWEST = 5
 const MOST = 25
 
@@ -40,7 +42,10 @@ export class CostModel {
   }
   /** The same steps in the eyes of SmartSpec, for its policy. */
   readonly latency = new LatencyModel()
-  readonly #late = { ahead: new Median(), alone: new Median(), readback: new Median() }
+  /** One cell. */
+  readonly #wait = new CostCurve()
+  #numAhead = 0
+  readonly #readback = new Median()
   #logSlowdown = 0
   #slowdownVariance = SLOWDOWN_WALK
 
@@ -48,15 +53,17 @@ export class CostModel {
     return this.drafts[net]
   }
 
-  /** What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. */
+  /**
+   * What a step loses that waits for the verdict of the one before, in ms: the GPU has nothing to do meanwhile. Nothing is
+   * known of it while no step was planned ahead: it is inside what was measured of lone steps.
+   */
   get waitMs(): number {
-    const { ahead, alone } = this.#late
-    return ahead.isKnown && alone.isKnown ? Math.max(0, alone.value - ahead.value) : 0
+    return this.#wait.at(1)
   }
 
   /** What a step loses beyond that whose drafts are read back before they are verified. */
   get readbackMs(): number {
-    return Math.max(0, this.#late.readback.value - this.#late.alone.value)
+    return Math.max(0, this.#readback.value)
   }
 
   observeStep(step: Step, stepMs: number): void {
@@ -66,24 +73,20 @@ export class CostModel {
     if (rows.length === 0) return
     if (rows.length !== samples.length || rows.some(row => row.sequence.request.scoreOnly)) return
     if (!(stepMs > 0) || !Number.isFinite(stepMs)) return
-    for (const curve of [this.target, ...Object.values(this.drafts)]) curve.tick()
-    if (draftPasses.length === 0) {
-      this.latency.observe(rows.length, numContext(rows), stepMs)
-      this.#observeWait(rows.length, stepMs, isAhead)
-    }
+    for (const curve of [this.target, this.#wait, ...Object.values(this.drafts)]) curve.tick()
+    if (draftPasses.length === 0) this.latency.observe(rows.length, numContext(rows), stepMs)
     const parts = [{ curve: this.target, rows: rows.length, count: 1 }, ...this.#partsOf(draftPasses)]
-    // What a step waited for the verdict of the one before it is no price of its rows.
-    const ownMs = isAhead ? stepMs : Math.max(stepMs - this.waitMs, stepMs / 2)
-    if (readBack(step).length === 0) this.#learn(parts, ownMs)
-    else this.#late.readback.observe(stepMs - parts.reduce((sum, part) => sum + expectedMs(part), 0))
+    if (isAhead) this.#numAhead++
+    else if (this.#knowsWait()) parts.push({ curve: this.#wait, rows: 1, count: 1 })
+    if (readBack(step).length === 0) this.#learn(parts, stepMs)
+    else this.#readback.observe(stepMs - parts.reduce((sum, part) => sum + expectedMs(part), 0))
   }
 
-  /** How late undrafted steps are, planned ahead or not. */
-  #observeWait(numRows: number, stepMs: number, isAhead: boolean): void {
-    if (!this.target.measured) return
-    const expected = this.target.at(numRows)
-    const late = isAhead ? this.#late.ahead : this.#late.alone
-    late.observe(stepMs - expected)
+  #knowsWait(): boolean {
+    if (this.#numAhead < FEWEST || !this.target.measured) return false
+    const { share, variance } = FIRST_WAIT
+    if (!this.#wait.measured) this.#wait.observe(1, share * this.target.at(1), variance)
+    return true
   }
 
   #partsOf(draftPasses: readonly DraftPass[]): Part[] {
