@@ -16,7 +16,6 @@ import {
   OFF,
   offerOf,
   type Situation,
-  waitsForTokens,
 } from './policy'
 
 const TOLL = 0.005
@@ -33,9 +32,11 @@ const OPTIMISM = 1.25
 /** What cannot win is still worth a look, some day. */
 const LEAST_GAIN = 0.001
 
+const NO_TRIAL = { choice: OFF, stepsLeft: 0, isPaid: false }
+
 export class Exploration {
   #savedMs: number | undefined
-  #trial = { choice: OFF, stepsLeft: 0 }
+  #trial = NO_TRIAL
   #numSteps = 0
   #lastLook = 0
   /** Steps by drafter and depth. */
@@ -66,15 +67,15 @@ export class Exploration {
 
   /** The next step of a trial that has begun. */
   #goOn(situation: Situation, best: readonly Choice[]): Choice[] | undefined {
-    const { choice, stepsLeft } = this.#trial
+    const { choice, stepsLeft, isPaid } = this.#trial
     const choices = stepsLeft > 0 ? tried(situation, best, choice) : undefined
-    const price = choices ? new Prices(situation, best).of(choices) : 0
+    const price = choices && !isPaid ? new Prices(situation, best).of(choices) : 0
     if (!choices || price > this.#savedMs!) {
-      this.#trial = { choice: OFF, stepsLeft: 0 }
+      this.#trial = NO_TRIAL
       return undefined
     }
     this.#savedMs! -= price
-    this.#trial = { choice, stepsLeft: stepsLeft - 1 }
+    this.#trial = { choice, stepsLeft: stepsLeft - 1, isPaid }
     return choices
   }
 
@@ -87,12 +88,7 @@ export class Exploration {
     this.#savedMs = saved
     this.#lastLook = this.#numSteps
     let probe: { choice: Choice; choices: Choice[]; price: number; worth: number } | undefined
-    // What needs tokens that are out cannot be tried.
-    const offered = new Set(
-      situation.contenders.flatMap(({ offers }) =>
-        offers.flatMap(offer => (waitsForTokens(offer) ? [] : offer.method)),
-      ),
-    )
+    const offered = new Set(situation.contenders.flatMap(({ offers }) => offers.map(({ method }) => method)))
     for (const choice of probesAround(deepest(best), offered)) {
       const age = this.#age(choice)
       if (age < FRESH_FOR.plausible) continue
@@ -105,11 +101,14 @@ export class Exploration {
       if (price <= saved && worth > (probe?.worth ?? 0)) probe = { choice, choices, price, worth }
     }
     if (!probe) return undefined
-    this.#savedMs = saved - probe.price
-    this.#use(probe.choice)
-    const drafts = situation.contenders.some(contender => offerOf(contender, probe.choice.method)?.drafting)
-    if (drafts) this.#trial = { choice: probe.choice, stepsLeft: TRIAL_STEPS - 1 }
-    return probe.choices
+    const { choice, choices, price } = probe
+    this.#use(choice)
+    this.#savedMs = saved - price
+    const drafts = situation.contenders.some(contender => offerOf(contender, choice.method)?.drafting)
+    if (drafts) this.#trial = { choice, stepsLeft: TRIAL_STEPS - 1, isPaid: false }
+    // What needs tokens that are out is tried once they are in: then it is decided again.
+    else if (choices.some(({ waits }) => waits)) this.#trial = { choice, stepsLeft: 1, isPaid: true }
+    return choices
   }
 
   #age({ method, depth }: Choice): number {

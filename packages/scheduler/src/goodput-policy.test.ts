@@ -258,6 +258,26 @@ describe('what is tried beside the best choice', () => {
     expect(count('lookup@1')).toBeGreaterThanOrEqual(4)
     expect(count('lookup@8')).toBe(0)
   })
+
+  it('needs tokens that are out: then it is tried when they are in', () => {
+    const inFlight = {
+      ...close,
+      contenders: close.contenders.map(({ offers }) => ({
+        offers: offers.map(offer => (offer.drafting ? offer : { ...offer, chance: 0.9, waitMs: 0.1 })),
+      })),
+    }
+    const policy = new GoodputPolicy()
+    const triedRows: number[] = []
+    for (let step = 0; step < 500; step++) {
+      const choices = policy.isDue(16) ? policy.choose(inFlight) : []
+      if (!choices.some(({ waits }) => waits)) continue
+      // Whoever waits is asked again.
+      expect(policy.isDue(16)).toBe(true)
+      triedRows.push(policy.choose(close).reduce((sum, { depth }) => sum + depth, 0))
+    }
+    expect(triedRows.length).toBeGreaterThan(4)
+    expect(Math.min(...triedRows)).toBeGreaterThan(0)
+  })
 })
 
 describe('guesses that are there only once the step in flight has told its tokens', () => {
