@@ -25,13 +25,13 @@ const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
   tables: [],
 })
 
+const constrained = new Sequence(request(10, { constraint: { numAllowed: () => 0, forced: () => [] } }), 100)
+const choices: Step['choices'] = new Map([[constrained, { method: 'draft', depth: 2 }]])
+
 it('tells what it costs to read drafts back, and does not take it for the price of the passes', () => {
   const cost = new CostModel()
   cost.target.measure(3, 10)
   cost.of('draft').measure(1, 2)
-  const constraint = { numAllowed: () => 0, forced: () => [] }
-  const constrained = new Sequence(request(10, { constraint }), 100)
-  const choices: Step['choices'] = new Map([[constrained, { method: 'draft', depth: 2 }]])
   expect(cost.readbackMs).toBe(0)
   for (let i = 0; i < 20; i++) cost.observeStep({ ...step(3, [1, 1]), choices }, 19)
   expect(cost.readbackMs).toBeCloseTo(5)
@@ -39,6 +39,16 @@ it('tells what it costs to read drafts back, and does not take it for the price 
   const drafter = new ModelDrafter('draft', new Estimates(), 64, () => cost.readbackMs)
   expect(drafter.propose(constrained, 2, undefined)!.offer.waitMs).toBeCloseTo(5)
   expect(drafter.propose(sequence, 2, undefined)!.offer.waitMs).toBeUndefined()
+})
+
+it('does not take a slow device for the time it costs to read drafts back', () => {
+  const cost = new CostModel()
+  cost.target.measure(3, 10)
+  cost.of('draft').measure(1, 2)
+  for (let i = 0; i < 20; i++) cost.observeStep(step(3, [1, 1]), 2 * 14)
+  for (let i = 0; i < 20; i++) cost.observeStep({ ...step(3, [1, 1]), choices }, 2 * 19)
+  expect(cost.readbackMs).toBeGreaterThan(4)
+  expect(cost.readbackMs).toBeLessThan(8)
 })
 
 describe('a table of measurements', () => {

@@ -79,7 +79,12 @@ export class CostModel {
     if (isAhead) this.#numAhead++
     else if (this.#knowsWait()) parts.push({ curve: this.#wait, rows: 1, count: 1 })
     if (readBack(step).length === 0) this.#learn(parts, stepMs)
-    else this.#readback.observe(stepMs - parts.reduce((sum, part) => sum + expectedMs(part), 0))
+    else this.#readback.observe(this.#asMeasured(stepMs) - totalMs(parts))
+  }
+
+  /** Milliseconds of now in those of the tables. */
+  #asMeasured(ms: number): number {
+    return ms / Math.exp(this.#logSlowdown)
   }
 
   #knowsWait(): boolean {
@@ -103,8 +108,8 @@ export class CostModel {
 
   #learn(parts: readonly Part[], stepMs: number): void {
     const unknown = parts.filter(({ curve, rows }) => !curve.foretells(rows))
-    const ms = stepMs / Math.exp(this.#logSlowdown)
-    const rest = parts.reduce((sum, part) => sum + (unknown.includes(part) ? 0 : expectedMs(part)), 0)
+    const ms = this.#asMeasured(stepMs)
+    const rest = totalMs(parts.filter(part => !unknown.includes(part)))
     const isNew = unknown.some(({ curve }) => !curve.measured)
     if (unknown.length === 0 || (ms <= rest && !isNew)) this.#share(parts, stepMs)
     else if (unknown.length === 1) {
@@ -116,7 +121,7 @@ export class CostModel {
 
   /** Kalman's update, over ms, which add up. */
   #share(parts: readonly Part[], stepMs: number): void {
-    const expected = parts.reduce((sum, part) => sum + expectedMs(part), 0)
+    const expected = totalMs(parts)
     this.#logSlowdown *= SLOWDOWN_RECALL
     this.#slowdownVariance = this.#slowdownVariance * SLOWDOWN_RECALL ** 2 + SLOWDOWN_WALK
     const surprise = Math.log(stepMs / expected) - this.#logSlowdown
@@ -142,10 +147,6 @@ class Median {
   /** Of every sequence's offers it is asked, so it is found once. */
   #value: number | undefined = 0
 
-  get isKnown(): boolean {
-    return this.#recent.length >= FEWEST
-  }
-
   get value(): number {
     this.#value ??= this.#recent.toSorted((a, b) => a - b)[this.#recent.length >> 1]!
     return this.#value
@@ -154,7 +155,7 @@ class Median {
   observe(value: number): void {
     this.#recent.push(value)
     if (this.#recent.length > MOST) this.#recent.shift()
-    if (this.isKnown) this.#value = undefined
+    if (this.#recent.length >= FEWEST) this.#value = undefined
   }
 }
 
@@ -166,6 +167,7 @@ interface Part {
 }
 
 const expectedMs = ({ curve, rows, count }: Part): number => count * curve.at(rows)
+const totalMs = (parts: readonly Part[]): number => parts.reduce((sum, part) => sum + expectedMs(part), 0)
 
 /** Positions whose keys and values a pass reads, each sequence's once. */
 function numContext(rows: ReadonlyArray<{ sequence: Sequence }>): number {
