@@ -77,7 +77,7 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
     heats: { rounds: 2, finalists: 3 },
     ...(quick ? { tokensEach: 16, maxTokens: 16, numTasks: 4 } : { tokensEach: 48, maxTokens: 64 }),
     depths: quick ? { batches, rounds: 1, maxTokens: 48 } : { batches, rounds: 5, maxTokens: 64 },
-    pairs: quick ? 3 : 40,
+    pairs: quick ? 3 : 150,
   })
 }
 
