@@ -1,5 +1,4 @@
 /** The suites goodput and load, on the smallest model and with hardly anything to do: every row, and no broken promise. */
-import { sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import { expect, it } from 'vitest'
 import type { BenchRow } from './bench/bench-context'
@@ -48,7 +47,6 @@ it('loses no request, at whatever rate they come', async () => {
   const rows = await collect(
     load({
       ...models,
-      internals: { device: await sharedDevice() },
       loads: [0.5, 2],
       maxConcurrent: 2,
       numRequests: 4,

@@ -1,15 +1,18 @@
 /**
  * How long do requests take when they come as they please? Poisson arrivals at five rates, up to twice the rate that the
- * engine can sustain without speculation, of tasks of all kinds; every policy gets the same arrivals and tasks. Latency
- * counts from the arrival, so waiting is in it. After every run the queue must be empty.
+ * engine can sustain without speculation, of tasks of all kinds; every policy gets the same arrivals and tasks, each on an
+ * engine and by a clock of its own, in turns. Latency counts from the arrival, so waiting is in it. After every run the
+ * queue must be empty.
  */
-import { Engine, type EngineInternals, type GenerateOptions } from '@foretoken/engine'
+import { Engine, Gate, type GenerateOptions, sharedDevice } from '@foretoken/engine'
 import { family } from '@foretoken/tiny-models/family'
 import type { BenchContext, BenchRow } from './bench-context'
+import { median } from './median'
 import { poissonArrivals } from './poisson-arrivals'
 import { quantile } from './quantile'
 import { mulberry32 } from './random-model'
 import { shuffled } from './shuffled'
+import { type Clock, type Done, inTurns } from './turns'
 import { requestOf, tasksOf, workloads } from './workloads'
 
 const SEED = 6
@@ -34,8 +37,14 @@ export interface LoadSettings {
   /** Of a run. */
   numRequests: number
   maxTokens: number
-  /** For tests. */
-  internals?: EngineInternals
+}
+
+/** What a policy's requests are answered by. */
+interface Side {
+  policy: string
+  options: PolicyOptions
+  engine: Engine
+  gate: Gate
 }
 
 /** Ms from a request's arrival to its first token and to its end. */
@@ -60,9 +69,15 @@ export default function suite({ quick }: BenchContext): AsyncGenerator<BenchRow>
 }
 
 export async function* load(settings: LoadSettings): AsyncGenerator<BenchRow> {
-  const { model, draft, loads, maxConcurrent, numRequests, maxTokens, internals } = settings
+  const { model, draft, loads, maxConcurrent, numRequests, maxTokens } = settings
   const random = mulberry32(SEED)
-  const engine = await Engine.load({ model, draft, maxConcurrent }, internals)
+  const device = await sharedDevice()
+  const sides: Side[] = []
+  for (const [policy, options] of Object.entries(policies)) {
+    const gate = new Gate()
+    const engine = await Engine.load({ model, draft, maxConcurrent }, { device, gate })
+    sides.push({ policy, options, engine, gate })
+  }
   const tasks = shuffled(
     workloads.flatMap(workload => tasksOf(workload)),
     random,
@@ -71,52 +86,76 @@ export async function* load(settings: LoadSettings): AsyncGenerator<BenchRow> {
     ...requestOf(tasks[i % tasks.length]!),
     maxTokens,
   }))
-  const sustainable = await sustainableRate(engine, requests)
+  const sustainable = await sustainableRate(sides, requests, random)
   for (const share of loads) {
     const rate = share * sustainable
     const arrivals = poissonArrivals(rate, numRequests, random)
-    for (const [policy, options] of shuffled(Object.entries(policies), random)) {
-      const served = await serve(engine, requests, arrivals, options)
-      checkDrained(engine)
-      yield* rows({ rate, load: share, policy, n: numRequests }, served)
+    const runs = await serveAll(sides, requests, arrivals, random)
+    for (const [i, { result }] of runs.entries()) {
+      checkDrained(sides[i]!.engine)
+      yield* rows({ rate, load: share, policy: sides[i]!.policy, n: numRequests }, result)
     }
   }
-  await engine.dispose()
+  for (const { engine } of sides) await engine.dispose()
 }
 
 /** Requests per second, when all are there at once and none speculates. */
-async function sustainableRate(engine: Engine, requests: readonly GenerateOptions[]): Promise<number> {
+async function sustainableRate(
+  sides: readonly Side[],
+  requests: readonly GenerateOptions[],
+  random: () => number,
+): Promise<number> {
+  const plain = sides.map(side => ({ ...side, options: OFF }))
   const atOnce = requests.map(() => 0)
   // Once before: what an engine remembers of prompts is there for every policy, so it is for the rate.
-  await serve(engine, requests, atOnce, OFF)
-  const served = await serve(engine, requests, atOnce, OFF)
-  const last = Math.max(...served.filter(isServed).map(({ latencyMs }) => latencyMs))
-  return (1000 * requests.length) / last
+  await serveAll(plain, requests, atOnce, random)
+  const runs = await serveAll(plain, requests, atOnce, random)
+  return requests.length / median(runs.map(({ seconds }) => seconds))
 }
 
-/** Sends every request when it arrives, `arrivals` ms from now. */
+/** What every side's requests were answered, each by its own clock. */
+const serveAll = (
+  sides: readonly Side[],
+  requests: readonly GenerateOptions[],
+  arrivals: readonly number[],
+  random: () => number,
+): Promise<Array<Done<Array<Served | Lost>>>> =>
+  inTurns(
+    sides.map(({ engine, gate, options }) => ({
+      gate,
+      isIdle: () => numUnderWay(engine) === 0,
+      work: clock => serve(engine, requests, arrivals, options, clock),
+    })),
+    random,
+  )
+
+/** Sends every request when it arrives, by the clock. */
 async function serve(
   engine: Engine,
   requests: readonly GenerateOptions[],
   arrivals: readonly number[],
   policy: PolicyOptions,
+  clock: Clock,
 ): Promise<Array<Served | Lost>> {
-  const begin = performance.now()
   return Promise.all(
     requests.map(async (request, i) => {
-      const arrival = begin + arrivals[i]!
-      await new Promise(resolve => setTimeout(resolve, arrival - performance.now()))
-      return serveOne(engine, { ...request, ...policy }, arrival)
+      await clock.until(arrivals[i]!)
+      const sinceArrival = () => clock.now() - arrivals[i]!
+      return serveOne(engine, { ...request, ...policy }, sinceArrival)
     }),
   )
 }
 
-async function serveOne(engine: Engine, request: GenerateOptions, arrival: number): Promise<Served | Lost> {
+async function serveOne(
+  engine: Engine,
+  request: GenerateOptions,
+  sinceArrival: () => number,
+): Promise<Served | Lost> {
   let ttftMs: number | undefined
   try {
     for await (const { finishReason } of engine.generate(request)) {
-      ttftMs ??= performance.now() - arrival
-      if (finishReason) return { ttftMs, latencyMs: performance.now() - arrival }
+      ttftMs ??= sinceArrival()
+      if (finishReason) return { ttftMs, latencyMs: sinceArrival() }
     }
   } catch (error) {
     return { reason: String(error) }
@@ -124,12 +163,14 @@ async function serveOne(engine: Engine, request: GenerateOptions, arrival: numbe
   return { reason: 'no end' }
 }
 
-/** Nobody runs, nobody waits, once all have been answered. */
-function checkDrained(engine: Engine): void {
+const numUnderWay = (engine: Engine): number => {
   const { num_running, num_waiting } = engine.stats()
-  if (num_running + num_waiting > 0) {
-    throw new Error(`${num_running} requests run and ${num_waiting} wait when all have ended.`)
-  }
+  return num_running + num_waiting
+}
+
+function checkDrained(engine: Engine): void {
+  const left = numUnderWay(engine)
+  if (left > 0) throw new Error(`${left} requests run or wait when all have ended.`)
 }
 
 const isServed = (one: Served | Lost): one is Served => 'latencyMs' in one

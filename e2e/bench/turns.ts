@@ -8,7 +8,17 @@ import { shuffled } from './shuffled'
 export interface Job<T> {
   /** Of its engine. */
   gate: Gate
-  work: () => Promise<T>
+  /** Whether its engine has nothing to do; absent: it always has something. */
+  isIdle?: () => boolean
+  work: (clock: Clock) => Promise<T>
+}
+
+/** It goes while it is the job's turn. */
+export interface Clock {
+  /** Ms since the first turn. */
+  now(): number
+  /** Resolves at that time, or at once where it is over. */
+  until(ms: number): Promise<void>
 }
 
 export interface Done<T> {
@@ -19,6 +29,8 @@ export interface Done<T> {
 
 /** Whole steps, until so much time is over, in ms. */
 const TURN_MS = 300
+/** How often a player that ends its turn looks whether it has become idle. */
+const LOOK_MS = 2
 
 /** In random order, again and again, until all have ended. */
 export async function inTurns<T>(
@@ -30,30 +42,61 @@ export async function inTurns<T>(
   for (let left = players; left.length > 0; left = left.filter(player => !player.hasEnded)) {
     for (const player of shuffled(left, random)) await player.takeTurn(turnMs)
   }
-  return Promise.all(players.map(async ({ result, ms }) => ({ result: await result, seconds: ms / 1000 })))
+  return Promise.all(
+    players.map(async player => ({ result: await player.result, seconds: player.now() / 1000 })),
+  )
 }
 
-class Player<T> {
+class Player<T> implements Clock {
   readonly result: Promise<T>
   readonly #gate: Gate
+  readonly #isIdle: () => boolean
   hasEnded = false
-  ms = 0
+  /** Of the turns that are over. */
+  #ms = 0
+  #begin: number | undefined
+  #waiting: Array<() => void> = []
 
-  constructor({ gate, work }: Job<T>) {
+  constructor({ gate, isIdle = () => false, work }: Job<T>) {
     this.#gate = gate
+    this.#isIdle = isIdle
     void gate.close()
-    this.result = work().finally(() => {
+    this.result = work(this).finally(() => {
       this.hasEnded = true
       gate.open()
     })
   }
 
+  now(): number {
+    return this.#begin === undefined ? this.#ms : this.#ms + performance.now() - this.#begin
+  }
+
+  async until(ms: number): Promise<void> {
+    while (this.now() < ms) {
+      if (this.#begin === undefined) await new Promise<void>(resolve => this.#waiting.push(resolve))
+      else await after(ms - this.now())
+    }
+  }
+
   async takeTurn(turnMs: number): Promise<void> {
-    const begin = performance.now()
+    this.#begin = performance.now()
+    for (const resolve of this.#waiting.splice(0)) resolve()
     this.#gate.open()
     await Promise.race([this.result, after(turnMs)])
-    if (!this.hasEnded) await Promise.race([this.result, this.#gate.close()])
-    this.ms += performance.now() - begin
+    await this.#stop()
+    this.#ms = this.now()
+    this.#begin = undefined
+  }
+
+  /** At the end of a step, or at once where none is under way. */
+  async #stop(): Promise<void> {
+    if (this.hasEnded) return
+    let isHeld = false
+    const held = this.#gate.close().then(() => {
+      isHeld = true
+    })
+    while (!isHeld && !this.hasEnded && !this.#isIdle())
+      await Promise.race([this.result, held, after(LOOK_MS)])
   }
 }
 
