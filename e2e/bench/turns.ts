@@ -10,6 +10,8 @@ export interface Job<T> {
   gate: Gate
   /** Whether its engine has nothing to do; absent: it always has something. */
   isIdle?: () => boolean
+  /** Resolves when what it has left under way is over, which is nobody's time; absent: it leaves nothing. */
+  settled?: () => Promise<unknown>
   work: (clock: Clock) => Promise<T>
 }
 
@@ -51,15 +53,17 @@ class Player<T> implements Clock {
   readonly result: Promise<T>
   readonly #gate: Gate
   readonly #isIdle: () => boolean
+  readonly #settled: (() => Promise<unknown>) | undefined
   hasEnded = false
   /** Of the turns that are over. */
   #ms = 0
   #begin: number | undefined
   #waiting: Array<() => void> = []
 
-  constructor({ gate, isIdle = () => false, work }: Job<T>) {
+  constructor({ gate, isIdle = () => false, settled, work }: Job<T>) {
     this.#gate = gate
     this.#isIdle = isIdle
+    this.#settled = settled
     void gate.close()
     this.result = work(this).finally(() => {
       this.hasEnded = true
@@ -86,6 +90,7 @@ class Player<T> implements Clock {
     await this.#stop()
     this.#ms = this.now()
     this.#begin = undefined
+    if (this.hasEnded) await this.#settled?.()
   }
 
   /** At the end of a step, or at once where none is under way. */
