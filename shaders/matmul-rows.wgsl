@@ -2,6 +2,10 @@
 // unpacked once and stay, and the rows pass by, one after the other. So a further row costs its arithmetic and nothing
 // else, however many there are, and one short kernel serves all of them. For CPUs: what is held, and the sums of all
 // rows, are too much for a GPU's registers.
+//
+// What an index that is no constant costs in SwiftShader, lane by lane, is as much as all products of a group: sums of rows
+// are fetched once for all HELD groups, and totals only where there is more than one segment. The outputs of a row take turns,
+// quad by quad, so that what is multiplied stays in registers.
 const ROWS = 32u;            // at most, per thread
 const HELD = 2u;             // groups of 16 columns: 1, 2 or 4
 const OUTPUTS = 8u;          // per thread and matrix, LANES apart
@@ -27,8 +31,8 @@ fn main(
   let row_$m_$r = select(shape.first, shape.second, $mu == 1u) + min(first_output + $ru * LANES, shape.outputs - 1u);
   let quants_$m_$r = first_chunk(row_$m_$r, groups);
   let scales_$m_$r = first_scale(row_$m_$r, groups);
-  var total_$m_$r: array<f32, ROWS>;
-  var partial_$m_$r: array<f32, ROWS>;
+  var totals_$m_$r: array<f32, ROWS>;
+  var partials_$m_$r: array<f32, ROWS>;
   //: end
   //: end
   //: if NORM
@@ -36,6 +40,16 @@ fn main(
   //: end
 
   for (var start = 0u; start < groups; start += shape.segment) {
+    if (start > 0u) {
+      for (var row = 0u; row < num_rows; row++) {
+        //: for m in MATRICES
+        //: for r in OUTPUTS
+        totals_$m_$r[row] += partials_$m_$r[row];
+        partials_$m_$r[row] = 0.0;
+        //: end
+        //: end
+      }
+    }
     for (var group = start; group < min(start + shape.segment, groups); group += HELD) {
       //: for h in HELD
       let factors_$h = factors_of(group, $hu);
@@ -75,64 +89,72 @@ fn main(
       //: end
       for (var row = 0u; row < num_rows; row++) {
         let x_at = ((first_row + row) * groups + group) * X_VECTORS;
-        //: for h in HELD
-        //: if INTEGER
-        let held_$h = x[x_at + $hu * X_VECTORS];
-        let side_$h = bitcast<vec4<f32>>(x[x_at + $hu * X_VECTORS + 1u]).xy;
-        //: else
-        const side_$h = Side();
+        //: for m in MATRICES
+        //: for r in OUTPUTS
+        var partial_$m_$r = partials_$m_$r[row];
         //: end
-        //: if SUBGROUPS
+        //: end
         //: if NORM
-        let raw_$h = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
-        squares[row] = fma(raw_$h, raw_$h, squares[row]);
-        let held_$h = raw_$h * gain_$h;
-        //: else
-        let held_$h = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
+        var squares_here = squares[row];
         //: end
+        //: for h in HELD
+        {
+          //: if INTEGER
+          let held = x[x_at + $hu * X_VECTORS];
+          let side = bitcast<vec4<f32>>(x[x_at + $hu * X_VECTORS + 1u]).xy;
+          //: else
+          const side = Side();
+          //: end
+          //: if SUBGROUPS
+          //: if NORM
+          let raw = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
+          squares_here = fma(raw, raw, squares_here);
+          let held = raw * gain_$h;
+          //: else
+          let held = x[x_at + $hu * X_VECTORS + (subgroup_lane & 3u)];
+          //: end
+          //: end
+          //: for m in MATRICES
+          //: for r in OUTPUTS
+          var sum_$m_$r = Sum();
+          //: end
+          //: end
+          //: for j in GROUP_CHUNKS
+          //: for q in QUADS
+          {
+            //: if INTEGER
+            let v = held[$qu];
+            //: else
+            //: if SUBGROUPS
+            let v = subgroupBroadcast(held, $ju * QUADS + $qu);
+            //: else
+            let v = x[x_at + $hu * X_VECTORS + $ju * QUADS + $qu];
+            //: end
+            //: end
+            //: for m in MATRICES
+            //: for r in OUTPUTS
+            sum_$m_$r = add_quad(w_$m_$r_$h_$j_$q, v, sum_$m_$r);
+            //: end
+            //: end
+          }
+          //: end
+          //: end
+          //: for m in MATRICES
+          //: for r in OUTPUTS
+          partial_$m_$r = add_group(partial_$m_$r, sum_$m_$r, scale_$m_$r_$h, side);
+          //: end
+          //: end
+        }
         //: end
-        //: for j in GROUP_CHUNKS
-        //: for q in QUADS
-        //: if INTEGER
-        let v_$h_$j_$q = held_$h[$qu];
-        //: else
-        //: if SUBGROUPS
-        let v_$h_$j_$q = subgroupBroadcast(held_$h, $ju * QUADS + $qu);
-        //: else
-        let v_$h_$j_$q = x[x_at + $hu * X_VECTORS + $ju * QUADS + $qu];
-        //: end
-        //: end
-        //: end
-        //: end
+        //: if NORM
+        squares[row] = squares_here;
         //: end
         //: for m in MATRICES
         //: for r in OUTPUTS
-        {
-          var partial = partial_$m_$r[row];
-          //: for h in HELD
-          {
-            var sum = Sum();
-            //: for j in GROUP_CHUNKS
-            //: for q in QUADS
-            sum = add_quad(w_$m_$r_$h_$j_$q, v_$h_$j_$q, sum);
-            //: end
-            //: end
-            partial = add_group(partial, sum, scale_$m_$r_$h, side_$h);
-          }
-          //: end
-          partial_$m_$r[row] = partial;
-        }
+        partials_$m_$r[row] = partial_$m_$r;
         //: end
         //: end
       }
-    }
-    for (var row = 0u; row < num_rows; row++) {
-      //: for m in MATRICES
-      //: for r in OUTPUTS
-      total_$m_$r[row] += partial_$m_$r[row];
-      partial_$m_$r[row] = 0.0;
-      //: end
-      //: end
     }
   }
 
@@ -145,9 +167,9 @@ fn main(
     //: for r in OUTPUTS
     if (first_output + $ru * LANES < shape.outputs) {
       //: if PAIRED
-      let value = activation(total_0_$r[row] * scale) * (total_1_$r[row] * scale);
+      let value = activation((totals_0_$r[row] + partials_0_$r[row]) * scale) * ((totals_1_$r[row] + partials_1_$r[row]) * scale);
       //: else
-      let value = total_0_$r[row] * scale;
+      let value = (totals_0_$r[row] + partials_0_$r[row]) * scale;
       //: end
       store(first_row + row, first_output + $ru * LANES, value);
     }

@@ -15,7 +15,6 @@ struct Shape {
   first: u32,          // row of output 0
   second: u32,         // row of the second matrix's output 0
   count: u32,          // where the number of rows stands in the step data
-  epilogue: u32,       // what becomes of a value v: 0 y = v; 1 y += v, the residual connection; 2 y = activation(v) * y
   tile: u32,           // of the body, where this is the tail: its rows come after all whole tiles of that size; else 0
   columns: u32,        // NORM: of x, without what pads them
   epsilon: f32,        // NORM
@@ -85,6 +84,8 @@ fn add_group(partial: f32, sum: Sum, scale: Scale, side: Side) -> f32 {
 }
 
 const LOGIT_CAP = 0;   // of soft_cap; 0: values are stored as they are
+const ADDS = false;    // y += value, the residual connection
+const GATES = false;   // y = activation(value) * y
 
 fn store(row: u32, output: u32, sum: f32) {
   //: if LOGIT_CAP
@@ -93,7 +94,13 @@ fn store(row: u32, output: u32, sum: f32) {
   let value = sum;
   //: end
   let at = row * shape.stride + shape.column + output;
-  if (shape.epilogue == 0u) { y[at] = value; }
-  else if (shape.epilogue == 1u) { y[at] += value; }
-  else { y[at] = activation(value) * y[at]; }
+  //: if ADDS
+  y[at] += value;
+  //: else
+  //: if GATES
+  y[at] = activation(value) * y[at];
+  //: else
+  y[at] = value;
+  //: end
+  //: end
 }

@@ -20,7 +20,8 @@ export const formats = Object.keys(formatParams) as WeightFormat[]
 /** Of the formats of scale and minimum one of each layout: the others differ in the width of a number. */
 export const formatKinds = formats.filter(format => !['q4_1', 'q4_k'].includes(format))
 export const integerFormats = formats.filter(hasIntegers)
-export const epilogues: readonly Epilogue[] = ['set', 'add', 'gate']
+const epilogueParams: Record<Epilogue, Params> = { set: {}, add: { ADDS: true }, gate: { GATES: true } }
+export const epilogues = Object.keys(epilogueParams) as Epilogue[]
 
 export interface ProductCase {
   weights: Weights
@@ -145,6 +146,7 @@ export async function runProduct(
       ...(integers ? integerParams : {}),
       GELU: gelu,
       LOGIT_CAP: cap,
+      ...epilogueParams[epilogue],
       NORM: norm !== undefined,
       ...params,
       ...(second === undefined ? {} : { PAIRED: true, MATRICES: 2 }),
@@ -155,7 +157,7 @@ export async function runProduct(
       weights.scales,
       integers ? quantiseRows(x, columns) : x,
       result,
-      new Uint32Array([...shape, count, epilogues.indexOf(epilogue), bodyTile, ...normShape]),
+      new Uint32Array([...shape, count, bodyTile, ...normShape]),
       ...(norm ? [norm.gain] : []),
     ],
     groups,

@@ -132,7 +132,7 @@ const broken = {
     from: 'total_$m_$r_$c += partial_$m_$r_$c;',
     to: 'total_$m_$r_$c += partial_$m_$r_$c * select(1.0, 1.000001, TILE == 4u);',
   },
-  32: { kernel: 'matmulRows', from: '= partial;', to: '= partial * 1.000001;' },
+  32: { kernel: 'matmulRows', from: '= partial_$m_$r;', to: '= partial_$m_$r * 1.000001;' },
 } as const
 
 it.each([4, 32] as const)(

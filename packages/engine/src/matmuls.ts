@@ -16,8 +16,8 @@ import { floatBits } from './shape-arena'
 import { type Product, type SplitVariant, splitVariants } from './split-variants'
 import type { Matrix, MatrixPart } from './weight-layout'
 
-/** What becomes of a value v: y = v, y += v, y = activation(v) * y. By their numbers in matmul.wgsl. */
-const epilogues = ['set', 'add', 'gate'] as const
+/** What becomes of a value v: y = v, y += v, y = activation(v) * y. */
+const epilogueParams = { set: {}, add: { ADDS: true }, gate: { GATES: true } } as const
 
 /** An RMS norm, of so many columns. */
 export interface Norm {
@@ -29,7 +29,7 @@ export interface Norm {
 export interface MatmulOptions {
   /** x is as it was before this norm: the product applies it. Where `takesNorms` says so. */
   norm?: Norm | undefined
-  epilogue?: (typeof epilogues)[number]
+  epilogue?: keyof typeof epilogueParams
   over?: Command['over']
   /** Of y, for output 0. */
   column?: number
@@ -123,7 +123,7 @@ export class Matmuls {
       second,
       norm,
     } = options
-    const params = { ...options.params, ...(norm ? { NORM: true } : {}) }
+    const params = { ...options.params, ...epilogueParams[epilogue], ...(norm ? { NORM: true } : {}) }
     const { prefill, split } = this.#profile.matmul
     const columns = paddedColumns(matrix.columns)
     const matrices = second ? 2 : 1
@@ -137,7 +137,6 @@ export class Matmuls {
       matrix.firstRow,
       second ? second.firstRow : 0,
       over === 'samples' ? 1 : 0,
-      epilogues.indexOf(epilogue),
     ]
     const input = this.#takesIntegers(matrix) ? this.#quantised! : x
     const buffers = [matrix.quants, matrix.scales, input, y]

@@ -101,7 +101,7 @@ it.skipIf(!hasIntegerProducts())('does so with products of integers', async () =
 })
 
 it('does not use rows that pass by where they have other bits', async () => {
-  const source = kernels.matmulRows.source.replace('= partial;', '= partial * 1.000001;')
+  const source = kernels.matmulRows.source.replace('= partial_$m_$r;', '= partial_$m_$r * 1.000001;')
   const matmulRows = { ...kernels.matmulRows, source }
   const passing = { rows: 32, outputs: 2, held: 1 }
   const engine = await load({ deviceProfile: profile({ passing }), kernels: { matmulRows } })
