@@ -259,6 +259,15 @@ export const integerParams = {
   X_NUMBERS: 1,
 } as const satisfies Params
 
+/** Parameters by what becomes of a product's value v: y = v, y += v, y = activation(v) * y. */
+export const epilogueParams = {
+  set: {},
+  add: { ADDS: true },
+  gate: { GATES: true },
+} as const satisfies Record<string, Params>
+
+export type Epilogue = keyof typeof epilogueParams
+
 /** Bytes that quantise.wgsl makes of a column of x. */
 export const QUANTISED_COLUMN_BYTES = 2
 

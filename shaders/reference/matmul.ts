@@ -1,12 +1,10 @@
 /** y[row, output] (+)= sum over k of weight[output, k] * x[row, k], or activation(first) * second: matmul.wgsl. */
+import type { Epilogue } from '../index'
 import { gelu, silu, softCap } from './activation'
 import { quantiseRow } from './quantise'
 import { normScale, pairwise } from './rms-norm'
 import { GROUP_COLUMNS, integerOf, lineOf, scaleOf, unpack, type Weights } from './weight-format'
 import { fma } from './wgsl-builtins'
-
-/** What becomes of a value v: y = v, y += v, y = activation(v) * y. */
-export type Epilogue = 'set' | 'add' | 'gate'
 
 export interface MatmulSizes {
   numRows: number

@@ -1,5 +1,7 @@
 /** Random products for tests, and what matmul.wgsl and gemm.wgsl make of them. */
 import {
+  type Epilogue,
+  epilogueParams,
   formatParams,
   hasIntegers,
   integerParams,
@@ -7,7 +9,7 @@ import {
   type Params,
   type WeightFormat,
 } from '../index'
-import { type Epilogue, type Norm, segmentColumns } from './matmul'
+import { type Norm, segmentColumns } from './matmul'
 import { quantiseRows } from './quantise'
 import { padded, Random } from './random'
 import { columnsFor, randomWeights } from './random-weights'
@@ -20,7 +22,6 @@ export const formats = Object.keys(formatParams) as WeightFormat[]
 /** Of the formats of scale and minimum one of each layout: the others differ in the width of a number. */
 export const formatKinds = formats.filter(format => !['q4_1', 'q4_k'].includes(format))
 export const integerFormats = formats.filter(hasIntegers)
-const epilogueParams: Record<Epilogue, Params> = { set: {}, add: { ADDS: true }, gate: { GATES: true } }
 export const epilogues = Object.keys(epilogueParams) as Epilogue[]
 
 export interface ProductCase {

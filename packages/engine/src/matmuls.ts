@@ -1,5 +1,13 @@
 /** Products with a model's matrices, as commands: their variants by rows, cut up as the device likes it. */
-import { formatParams, hasIntegers, integerParams, type Kernel, type Params } from '@foretoken/shaders'
+import {
+  type Epilogue,
+  epilogueParams,
+  formatParams,
+  hasIntegers,
+  integerParams,
+  type Kernel,
+  type Params,
+} from '@foretoken/shaders'
 import { paddedColumns } from '@foretoken/weights'
 import type { Command, Variant } from './command'
 import {
@@ -16,9 +24,6 @@ import { floatBits } from './shape-arena'
 import { type Product, type SplitVariant, splitVariants } from './split-variants'
 import type { Matrix, MatrixPart } from './weight-layout'
 
-/** What becomes of a value v: y = v, y += v, y = activation(v) * y. */
-const epilogueParams = { set: {}, add: { ADDS: true }, gate: { GATES: true } } as const
-
 /** An RMS norm, of so many columns. */
 export interface Norm {
   gain: GPUBuffer
@@ -29,7 +34,7 @@ export interface Norm {
 export interface MatmulOptions {
   /** x is as it was before this norm: the product applies it. Where `takesNorms` says so. */
   norm?: Norm | undefined
-  epilogue?: keyof typeof epilogueParams
+  epilogue?: Epilogue
   over?: Command['over']
   /** Of y, for output 0. */
   column?: number
