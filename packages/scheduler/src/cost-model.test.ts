@@ -2,28 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { CostModel } from './cost-model'
 import { Estimates } from './estimates'
 import { ModelDrafter } from './model-drafter'
-import { request } from './scheduler-case'
+import { request, timedSequence as sequence, stepOf as step } from './scheduler-case'
 import { Sequence } from './sequence'
-import { emptyPass, type Pass, type Step } from './step'
-
-const sequence = new Sequence(request(10), 100)
-
-const pass = (numRows: number): Pass => ({
-  ...emptyPass(),
-  rows: Array.from({ length: numRows }, (_, i) => ({ sequence, position: i })),
-  samples: Array.from({ length: numRows }, (_, i) => ({ sequence, position: i + 1, row: i })),
-})
-
-const step = (numRows: number, draftRows: readonly number[] = []): Step => ({
-  isAhead: false,
-  draftPasses: draftRows.map(numRows => ({ net: 'draft', ...pass(numRows) })),
-  targetPass: pass(numRows),
-  guesses: [],
-  lookups: [],
-  choices: new Map(),
-  trees: new Map(),
-  tables: [],
-})
+import type { Step } from './step'
 
 const constrained = new Sequence(request(10, { constraint: { numAllowed: () => 0, forced: () => [] } }), 100)
 const choices: Step['choices'] = new Map([[constrained, { method: 'draft', depth: 2 }]])

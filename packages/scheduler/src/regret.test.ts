@@ -8,10 +8,8 @@ import { expect, it } from 'vitest'
 import { CostModel } from './cost-model'
 import { GoodputPolicy } from './goodput-policy'
 import { type Choice, MAX_DEPTH, type Offer, type Situation } from './policy'
-import { request } from './scheduler-case'
-import { Sequence } from './sequence'
+import { stepOf } from './scheduler-case'
 import { Random } from './simulator/random'
-import { emptyPass, type Step } from './step'
 
 const NUM_SEEDS = 4
 const NUM_STEPS = 3000
@@ -78,24 +76,6 @@ class Copier {
   }
 }
 
-const sequence = new Sequence(request(10), 100)
-
-function step(numRows: number, isAhead: boolean): Step {
-  const rows = Array.from({ length: numRows }, (_, i) => ({ sequence, position: i }))
-  const samples = rows.map((_, i) => ({ sequence, position: i + 1, row: i }))
-  const targetPass = { ...emptyPass(), rows, samples }
-  return {
-    isAhead,
-    draftPasses: [],
-    targetPass,
-    guesses: [],
-    lookups: [],
-    choices: new Map(),
-    trees: new Map(),
-    tables: [],
-  }
-}
-
 function situation(offers: ReadonlyArray<readonly Offer[]>, cost: CostModel): Situation {
   const contenders = offers.map(each => ({ offers: each }))
   const numDecoding = contenders.length
@@ -129,7 +109,7 @@ function goodputOf(numRequests: number, machine: Machine, seed: number): number 
     const isAhead = !decide(copiers.map(copier => copier.hopes(cost.waitMs))).some(({ waits }) => waits)
     const choices = isAhead ? [] : decide(copiers.map(({ offers }) => offers))
     const numRows = choices.reduce((sum, { depth }) => sum + depth, numRequests)
-    cost.observeStep(step(numRows, isAhead), machine.run(numRows, isAhead))
+    cost.observeStep({ ...stepOf(numRows), isAhead }, machine.run(numRows, isAhead))
     ms += quietMs(numRows) + (isAhead ? 0 : WAIT_MS)
     for (const [at, copier] of copiers.entries()) {
       const depth = choices[at]?.depth ?? 0

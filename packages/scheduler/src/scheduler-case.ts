@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import type { Scheduler, SchedulerConfig } from './scheduler'
 import { Sequence, type SequenceRequest } from './sequence'
-import type { Pass, Step, Verdict } from './step'
+import { emptyPass, type Pass, type Step, type Verdict } from './step'
 
 export const config: SchedulerConfig = {
   maxConcurrent: 4,
@@ -92,3 +92,24 @@ export function checkDrafts(step: Step): void {
     expect(places).toEqual(onGpu ? Array.from({ length: depth }, (_, i) => begin + i) : [])
   }
 }
+
+/** Whose rows they are in steps that are only timed. */
+export const timedSequence = new Sequence(request(10), 100)
+
+const pass = (numRows: number): Pass => ({
+  ...emptyPass(),
+  rows: Array.from({ length: numRows }, (_, i) => ({ sequence: timedSequence, position: i })),
+  samples: Array.from({ length: numRows }, (_, i) => ({ sequence: timedSequence, position: i + 1, row: i })),
+})
+
+/** A step of so many rows, behind draft passes of so many. */
+export const stepOf = (numRows: number, draftRows: readonly number[] = []): Step => ({
+  isAhead: false,
+  draftPasses: draftRows.map(numRows => ({ net: 'draft', ...pass(numRows) })),
+  targetPass: pass(numRows),
+  guesses: [],
+  lookups: [],
+  choices: new Map(),
+  trees: new Map(),
+  tables: [],
+})
