@@ -85,10 +85,10 @@ const besideTheBrowser = {
   'build lab': () => buildPage('lab'),
   'build package': () => tool('packages/foretoken/build.mjs', []),
   'unit tests in Node': () => unitTests('node'),
+  // With what was built.
+  'end to end': endToEndTests,
 }
 const inTheBrowser = { 'unit tests in the browser': () => unitTests('browser', { live: true }) }
-/** With what was built. */
-const atLast = { 'end to end': endToEndTests }
 
 /** One after the other; what was not told live is told when it has ended. */
 async function runChecks(checks) {
@@ -109,7 +109,6 @@ await runMain(async () => {
   await setup({ browser: true })
   try {
     const all = (await Promise.all([besideTheBrowser, inTheBrowser].map(runChecks))).flat()
-    all.push(...(await runChecks(atLast)))
     const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(key =>
       all.reduce((sum, counts) => sum + counts[key], 0),
     )
