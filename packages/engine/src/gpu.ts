@@ -2,6 +2,7 @@
 import { EngineError, invariant, isEngineError, throwIfAborted } from '@foretoken/errors'
 import { type Binding, type Kernel, kernelText, type Params } from '@foretoken/shaders'
 import { type BufferUse, bytesByPool, type PlannedBuffer, type PoolBytes } from './buffer-plan'
+import { shortenWaits } from './firefox-waits'
 import { Turns } from './turns'
 
 /** Core WebGPU, so that it runs wherever WebGPU runs; larger only where a model needs it. */
@@ -248,15 +249,15 @@ export async function openDevice(adapter: GPUAdapter, timestamps = false): Promi
   }
   const wanted: GPUFeatureName[] = ['subgroups', ...(timestamps ? (['timestamp-query'] as const) : [])]
   const requiredFeatures = wanted.filter(feature => adapter.features.has(feature))
-  try {
-    return await adapter.requestDevice({ requiredLimits, requiredFeatures })
-  } catch (error) {
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch(error => {
     const reason = error instanceof Error ? error.message : String(error)
     throw new EngineError('unsupported-device', `WebGPU gave no device: ${reason}`, {
       adapter: describeAdapter(adapter).name,
       reason,
     })
-  }
+  })
+  await shortenWaits(device)
+  return device
 }
 
 /** What WebGPU throws as such, in our words. */

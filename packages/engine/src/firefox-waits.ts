@@ -1,0 +1,68 @@
+/**
+ * Firefox looks every 100 ms whether the GPU is done (https://bugzilla.mozilla.org/show_bug.cgi?id=1870699), so every
+ * step took that long: in Firefox 153 `onSubmittedWorkDone` of an idle queue resolves after 100 ms, in Chromium after 0.1.
+ * It also looks whenever something is submitted. While anything is waited for, empty submits follow one another: 1 to 2 ms.
+ * Delete when an idle queue is done at once.
+ */
+const ASK_MS = 1
+/** Far above what others take, on a busy machine too. */
+const SLOW_MS = 50
+
+/** Makes waits of this device short where the browser makes them long: of its queue, and of buffers that it creates. */
+export async function shortenWaits(device: GPUDevice): Promise<void> {
+  const { queue } = device
+  if (await tellsAtOnce(queue)) return
+  const asking = new Asking(queue)
+  const onSubmittedWorkDone = queue.onSubmittedWorkDone.bind(queue)
+  queue.onSubmittedWorkDone = () => asking.until(onSubmittedWorkDone())
+  const { prototype } = GPUDevice
+  device.createBuffer = descriptor => {
+    const buffer = prototype.createBuffer.call(device, descriptor)
+    const mapAsync = buffer.mapAsync.bind(buffer)
+    buffer.mapAsync = (...args) => asking.until(mapAsync(...args))
+    return buffer
+  }
+}
+
+async function tellsAtOnce(queue: GPUQueue): Promise<boolean> {
+  // The first may come by chance just before the browser looks, the second not.
+  await queue.onSubmittedWorkDone()
+  const begin = performance.now()
+  await queue.onSubmittedWorkDone()
+  return performance.now() - begin < SLOW_MS
+}
+
+class Asking {
+  readonly #queue: GPUQueue
+  readonly #turn = new MessageChannel()
+  #numWaiting = 0
+  #isAsking = false
+
+  constructor(queue: GPUQueue) {
+    this.#queue = queue
+    // A timer that is set by a timer takes 4 ms at least, one that is set by a message does not.
+    this.#turn.port1.onmessage = () => setTimeout(() => this.#ask(), ASK_MS)
+  }
+
+  async until<T>(done: Promise<T>): Promise<T> {
+    this.#numWaiting++
+    if (!this.#isAsking) this.#again()
+    try {
+      return await done
+    } finally {
+      this.#numWaiting--
+    }
+  }
+
+  #ask(): void {
+    this.#isAsking = false
+    if (this.#numWaiting === 0) return
+    this.#queue.submit([])
+    this.#again()
+  }
+
+  #again(): void {
+    this.#isAsking = true
+    this.#turn.port2.postMessage(undefined)
+  }
+}
