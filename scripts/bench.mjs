@@ -11,8 +11,8 @@ await runMain(async () => {
     process.stdout.write(benchHelp(suites))
     return 0
   }
-  if (flags.host === 'browser') {
-    await setup({ browser: true })
+  if (flags.host !== 'node') {
+    await setup({ browser: flags.host === 'browser' })
     const { bench } = await import('../e2e/cli/bench.mjs')
     return bench(flags)
   }

@@ -1,4 +1,5 @@
 // Runs every check, goes on after a failure, ends with one line of counts on stdout.
+// --firefox: the unit tests of a browser alone, in Firefox instead of Chromium.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -90,6 +91,8 @@ const besideTheBrowser = {
 }
 const inTheBrowser = { 'unit tests in the browser': () => unitTests('browser', { live: true }) }
 
+const inFirefox = { 'unit tests in Firefox': () => unitTests('firefox', { live: true }) }
+
 /** One after the other; what was not told live is told when it has ended. */
 async function runChecks(checks) {
   const all = []
@@ -106,9 +109,11 @@ async function runChecks(checks) {
 }
 
 await runMain(async () => {
-  await setup({ browser: true })
+  const isFirefox = process.argv.includes('--firefox')
+  await setup({ browser: !isFirefox })
   try {
-    const all = (await Promise.all([besideTheBrowser, inTheBrowser].map(runChecks))).flat()
+    const chains = isFirefox ? [inFirefox] : [besideTheBrowser, inTheBrowser]
+    const all = (await Promise.all(chains.map(runChecks))).flat()
     const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(key =>
       all.reduce((sum, counts) => sum + counts[key], 0),
     )

@@ -61,6 +61,8 @@ describe('embed', () => {
           groups: [numRows],
           stepOffset: section * 256,
         })
+        // A scale may be multiplied into the weights' own: llvmpipe does that.
+        if (scale !== 1) return expectClose(hidden, expected, { relative: 1e-6, absolute: 1e-5 })
         // A difference of two equal numbers may be either zero: an H100's is -0.
         expect(hidden.map(withoutSign)).toEqual(expected.map(withoutSign))
       },

@@ -15,7 +15,7 @@ export function runHelp(suites: readonly string[]): string
 export function parseBenchFlags(
   args: readonly string[],
   suites: readonly string[],
-): { help: true } | (BenchFlags & { host: 'browser' | 'node' })
+): { help: true } | (BenchFlags & { host: 'browser' | 'firefox' | 'node' })
 export function parseRunFlags(
   args: readonly string[],
   suites: readonly string[],

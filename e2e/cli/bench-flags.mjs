@@ -2,7 +2,7 @@
 import { modelFormats, modelShapes } from '../bench/model-shapes.mjs'
 import { BadFlag, parseFlags } from './bad-flag.mjs'
 
-const hosts = ['browser', 'node']
+const hosts = ['browser', 'firefox', 'node']
 const shapeNames = Object.keys(modelShapes)
 const defaultFormat = 'q4_0'
 
@@ -14,7 +14,8 @@ export const benchHelp = suites => `npm run bench -- SUITE [flags]
   --shape SHAPE        decode: a model of these dimensions with random weights and a drafter of known acceptance;
                        ${shapeNames.join(', ')}
   --format FORMAT      of its weights: ${modelFormats.join(', ')}; default ${defaultFormat}
-  --host browser|node  where the engine runs: a headless browser (default), or Node on Dawn
+  --host HOST          where the engine runs: browser, a headless Chromium (default); firefox, one that is installed; or
+                       node, on Dawn
   --help               this
 
 Rows go to stdout as they come. FORETOKEN_ADAPTER=gpu|software asks for an adapter. For a machine with a GPU and

@@ -24,7 +24,7 @@ it('reads the flags of npm run bench', () => {
   expect(bench('decode', '--shape', 'qwen2.5-0.5b')).toMatchObject({ shape: 'qwen2.5-0.5b', format: 'q4_0' })
   expect(run('decode', '--shape', 'llama-3.1-8b', '--format', 'f16')).toMatchObject({ format: 'f16' })
   expect(bench('--help')).toEqual({ help: true })
-  expect(benchHelp(suites)).toMatch(/decode, drafts(.|\n)*--host browser\|node/)
+  expect(benchHelp(suites)).toMatch(/decode, drafts(.|\n)*--host HOST .*firefox/)
 })
 
 it('reads the flags of a bundle’s run.mjs', () => {
@@ -45,7 +45,9 @@ it('reads the flags of npm run bench:bundle', () => {
 it('says what is wrong with a flag', () => {
   expect(() => bench()).toThrow("SUITE is ''; allowed: decode, drafts.")
   expect(() => bench('decode', 'drafts')).toThrow('One suite at a time, not also drafts.')
-  expect(() => bench('decode', '--host', 'deno')).toThrow("--host is 'deno'; allowed: browser, node.")
+  expect(() => bench('decode', '--host', 'deno')).toThrow(
+    "--host is 'deno'; allowed: browser, firefox, node.",
+  )
   expect(() => bench('decode', '--shape', 'gpt')).toThrow("--shape is 'gpt'; allowed: qwen2.5-0.5b,")
   expect(() => bench('drafts', '--shape', 'qwen2.5-0.5b')).toThrow('--shape goes with the suite decode only.')
   expect(() => bench('decode', '--format', 'f16')).toThrow('--format goes with --shape only.')

@@ -61,8 +61,11 @@ export async function runBench(job: BenchJob): Promise<BenchReport> {
 export async function describeDevice(): Promise<BenchDevice> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   const { vendor = '', architecture = '', device = '', description = '' } = adapter?.info ?? {}
+  // Firefox does not tell an adapter's name.
+  const [firefox] = navigator.userAgent.match(/Firefox\/\d+/) ?? []
+  const named = [vendor, architecture, device, description, firefox].filter(Boolean).join(' ')
   return {
-    adapter: [vendor, architecture, device, description].filter(Boolean).join(' ') || 'none',
+    adapter: adapter ? named || 'unnamed' : 'none',
     isSoftware: adapter?.info.isFallbackAdapter ?? false,
     features: [...(adapter?.features ?? [])].sort(),
     numCores: navigator.hardwareConcurrency,

@@ -29,7 +29,8 @@ const localFiles = locate => ({
   },
 })
 
-async function serve(locate) {
+/** `plugins`: of Vite, before the page's own. */
+export async function serve(locate, ...plugins) {
   const server = await createServer({
     configFile: false,
     root: pageFolder,
@@ -39,7 +40,7 @@ async function serve(locate) {
     // Our dependencies are ES modules; bundling them on discovery would reload the page in mid-run.
     optimizeDeps: { noDiscovery: true },
     server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [root] } },
-    plugins: [localFiles(locate), servedModels],
+    plugins: [...plugins, localFiles(locate), servedModels],
     ssr: { resolve: { conditions: ['foretoken-source', ...defaultServerConditions] } },
   })
   await server.listen()

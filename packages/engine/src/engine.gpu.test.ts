@@ -96,10 +96,10 @@ describe('an engine', () => {
     )
     const numPrompt = engine.tokenize(prompt).length
     expect(events.reduce((sum, { promptRows }) => sum + promptRows, 0)).toBe(2 * numPrompt)
-    for (const { rows, requests, stepMs } of events) {
+    for (const { rows, requests } of events)
       expect(requests.reduce((sum, part) => sum + part.rows, 0)).toBe(rows)
-      expect(stepMs).toBeGreaterThan(0)
-    }
+    // Each for itself may be 0 by a clock of whole milliseconds, such as Firefox's.
+    expect(events.reduce((sum, { stepMs }) => sum + stepMs, 0)).toBeGreaterThan(0)
   })
 
   it('queues more requests than run together and serves them all', async () => {

@@ -1,6 +1,7 @@
 export { timeEach, timeProducts } from './command-timer'
 export type { PrefillTile, SplitTile } from './device-profile'
 export { Engine } from './engine'
+export { shortenWaits } from './firefox-waits'
 export { fmaRate } from './fma-probe'
 export { Gate } from './gate'
 export type { EngineInternals } from './load-engine'

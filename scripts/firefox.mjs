@@ -1,0 +1,72 @@
+// A Firefox with WebGPU: which one, how to start it. Playwright drives only builds of its own, so pages talk to us by HTTP.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import process from 'node:process'
+import { defineBrowserProvider } from '@vitest/browser'
+
+const names = ['firefox', 'firefox-esr', 'firefox-nightly', 'firefox.exe']
+const places = [
+  '/Applications/Firefox.app/Contents/MacOS/firefox',
+  'C:\\Program Files\\Mozilla Firefox\\firefox.exe',
+]
+
+const preferences = {
+  // Where it is not on by default, and on software adapters: Linux needs Mesa's llvmpipe.
+  'dom.webgpu.enabled': true,
+  'gfx.webgpu.ignore-blocklist': true,
+  // Nothing but our page.
+  'app.update.enabled': false,
+  'browser.aboutwelcome.enabled': false,
+  'browser.shell.checkDefaultBrowser': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+}
+
+/** Path of a Firefox on this machine: FORETOKEN_FIREFOX, the PATH, the usual places. */
+export function findFirefox() {
+  if (process.env.FORETOKEN_FIREFOX) return process.env.FORETOKEN_FIREFOX
+  const onPath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .flatMap(folder => names.map(name => join(folder, name)))
+  const found = [...onPath, ...places].find(path => existsSync(path))
+  if (!found) throw new Error('No Firefox: install one, or set FORETOKEN_FIREFOX to its path.')
+  return found
+}
+
+/** Opens an address without a window, in a profile of its own. Returns what closes it. */
+export function openFirefox(url) {
+  const profile = mkdtempSync(join(tmpdir(), 'foretoken-firefox-'))
+  const lines = Object.entries(preferences).map(each => `user_pref(${each.map(x => JSON.stringify(x))});\n`)
+  writeFileSync(join(profile, 'user.js'), lines.join(''))
+  const child = spawn(findFirefox(), ['--headless', '--no-remote', '--profile', profile, url], {
+    stdio: 'ignore',
+    // As root it refuses a home that is somebody else's.
+    env: { ...process.env, HOME: profile },
+  })
+  const ended = new Promise(resolve => child.on('close', resolve).on('error', resolve))
+  return async () => {
+    child.kill()
+    await ended
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** For Vitest's browser mode. */
+export const firefoxProvider = () =>
+  defineBrowserProvider({
+    name: 'firefox',
+    supportedBrowser: ['firefox'],
+    providerFactory() {
+      const opened = []
+      return {
+        name: 'firefox',
+        supportsParallelism: false,
+        getCommandsContext: () => ({}),
+        openPage: async (_session, url) => void opened.push(openFirefox(url)),
+        close: async () => void (await Promise.all(opened.splice(0).map(close => close()))),
+      }
+    },
+  })
