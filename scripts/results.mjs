@@ -35,7 +35,7 @@ function exactness(device) {
     ]
   })
   return [
-    `**Exactness** (\`npm run bench -- exactness\`; ${source(result)}): ids with speculation against ids without, over`,
+    `**Exactness** (\`npm run bench -- exactness${result.host === 'firefox' ? ' --host firefox' : ''}\`; ${source(result)}): ids with speculation against ids without, over`,
     `${new Set(result.rows.map(row => row.mode)).size} modes, temperature 0 and 0.8, alone and in company.\n`,
     table(['weights', 'runs', 'mismatched', 'drafted tokens', 'accepted'], rows),
   ].join('\n')
@@ -404,6 +404,7 @@ const devices = [
       models: fullSize,
     },
   },
+  { device: 'firefox', heading: 'Firefox (llvmpipe, two CPU cores)', suites: { exactness } },
   {
     device: 'h100',
     heading: 'NVIDIA H100 (Dawn in Node, Vulkan)',

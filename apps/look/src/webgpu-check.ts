@@ -6,7 +6,8 @@ export interface Missing {
 
 export const switchedOffAdvice =
   'On Linux, or where it is switched off: in Chrome, turn on “Unsafe WebGPU Support” at chrome://flags and ' +
-  '“Use graphics acceleration when available” in the system settings, then restart the browser.'
+  '“Use graphics acceleration when available” in the system settings, then restart the browser; in Firefox, set ' +
+  'dom.webgpu.enabled to true at about:config.'
 
 export function findMissing(): Missing | undefined {
   if (!window.isSecureContext) {
