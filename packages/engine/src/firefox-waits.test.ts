@@ -3,6 +3,7 @@ import { shortenWaits } from './firefox-waits'
 
 /** Looks whether work is done at every submit, and by itself only after `lookMs`. */
 function fakeDevice(lookMs: number) {
+  let lose = (): void => {}
   const waiting: Array<() => void> = []
   const look = (): void => {
     for (const tell of waiting.splice(0)) tell()
@@ -23,12 +24,16 @@ function fakeDevice(lookMs: number) {
   }
   class FakeDevice {
     queue = queue
+    lost = new Promise<void>(resolve => {
+      lose = resolve
+    })
     createBuffer() {
       return { mapAsync: told }
     }
   }
   vi.stubGlobal('GPUDevice', FakeDevice)
-  return { device: new FakeDevice() as unknown as GPUDevice, count }
+  const device = new FakeDevice() as unknown as GPUDevice
+  return { device, count, lose }
 }
 
 afterEach(() => {
@@ -37,16 +42,10 @@ afterEach(() => {
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-it('asks until what is waited for is there, and no longer', async () => {
-  const { device, count } = fakeDevice(10_000_000)
+it('asks until what is waited for is there, and no longer; never a lost device', async () => {
+  const { device, count, lose } = fakeDevice(10_000_000)
   const own = device.queue.onSubmittedWorkDone
-  // The two by which a slow queue is told.
-  const made = shortenWaits(device)
-  for (let i = 0; i < 2; i++) {
-    await pause(60)
-    device.queue.submit([])
-  }
-  await made
+  await shortenWaits(device)
   expect(device.queue.onSubmittedWorkDone).not.toBe(own)
   count.submits = 0
   const buffer = device.createBuffer({ size: 4, usage: 0 })
@@ -58,6 +57,13 @@ it('asks until what is waited for is there, and no longer', async () => {
   expect(count.submits).toBe(asked)
   await device.queue.onSubmittedWorkDone()
   expect(count.submits).toBeGreaterThan(asked)
+
+  lose()
+  await pause(20)
+  count.submits = 0
+  void device.queue.onSubmittedWorkDone()
+  await pause(50)
+  expect(count.submits).toBe(0)
 })
 
 it('leaves a device alone that tells at once', async () => {
