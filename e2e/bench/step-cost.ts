@@ -39,7 +39,7 @@ async function* measure(name: string, model: URL | Blob, quick: boolean): AsyncG
   for (let round = 0; round < rounds; round++) {
     runs.push(await generate(plain, maxTokens))
     profiles.push(await generate(profiled, maxTokens))
-    loneMs.push((await plain.timeStep(0, 0, CONTEXT)).ms)
+    loneMs.push((await plain.timeStep(0, 0, CONTEXT, 0)).ms)
     matmulMs.push(await meanMatmulMs(profiled))
   }
   await plain.dispose()

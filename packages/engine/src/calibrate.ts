@@ -8,7 +8,6 @@ import {
   MAX_DEPTH,
   type Scheduler,
 } from '@foretoken/scheduler'
-import { clockGrain, meanMs } from './clock-grain'
 import type { Runner } from './runner'
 import { Trial } from './trial'
 
@@ -20,8 +19,6 @@ const CONTEXT = 24
 /** Of each the least counts: what else the machine does makes a step slower, nothing makes it faster. */
 const ROUNDS = 3
 const DRAFT_PASSES = 4
-/** Of the clock in a measurement: then it is right to a twentieth. */
-const GRAINS = 20
 
 export interface Calibration {
   runner: Runner
@@ -51,7 +48,6 @@ export async function calibrate(calibration: Calibration): Promise<void> {
   const jobs = jobsOf(runner, scheduler, trial, { models, targetRows })
   // Off, and one pass of whatever drafts, are always measured.
   const numNeeded = 1 + models.length + (runner.numHeads > 0 ? 1 : 0)
-  const leastMs = GRAINS * clockGrain()
   const begin = performance.now()
   const least: number[] = []
   // Round by round: what slows the machine down for a while must not fall on one kind of step, to be kept as its price.
@@ -59,7 +55,7 @@ export async function calibrate(calibration: Calibration): Promise<void> {
     throwIfAborted(signal, 'calibrate')
     if (i >= numNeeded && performance.now() - begin > budgetMs) break
     const at = i % jobs.length
-    least[at] = Math.min(least[at] ?? Number.POSITIVE_INFINITY, await meanMs(jobs[at]!.time, leastMs))
+    least[at] = Math.min(least[at] ?? Number.POSITIVE_INFINITY, await jobs[at]!.time())
     onProgress(i + 1, ROUNDS * jobs.length)
   }
   for (const [i, ms] of least.entries()) jobs[i]!.keep(ms)

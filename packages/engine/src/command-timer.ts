@@ -15,8 +15,8 @@ export interface CommandTime {
   ms: number
 }
 
-/** Long beside what it takes to start a pass, and beside the clock's grain (100 us in browsers). */
-const PASS_MS = 10
+/** Long beside what it takes to start a pass, and beside the millisecond by which browsers tell that it has ended. */
+const PASS_MS = 20
 /** In one pass at most: encoding one takes the CPU a microsecond or two. */
 const MAX_DISPATCHES = 4096
 const MEASUREMENTS = 3

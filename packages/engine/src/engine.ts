@@ -31,7 +31,7 @@ import { stepEvent } from './step-event'
 import { StepFeed } from './step-feed'
 import { TextStream } from './text-stream'
 import { tokenLogprobs } from './token-logprobs'
-import { Trial } from './trial'
+import { type StepTime, Trial } from './trial'
 import type {
   DraftAdvice,
   DraftCandidate,
@@ -151,15 +151,13 @@ export class Engine {
   /**
    * The time of one step that verifies `depth` guesses (at most 31) after `draftPasses` draft passes of one row each, at
    * `context` positions: what TAR / (n * t_draft + t_target) is made of (Yan et al., 2402.01528). With nothing running.
+   * The mean of such steps as follow one another for `leastMs`; 0: of a lone one.
    */
-  timeStep(
-    depth: number,
-    draftPasses: number,
-    context: number,
-  ): Promise<{ ms: number; gpuMs: number | undefined }> {
-    return this.#try({ context, maxRows: Math.max(depth, MAX_DEPTH) + 1 }, trial =>
-      trial.timeParts(trial.verify(depth), new Array<DraftPass>(draftPasses).fill(trial.catchUp('draft', 1))),
-    )
+  timeStep(depth: number, draftPasses: number, context: number, leastMs?: number): Promise<StepTime> {
+    return this.#try({ context, maxRows: Math.max(depth, MAX_DEPTH) + 1 }, trial => {
+      const drafting = new Array<DraftPass>(draftPasses).fill(trial.catchUp('draft', 1))
+      return trial.timeParts(trial.verify(depth), drafting, leastMs)
+    })
   }
 
   /** Measures the commands of a target pass over `numRows` rows: `timeEach`, `timeProducts`. */

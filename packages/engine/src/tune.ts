@@ -4,7 +4,6 @@
  * to visit.
  */
 import { paddedColumns } from '@foretoken/weights'
-import { clockGrain } from './clock-grain'
 import { type Command, parts } from './command'
 import { loadCut, saveCut } from './cost-store'
 import type { Cut, DeviceProfile } from './device-profile'
@@ -90,15 +89,12 @@ const cost = (times: CutTimes, beside: CutTimes): number =>
 
 /** Rows of a pass: a plain step, one that verifies, a prompt. */
 const TRIED_ROWS = [1, 8, 64] as const
-/** Of a timed pass, well above what submitting one takes; and of the clock's grain, where that is coarse. */
-const PASS_MS = 4
-const PASS_GRAINS = 20
-const MAX_REPEATS = 16
+/** Of a timed pass: browsers tell by the millisecond that it has ended. */
+const PASS_MS = 20
+const MAX_REPEATS = 64
 
 /** Times the feed-forward matrices of all layers, which no cache holds where that matters, cut in some way. */
 export class CutTimer {
-  readonly #passMs = Math.max(PASS_MS, PASS_GRAINS * clockGrain())
-
   constructor(
     readonly gpu: Gpu,
     readonly kernels: MatmulKernels,
@@ -156,7 +152,7 @@ export class CutTimer {
       })
     // The first pass of a pipeline pays for what the driver does lazily.
     await run(1)
-    const repeats = Math.min(MAX_REPEATS, Math.ceil(this.#passMs / (await run(1))))
+    const repeats = Math.min(MAX_REPEATS, Math.ceil(PASS_MS / (await run(1))))
     return Math.min(await run(repeats), await run(repeats)) / repeats
   }
 }
