@@ -36,22 +36,24 @@ export function findFirefox() {
   return found
 }
 
-/** Opens an address without a window, in a profile of its own. Returns what closes it. */
+/** Opens an address without a window, in a profile of its own. */
 export function openFirefox(url) {
+  const path = findFirefox()
   const profile = mkdtempSync(join(tmpdir(), 'foretoken-firefox-'))
   const lines = Object.entries(preferences).map(each => `user_pref(${each.map(x => JSON.stringify(x))});\n`)
   writeFileSync(join(profile, 'user.js'), lines.join(''))
-  const child = spawn(findFirefox(), ['--headless', '--no-remote', '--profile', profile, url], {
+  const child = spawn(path, ['--headless', '--no-remote', '--profile', profile, url], {
     stdio: 'ignore',
     // As root it refuses a home that is somebody else's.
     env: { ...process.env, HOME: profile },
   })
   const ended = new Promise(resolve => child.on('close', resolve).on('error', resolve))
-  return async () => {
+  async function close() {
     child.kill()
     await ended
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
   }
+  return { ended, close }
 }
 
 /** For Vitest's browser mode. */
@@ -66,7 +68,7 @@ export const firefoxProvider = () =>
         supportsParallelism: false,
         getCommandsContext: () => ({}),
         openPage: async (_session, url) => void opened.push(openFirefox(url)),
-        close: async () => void (await Promise.all(opened.splice(0).map(close => close()))),
+        close: async () => void (await Promise.all(opened.splice(0).map(firefox => firefox.close()))),
       }
     },
   })

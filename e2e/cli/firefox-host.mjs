@@ -22,15 +22,19 @@ export async function benchInFirefox({ locate, onEvent }, job) {
       })
     },
   })
-  const [address] = server.resolvedUrls.local
-  const close = openFirefox(`${address}firefox.html`)
-  const interrupted = new Promise(resolve => {
-    process.once('SIGINT', () => resolve({ error: { code: 'aborted', message: 'interrupted', details: {} } }))
-  })
+  let firefox
   try {
-    return await Promise.race([report, interrupted])
+    firefox = openFirefox(`${server.resolvedUrls.local[0]}firefox.html`)
+    const interrupted = new Promise(resolve => process.once('SIGINT', resolve))
+    return await Promise.race([
+      report,
+      interrupted.then(() => failed('aborted', 'Interrupted.')),
+      firefox.ended.then(() => failed('internal', 'Firefox ended before the suite.')),
+    ])
   } finally {
-    await close()
+    await firefox?.close()
     await server.close()
   }
 }
+
+const failed = (code, message) => ({ error: { code, message, details: {} } })
