@@ -1,8 +1,8 @@
 /**
- * Firefox looks every 100 ms whether the GPU is done (https://bugzilla.mozilla.org/show_bug.cgi?id=1870699), so every
- * step took that long: in Firefox 153 `onSubmittedWorkDone` of an idle queue resolves after 100 ms, in Chromium after 0.1.
- * It also looks whenever something is submitted. While anything is waited for, empty submits follow one another: 1 to 2 ms.
- * Delete when an idle queue is done at once.
+ * Firefox looks every 100 ms whether the GPU is done (https://bugzilla.mozilla.org/show_bug.cgi?id=1870699), and whenever
+ * something is submitted: in Firefox 153 `onSubmittedWorkDone` of an idle queue resolves after 100 ms, in Chromium after 0.1.
+ * While anything is waited for, empty submits follow one another: 1 to 2 ms. The bundled model makes 158 tokens/s by it
+ * on llvmpipe, and 62 without. Delete when an idle queue is done at once.
  */
 const ASK_MS = 1
 /** Far above what others take, on a busy machine too. */
