@@ -5,7 +5,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 import type { BrowserConfigOptions } from 'vitest/node'
 import { crossCheckCommands } from './e2e/cross-check/commands.mjs'
 import { findBrowser, launchArgs } from './scripts/browser.mjs'
-import { firefoxProvider } from './scripts/firefox.mjs'
+import { firefoxProvider } from './scripts/firefox-provider.mjs'
 
 const executablePath = await findBrowser()
 // Test data that lives beside the repository; tests that need it skip by name without it.

@@ -25,11 +25,15 @@ async function playwrightBrowser() {
 
 /** Path of a Chromium on this machine: FORETOKEN_CHROMIUM, the PATH, the usual places, Playwright's. */
 export async function findBrowser() {
-  if (process.env.FORETOKEN_CHROMIUM) return process.env.FORETOKEN_CHROMIUM
+  return process.env.FORETOKEN_CHROMIUM || findProgram(names, places) || (await playwrightBrowser())
+}
+
+/** The first that is there: by these names on the PATH, then at these places. */
+export function findProgram(names, places) {
   const onPath = (process.env.PATH ?? '')
     .split(delimiter)
     .flatMap(folder => names.map(name => join(folder, name)))
-  return [...onPath, ...places].find(path => existsSync(path)) ?? (await playwrightBrowser())
+  return [...onPath, ...places].find(path => existsSync(path))
 }
 
 function run(command, args) {

@@ -1,10 +1,10 @@
 // A Firefox with WebGPU: which one, how to start it. Playwright drives only builds of its own, so pages talk to us by HTTP.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
-import { defineBrowserProvider } from '@vitest/browser'
+import { findProgram } from './browser.mjs'
 
 const names = ['firefox', 'firefox-esr', 'firefox-nightly', 'firefox.exe']
 const places = [
@@ -26,12 +26,8 @@ const preferences = {
 }
 
 /** Path of a Firefox on this machine: FORETOKEN_FIREFOX, the PATH, the usual places. */
-export function findFirefox() {
-  if (process.env.FORETOKEN_FIREFOX) return process.env.FORETOKEN_FIREFOX
-  const onPath = (process.env.PATH ?? '')
-    .split(delimiter)
-    .flatMap(folder => names.map(name => join(folder, name)))
-  const found = [...onPath, ...places].find(path => existsSync(path))
+function findFirefox() {
+  const found = process.env.FORETOKEN_FIREFOX || findProgram(names, places)
   if (!found) throw new Error('No Firefox: install one, or set FORETOKEN_FIREFOX to its path.')
   return found
 }
@@ -55,20 +51,3 @@ export function openFirefox(url) {
   }
   return { ended, close }
 }
-
-/** For Vitest's browser mode. */
-export const firefoxProvider = () =>
-  defineBrowserProvider({
-    name: 'firefox',
-    supportedBrowser: ['firefox'],
-    providerFactory() {
-      const opened = []
-      return {
-        name: 'firefox',
-        supportsParallelism: false,
-        getCommandsContext: () => ({}),
-        openPage: async (_session, url) => void opened.push(openFirefox(url)),
-        close: async () => void (await Promise.all(opened.splice(0).map(firefox => firefox.close()))),
-      }
-    },
-  })

@@ -34,8 +34,9 @@ function exactness(device) {
       sum(own, 'num_accepted_tokens'),
     ]
   })
+  const host = result.host === 'firefox' ? ' --host firefox' : ''
   return [
-    `**Exactness** (\`npm run bench -- exactness${result.host === 'firefox' ? ' --host firefox' : ''}\`; ${source(result)}): ids with speculation against ids without, over`,
+    `**Exactness** (\`npm run bench -- exactness${host}\`; ${source(result)}): ids with speculation against ids without, over`,
     `${new Set(result.rows.map(row => row.mode)).size} modes, temperature 0 and 0.8, alone and in company.\n`,
     table(['weights', 'runs', 'mismatched', 'drafted tokens', 'accepted'], rows),
   ].join('\n')

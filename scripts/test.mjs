@@ -78,7 +78,7 @@ async function endToEndTests() {
 const tool = async (...args) => single(await run(...args))
 const buildPage = app => tool('node_modules/vite/bin/vite.js', ['build'], { cwd: join(root, 'apps', app) })
 
-/** Tests in a browser leave part of a machine idle: what needs none goes on beside them. */
+/** Unit tests in a browser leave part of a machine idle: the rest goes on beside them. */
 const besideTheBrowser = {
   types: () => tool('node_modules/typescript/bin/tsc', ['-p', '.']),
   lint: () => tool('node_modules/@biomejs/biome/bin/biome', ['ci', '.']),
@@ -90,7 +90,6 @@ const besideTheBrowser = {
   'end to end': endToEndTests,
 }
 const inTheBrowser = { 'unit tests in the browser': () => unitTests('browser', { live: true }) }
-
 const inFirefox = { 'unit tests in Firefox': () => unitTests('firefox', { live: true }) }
 
 /** One after the other; what was not told live is told when it has ended. */

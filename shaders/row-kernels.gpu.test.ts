@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { server } from 'vitest/browser'
 import { formatParams, kernels, type WeightFormat } from './index'
 import { draftLogits, NO_TWIN } from './reference/draft-logits'
 import { embed } from './reference/embed'
@@ -61,8 +62,9 @@ describe('embed', () => {
           groups: [numRows],
           stepOffset: section * 256,
         })
-        // A scale may be multiplied into the weights' own: llvmpipe does that.
-        if (scale !== 1) return expectClose(hidden, expected, { relative: 1e-6, absolute: 1e-5 })
+        // Firefox's llvmpipe multiplies a scale into the weights' own.
+        if (scale !== 1 && server.browser === 'firefox')
+          return expectClose(hidden, expected, { relative: 1e-6, absolute: 1e-5 })
         // A difference of two equal numbers may be either zero: an H100's is -0.
         expect(hidden.map(withoutSign)).toEqual(expected.map(withoutSign))
       },

@@ -24,7 +24,9 @@ it('reads the flags of npm run bench', () => {
   expect(bench('decode', '--shape', 'qwen2.5-0.5b')).toMatchObject({ shape: 'qwen2.5-0.5b', format: 'q4_0' })
   expect(run('decode', '--shape', 'llama-3.1-8b', '--format', 'f16')).toMatchObject({ format: 'f16' })
   expect(bench('--help')).toEqual({ help: true })
-  expect(benchHelp(suites)).toMatch(/decode, drafts(.|\n)*--host HOST .*firefox/)
+  expect(benchHelp(suites)).toMatch(
+    /decode, drafts(.|\n)*--host HOST .*browser, .*firefox, (.|\n)*node, on Dawn/,
+  )
 })
 
 it('reads the flags of a bundle’s run.mjs', () => {

@@ -13,6 +13,9 @@ export async function benchInFirefox({ locate, onEvent }, job) {
   const answers = { '/terminal/job': () => job, '/terminal/event': onEvent, '/terminal/report': finish }
   const server = await serve(locate, {
     name: 'terminal',
+    transformIndexHtml: () => [
+      { tag: 'script', attrs: { type: 'module', src: './firefox-page.ts' }, injectTo: 'body' },
+    ],
     configureServer: ({ middlewares }) => {
       middlewares.use(async (request, response, next) => {
         const answer = answers[request.url]
@@ -24,7 +27,7 @@ export async function benchInFirefox({ locate, onEvent }, job) {
   })
   let firefox
   try {
-    firefox = openFirefox(`${server.resolvedUrls.local[0]}firefox.html`)
+    firefox = openFirefox(server.resolvedUrls.local[0])
     const interrupted = new Promise(resolve => process.once('SIGINT', resolve))
     return await Promise.race([
       report,

@@ -1,4 +1,4 @@
-/** The page behind `npm run bench -- --host firefox`: firefox-host.mjs has its job and hears what it tells. */
+/** On the page behind `npm run bench -- --host firefox`: firefox-host.mjs has its job and hears what it tells. */
 import { type BenchJob, type BenchReport, runBench } from './bench-job.ts'
 import { printedError } from './terminal-event.ts'
 
